@@ -1,0 +1,148 @@
+# Bongsu. Two commands: `make run` and `make test`; `make help` lists the rest.
+#
+# Everything is built below $(BUILD). A variant is a build folder of its own:
+# build (what users run), build/check (fault points, for tests) and
+# build/sanitize (fault points, ASan and UBSan).
+
+VERSION := 0.1.0
+BUILD   ?= build
+CC      ?= gcc
+MAKEFLAGS += --no-print-directory
+
+PROGRAMS := ingest detector indexer notifier api
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wvla \
+        -Wno-unused-parameter -Wno-format-zero-length -Wundef -Werror
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection
+endif
+OPTIMIZE := -O2 -g -D_FORTIFY_SOURCE=2
+LINK_HARDEN := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--gc-sections
+
+ifdef FAULTS
+DEFINES += -DBONGSU_FAULTS
+endif
+ifdef SANITIZE
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LINK_HARDEN := -pie -fsanitize=address,undefined -Wl,--as-needed
+endif
+
+# pkg-config is asked when a recipe first needs it: set-up may come before.
+DEPS_PC := $(firstword $(wildcard build/deps/usr/lib/*/pkgconfig))
+PKG := PKG_CONFIG_PATH=$(DEPS_PC) pkg-config
+MSGPACK = $(shell $(PKG) --exists msgpack-c && echo msgpack-c || echo msgpack)
+PKGS = libczmq libzmq $(MSGPACK) jansson libmicrohttpd libcurl sqlite3 yaml-0.1 libsodium yyjson libpcre2-8
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG) --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG) --libs $(PKGS)))$(PKG_LIBS)
+ifneq ($(DEPS_PC),)
+RPATH := -Wl,-rpath,'$$ORIGIN/../$(DEPS_PC:build/%/pkgconfig=%):$$ORIGIN/../../$(DEPS_PC:build/%/pkgconfig=%)'
+endif
+
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DBONGSU_VERSION='"$(VERSION)"' -I. $(DEFINES) $(OPTIMIZE) \
+             -ffunction-sections -fdata-sections $(HARDEN) $(WARN) -MMD -MP $(PKG_CFLAGS) $(CFLAGS)
+LIBS = $(PKG_LIBS) -l:libmodsecurity.a -lm -lpthread
+
+PROTO_SRC := $(wildcard proto/base/*.c proto/*.c proto/run/*.c proto/store/*.c)
+PART_SRC  := $(foreach p,$(PROGRAMS) ctl,$(filter-out $(p)/main.c,$(wildcard $(p)/*.c)))
+SUPPORT_SRC := $(wildcard tests/support/*.c)
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+LIB := $(BUILD)/libbongsu.a
+BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+.PHONY: help run test programs unit pipeline lint fmt sanitize torture bench test-fresh clean setup-% tests benches
+.SECONDARY:
+
+help:
+	@echo "make run         set up, build, start all five (Ctrl-C stops)"
+	@echo "make test        set up, build, run every test that needs no optional server"
+	@echo "make sanitize    the same tests under ASan and UBSan"
+	@echo "make torture     the long fault tests     make bench   speed and memory"
+	@echo "make lint fmt    style                    make test-fresh   both commands in clean Debian 12 and 13"
+	@echo "make programs    only build               make clean"
+
+setup-%:
+	@scripts/setup $*
+
+run: setup-build
+	@$(MAKE) programs
+	@scripts/run
+
+programs: $(BINS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  cc   $<"
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
+$(LIB): $(call objects,$(PROTO_SRC) $(PART_SRC))
+	@rm -f $@
+	@ar qcs $@ $^
+
+$(BUILD)/bin/bongsu-%: $(BUILD)/obj/%/main.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	@$(CC) $(LINK_HARDEN) $(RPATH) -o $@ $< $(LIB) $(LIBS)
+
+$(BUILD)/bin/bongsu: $(BUILD)/obj/ctl/main.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	@$(CC) $(LINK_HARDEN) $(RPATH) -o $@ $< $(LIB) $(LIBS)
+
+SUPPORT_OBJ := $(call objects,$(SUPPORT_SRC))
+
+define TEST_RULE
+$(BUILD)/$(1)/%: $(BUILD)/obj/tests/$(2)/%.o $(SUPPORT_OBJ) $(LIB)
+	@mkdir -p $$(@D)
+	@echo "  link $$@"
+	@$(CC) $(LINK_HARDEN) $(RPATH) -o $$@ $$< $(SUPPORT_OBJ) $(LIB) -lcmocka $$(LIBS)
+endef
+$(eval $(call TEST_RULE,tests,unit))
+$(eval $(call TEST_RULE,tests,pipeline))
+$(eval $(call TEST_RULE,bench,bench))
+
+tests: $(BINS) $(UNIT_TESTS) $(PIPELINE_TESTS)
+benches: $(BINS) $(BENCHES)
+
+unit: $(UNIT_TESTS)
+	@scripts/run-tests $(BUILD) $^
+
+pipeline: $(BINS) $(PIPELINE_TESTS)
+	@scripts/run-tests $(BUILD) $(PIPELINE_TESTS)
+
+test: setup-test
+	@$(MAKE) programs
+	@$(MAKE) BUILD=build/check FAULTS=1 tests
+	@scripts/run-tests build/check $(UNIT_TESTS:$(BUILD)/%=build/check/%) $(PIPELINE_TESTS:$(BUILD)/%=build/check/%)
+
+sanitize: setup-test
+	@$(MAKE) BUILD=build/sanitize FAULTS=1 SANITIZE=1 tests
+	@scripts/run-tests build/sanitize $(UNIT_TESTS:$(BUILD)/%=build/sanitize/%) $(PIPELINE_TESTS:$(BUILD)/%=build/sanitize/%)
+
+torture: setup-test
+	@$(MAKE) programs
+	@$(MAKE) BUILD=build/check FAULTS=1 tests
+	@BONGSU_ROUNDS=$${BONGSU_ROUNDS:-500} scripts/run-tests build/check build/check/tests/test_kill build/check/tests/test_faults
+
+bench: setup-test
+	@scripts/setup bench
+	@$(MAKE) programs benches
+	@scripts/bench
+
+test-fresh:
+	@scripts/test-fresh
+
+lint: setup-lint
+	@scripts/lint
+
+fmt: setup-lint
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	@rm -rf build/obj build/bin build/tests build/bench build/check build/sanitize build/libbongsu.a
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

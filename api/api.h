@@ -1,0 +1,46 @@
+/*
+ * api.h - the api process: what people and scripts ask of the store
+ *
+ * Reads the store, changes an incident's status, owns nothing. Each handler
+ * answers at once; a read ends after 5 s at most. Private to this program.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "proto/run/daemon.h"
+#include "proto/run/http_server.h"
+#include "proto/store/store.h"
+
+extern const struct daemon_spec api_spec;
+
+struct api {
+    struct daemon *daemon;
+    struct store *store;
+    struct http_server *server;
+    uint64_t *queries, *query_failures, *status_changes;
+};
+
+extern const struct http_route api_routes[];
+extern const size_t api_route_count;
+
+/* Handlers, one file each: dashboard.c report.c incidents.c events.c */
+void handle_dashboard(struct http_request *req, void *self);
+void handle_report_daily(struct http_request *req, void *self);
+void handle_report_weekly(struct http_request *req, void *self);
+void handle_incidents(struct http_request *req, void *self);
+void handle_incident(struct http_request *req, void *self);
+void handle_incident_status(struct http_request *req, void *self);
+void handle_events(struct http_request *req, void *self);
+
+/* Answer that the store could not be asked, and count it. */
+void api_store_failed(struct api *api, struct http_request *req, const struct err *err);
+
+/* Put the sums of a span into obj: totals, by_type, by_severity, by_source,
+ * by_user, timeline. 0, or -1 with the reason. */
+int api_add_counts(struct api *api, json_t *obj, const struct count_query *query,
+                   struct err *err);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * env_file.h - ./.env: secrets and settings as NAME=value lines
+ *
+ * The format docker compose reads: comments with #, optional quotes, optional
+ * "export ". What the environment has already wins.
+ */
+#ifndef CTL_ENV_FILE_H
+#define CTL_ENV_FILE_H
+
+#include "proto/base/err.h"
+
+/* Put the file's lines into the environment. A file that is not there is
+ * fine. -1 with file, line and reason when a line makes no sense. */
+int env_file_load(const char *path, struct err *err);
+
+/* Append NAME=value; the file is made with mode 0600 when missing, and a line
+ * that set NAME before is replaced. 0 or -1. */
+int env_file_set(const char *path, const char *name, const char *value, struct err *err);
+
+#endif

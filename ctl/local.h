@@ -1,0 +1,27 @@
+/*
+ * local.h - asking the processes of this machine's instance
+ */
+#ifndef CTL_LOCAL_H
+#define CTL_LOCAL_H
+
+#include <jansson.h>
+
+#include "proto/base/err.h"
+#include "proto/settings.h"
+
+/* The five, in the order in which they are stopped: what feeds comes first. */
+extern const char *const local_processes[];
+enum { LOCAL_PROCESSES = 5 };
+
+/* GET (or POST, with body not NULL) a path of a process's own socket. Returns
+ * the HTTP status, with the JSON answer (new reference; NULL when it is none) in *ret_body,
+ * or -1 with the reason when nobody answers. */
+long local_call(const struct settings *settings, const char *process, const char *path,
+                const char *body, json_t **ret_body, struct err *err);
+
+/* Load the settings for a subcommand: --help and unknown flags are answered
+ * here. 1: go on; 0: end with *ret_code. usage is its own first line of help. */
+int local_settings(struct settings *settings, int argc, char **argv, const char *usage,
+                   struct options_call *call, int *ret_code);
+
+#endif

@@ -1,0 +1,239 @@
+#include <czmq.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/commands.h"
+#include "ctl/env_file.h"
+#include "ctl/local.h"
+#include "ctl/supervisor.h"
+#include "proto/base/clock.h"
+#include "proto/base/hash.h"
+#include "proto/base/log.h"
+#include "proto/base/timestamp.h"
+#include "proto/run/daemon.h"
+#include "proto/run/run_dir.h"
+
+enum { READY_MS = 15000, LOOK_MS = 50, KEY_BYTES = 24 };
+
+static const char usage[] =
+    "up [OPTION]...\n\nStarts ingest, detector, indexer, notifier and api as children, restarts\n"
+    "one that dies, and stops them in order on Ctrl-C or SIGTERM.\n"
+    "example: bongsu up --data-dir /srv/bongsu --ingest-listen 0.0.0.0:8000";
+
+/* Everything that `up` passes on: its own flags, and where the sockets are. */
+struct launch {
+    struct settings settings;
+    struct supervisor supervisor;
+    char folder[4096];              /* where the programs are */
+    char paths[LOCAL_PROCESSES][4200];
+    char *argvs[LOCAL_PROCESSES][64];
+    char *bus_dir;
+};
+
+static int
+find_programs(struct launch *launch, struct err *err)
+{
+    ssize_t len = readlink("/proc/self/exe", launch->folder, sizeof(launch->folder) - 1);
+    char *slash;
+
+    launch->folder[len < 0 ? 0 : len] = '\0';
+    slash = strrchr(launch->folder, '/');
+    if (slash == NULL) {
+        err_set(err, "cannot tell where the programs are");
+        return -1;
+    }
+    *slash = '\0';
+    for (int i = 0; i < LOCAL_PROCESSES; i++) {
+        snprintf(launch->paths[i], sizeof(launch->paths[i]), "%s/bongsu-%s", launch->folder,
+                 local_processes[i]);
+        if (access(launch->paths[i], X_OK) != 0) {
+            err_set(err, "%s: not there", launch->paths[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Each child gets our own flags, and the folder of the sockets. */
+static int
+plan_children(struct launch *launch, int argc, char **argv, struct err *err)
+{
+    if (argc > 60) {
+        err_set(err, "too many arguments");
+        return -1;
+    }
+    for (int i = 0; i < LOCAL_PROCESSES; i++) {
+        char **out = launch->argvs[i];
+
+        *out++ = launch->paths[i];
+        for (int a = 1; a < argc; a++)
+            *out++ = argv[a];
+        *out++ = (char *)"--bus-dir";
+        *out++ = launch->bus_dir;
+        *out = NULL;
+        launch->supervisor.children[i] = (struct child){ .name = local_processes[i],
+                                                         .argv = launch->argvs[i] };
+    }
+    launch->supervisor.count = LOCAL_PROCESSES;
+    launch->supervisor.signal_fd = -1;
+    return 0;
+}
+
+/* No key yet: make one, so that the first run works and is not open to all. */
+static int
+make_api_key(struct settings *settings, struct err *err)
+{
+    unsigned char bytes[KEY_BYTES];
+    char key[2 * KEY_BYTES + 1];
+
+    if (settings->api_key != NULL)
+        return 0;
+    hash_random(bytes, sizeof(bytes));
+    hash_to_hex(bytes, sizeof(bytes), key);
+    if (env_file_set(".env", "API_KEY", key, err) != 0)
+        return -1;
+    setenv("API_KEY", key, 1);
+    settings->api_key = strdup(key);
+    log_info("API_KEY was not set; one was made", "file=.env");
+    return settings->api_key == NULL ? -1 : 0;
+}
+
+static int
+prepare(struct launch *launch, int argc, char **argv, struct err *err)
+{
+    char *lock = NULL;
+    int rc = -1;
+
+    if (timestamp_init(err) != 0 || find_programs(launch, err) != 0 ||
+        daemon_make_dir(launch->settings.data_dir, err) != 0)
+        goto done;
+    lock = settings_path(&launch->settings, "bongsu.lock");
+    launch->bus_dir = run_dir(&launch->settings);
+    if (lock == NULL || launch->bus_dir == NULL) {
+        err_set(err, "out of memory");
+        goto done;
+    }
+    if (daemon_lock(lock, err) < 0) {
+        err_add(err, "--data-dir %s", launch->settings.data_dir);
+        goto done;
+    }
+    if (daemon_make_dir(launch->bus_dir, err) != 0 ||
+        make_api_key(&launch->settings, err) != 0 ||
+        plan_children(launch, argc, argv, err) != 0)
+        goto done;
+    rc = 0;
+
+done:
+    free(lock);
+    return rc;
+}
+
+/* How many answer that they are ready. */
+static int
+count_ready(struct launch *launch)
+{
+    int ready = 0;
+
+    for (int i = 0; i < LOCAL_PROCESSES; i++) {
+        struct child *child = &launch->supervisor.children[i];
+        json_t *body = NULL;
+        struct err err;
+
+        if (!child->was_ready)
+            child->was_ready = local_call(&launch->settings, child->name, "/readyz", NULL, &body,
+                                          &err) == 200;
+        ready += child->was_ready;
+        json_decref(body);
+    }
+    return ready;
+}
+
+static void
+greet(const struct launch *launch)
+{
+    const struct settings *settings = &launch->settings;
+    const char *seen = options_placeholders_seen();
+
+    printf("\nBongsu %s is up. Ctrl-C stops it.\n\n"
+           "  send events to  http://%s   (header X-API-Key)\n"
+           "  look at         http://%s/dashboard\n"
+           "  API key         in .env (API_KEY)\n"
+           "  data            %s\n"
+           "  time zone       %s\n"
+           "  Slack           %s\n",
+           BONGSU_VERSION, settings->ingest_listen, settings->api_listen, settings->data_dir,
+           timestamp_zone(),
+           settings->slack_webhook_url != NULL ? "on" : "off (SLACK_WEBHOOK_URL is not set; incidents go to this log)");
+    if (seen[0] != '\0')
+        printf("  not set yet     %s (still as in .env.example)\n", seen);
+    printf("\nTry it:\n\n"
+           "  . ./.env; curl -s http://%s/log -H \"X-API-Key: $API_KEY\" \\\n"
+           "    -H 'Content-Type: application/json' \\\n"
+           "    -d '{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.45\",\"username\":\"root\",\"count\":5}'\n\n"
+           "  curl -s http://%s/incidents\n\n",
+           settings->ingest_listen, settings->api_listen);
+    fflush(stdout);
+}
+
+/* Run until told to stop. */
+static int
+run(struct launch *launch)
+{
+    int64_t asked_ms = clock_steady_ms();
+    int is_greeted = 0, code = 0, signo;
+    const char *name = NULL;
+
+    for (;;) {
+        signo = supervisor_run(&launch->supervisor, is_greeted ? 3600000 : LOOK_MS, &code, &name);
+        if (signo != 0)
+            break;
+        if (!is_greeted && count_ready(launch) == LOCAL_PROCESSES) {
+            is_greeted = 1;
+            greet(launch);
+        } else if (!is_greeted && clock_steady_ms() - asked_ms > READY_MS) {
+            asked_ms = clock_steady_ms();
+            log_warn("not all processes are ready yet; bongsu status says why", "");
+        }
+    }
+    if (signo < 0) {
+        log_error("cannot start; see its message above", "process=%s exit=%d", name, code);
+        supervisor_stop(&launch->supervisor);
+        return code == 127 ? EXIT_SOFTWARE : code;
+    }
+    log_info("stopping", "signal=%d", signo);
+    supervisor_stop(&launch->supervisor);
+    log_info("stopped", "");
+    return EXIT_DONE;
+}
+
+int
+up_main(int argc, char **argv)
+{
+    static struct launch launch;
+    struct options_call call;
+    struct err err;
+    int code;
+
+    if (!local_settings(&launch.settings, argc, argv, usage, &call, &code))
+        return code;
+    log_open("bongsu", (enum log_level)log_level_parse(launch.settings.log_level));
+    if (call.arg_count > 0) {
+        fprintf(stderr, "bongsu up: %s: not an option\n", call.args[0]);
+        code = EXIT_USAGE;
+    } else if (prepare(&launch, argc, argv, &err) != 0) {
+        fprintf(stderr, "bongsu up: %s\n", err.text);
+        code = EXIT_CONFIG;
+    } else if (supervisor_start(&launch.supervisor, &err) != 0) {
+        fprintf(stderr, "bongsu up: %s\n", err.text);
+        code = EXIT_SOFTWARE;
+    } else {
+        code = run(&launch);
+    }
+    free(launch.bus_dir);
+    settings_release(&launch.settings);
+    return code;
+}

@@ -1,0 +1,395 @@
+#include "detector/detector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/checkpoint.h"
+#include "detector/engine.h"
+#include "detector/ruleset.h"
+#include "proto/base/clock.h"
+#include "proto/base/fault.h"
+#include "proto/base/hash.h"
+#include "proto/base/log.h"
+#include "proto/bus.h"
+#include "proto/endpoints.h"
+#include "proto/run/links.h"
+#include "proto/run/poison.h"
+#include "proto/run/sender.h"
+
+/* An urgent change waits this long for others to share its commit. */
+enum { URGENT_MS = 5, REPORT_MS = 1000 };
+
+void
+detector_report(struct detector *det)
+{
+    struct report_origin origins[DETECTOR_MAX_JOURNALS];
+    struct report report = { .boot = det->boot, .origins = origins };
+    const struct position *positions;
+    size_t count;
+
+    positions = checkpoint_positions(det->checkpoint, &count);
+    snprintf(report.consumer, sizeof(report.consumer), "%s", det->consumer);
+    for (size_t i = 0; i < count && i < DETECTOR_MAX_JOURNALS; i++) {
+        origins[i] = (struct report_origin){
+            .origin = positions[i].origin, .received = positions[i].last,
+            .durable = positions[i].durable,
+        };
+        for (size_t r = 0; r < det->resend_count; r++)
+            if (det->resend[r] == positions[i].origin)
+                origins[i].wants_resend = 1;
+        report.origin_count++;
+    }
+    fault_point("detector.before_ack");
+    links_report(det->links, &report);
+    fault_point("detector.after_ack");
+    det->resend_count = 0;
+}
+
+static void
+publish(void *ctx, const struct incident *inc, const struct batch_head *head, struct text body)
+{
+    struct detector *det = ctx;
+
+    (void)inc;
+    /* PUB never blocks; who misses it reads the store */
+    (void)bus_send_batch(det->live, BUS_INCIDENTS, head, body);
+    fault_point("detector.after_publish");
+}
+
+static void
+pump(struct detector *det)
+{
+    struct err err;
+
+    if (sender_pump(det->sender, clock_steady_ms(), &err) != 0)
+        log_warn_burst(&det->fail_burst, "outbox cannot be read", "reason=\"%s\"", err.text);
+}
+
+/* Nothing is taken in while the state cannot be written: the journal keeps it. */
+static void
+commit_failed(struct detector *det, enum db_outcome outcome, const struct err *err)
+{
+    if (outcome == DB_UNCLEAR)
+        daemon_die(EXIT_IO, err->text);
+    ++*det->failures;
+    det->is_refused = 1;
+    links_pause(det->links, 1);
+    health_set(det->daemon->health, "state", 0, err->text);
+    log_warn_burst(&det->fail_burst, "state cannot be written, trying again", "reason=\"%s\"",
+                   err->text);
+}
+
+void
+detector_commit(struct detector *det)
+{
+    const struct checkpoint_commit work = {
+        .engine = det->engine, .sent = det->sent_counter,
+        .acked = sender_frontier(det->sender), .published = publish, .ctx = det,
+    };
+    struct err err;
+    enum db_outcome outcome;
+
+    det->is_commit_due = 0;
+    outcome = checkpoint_commit(det->checkpoint, &work, &err);
+    if (outcome != DB_DONE) {
+        commit_failed(det, outcome, &err);
+        return;
+    }
+    ++*det->commits;
+    det->is_dirty = 0;
+    if (det->is_refused) {
+        det->is_refused = 0;
+        links_pause(det->links, 0);
+        health_set(det->daemon->health, "state", 1, NULL);
+        log_info("state can be written again", "");
+    }
+    pump(det);
+    detector_report(det);
+}
+
+static int
+on_commit_due(zloop_t *loop, int timer, void *self)
+{
+    struct detector *det = self;
+
+    (void)loop, (void)timer;
+    if (det->is_commit_due)
+        detector_commit(det);
+    return 0;
+}
+
+void
+detector_commit_soon(struct detector *det)
+{
+    if (det->is_commit_due)
+        return;
+    det->is_commit_due = 1;
+    zloop_timer(det->daemon->loop, URGENT_MS, 1, on_commit_due, det);
+}
+
+static int
+on_checkpoint(zloop_t *loop, int timer, void *self)
+{
+    struct detector *det = self;
+
+    (void)loop, (void)timer;
+    if (det->is_dirty || det->is_refused)
+        detector_commit(det);
+    return 0;
+}
+
+static int
+on_second(zloop_t *loop, int timer, void *self)
+{
+    struct detector *det = self;
+
+    (void)loop, (void)timer;
+    detector_report(det);
+    pump(det);
+    health_set(det->daemon->health, "ingest",
+               links_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
+    return 0;
+}
+
+
+static int
+on_report(zloop_t *loop, zsock_t *sock, void *self)
+{
+    struct detector *det = self;
+    struct report report;
+    struct err err;
+    int rc;
+
+    (void)loop;
+    while ((rc = bus_recv_report(sock, &report, &err)) != 0) {
+        struct report_origin ours = { .origin = checkpoint_id(det->checkpoint) };
+
+        if (rc < 0) {
+            log_warn_burst(&det->fail_burst, "report refused", "reason=\"%s\"", err.text);
+            continue;
+        }
+        for (size_t i = 0; i < report.origin_count; i++)
+            if (report.origins[i].origin == ours.origin)
+                ours = report.origins[i];
+        sender_report(det->sender, report.boot, &ours, clock_steady_ms());
+        report_release(&report);
+        det->is_dirty = 1;      /* the next commit clears what is acknowledged */
+    }
+    pump(det);
+    return 0;
+}
+
+static int
+next_incident(void *ctx, uint64_t after, struct batch_head *ret_head, struct text *ret_body,
+              struct err *err)
+{
+    struct detector *det = ctx;
+
+    return checkpoint_next(det->checkpoint, after, ret_head, ret_body, err);
+}
+
+static int
+send_incident(void *ctx, const struct batch_head *head, struct text body)
+{
+    struct detector *det = ctx;
+    int rc;
+
+    fault_point("detector.before_send");
+    rc = bus_send_batch(det->incidents, BUS_INCIDENTS, head, body);
+    if (rc == 0 && head->first > det->sent_counter)
+        det->sent_counter = head->first;
+    fault_point("detector.after_send");
+    return rc;
+}
+
+static void
+fill_status(void *self, json_t *status)
+{
+    struct detector *det = self;
+    struct sender_numbers numbers = sender_numbers(det->sender);
+    struct engine_late late[20];
+    size_t count = engine_late_sources(det->engine, late, 20);
+    json_t *sources = json_object();
+
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(sources, late[i].source.ptr,
+                            json_integer((json_int_t)late[i].events));
+    json_object_set_new(status, "late_sources", sources);
+    json_object_set_new(status, "incidents_in_flight",
+                        json_integer((json_int_t)numbers.in_flight));
+    json_object_set_new(status, "dead_letters",
+                        json_integer((json_int_t)poison_count(det->poison)));
+}
+
+static void
+open_metrics(struct detector *det)
+{
+    struct metrics *all = det->daemon->metrics;
+    const struct { uint64_t **number; const char *name, *help; } rows[] = {
+        { &det->judged, "bongsu_detector_events_total", "events judged by every rule" },
+        { &det->rows, "bongsu_detector_rows_total", "journal rows taken" },
+        { &det->refused_rows, "bongsu_detector_rows_refused_total", "rows that could not be read" },
+        { &det->repeats, "bongsu_detector_rows_repeated_total", "rows that came again, dropped" },
+        { &det->gaps, "bongsu_detector_gaps_total", "gaps seen in a stream, asked for again" },
+        { &det->lost, "bongsu_detector_rows_lost_total", "gaps that the journal no longer holds" },
+        { &det->poisoned, "bongsu_detector_dead_letters_total", "events set aside: they killed the detector" },
+        { &det->commits, "bongsu_detector_commits_total", "commits of the state file" },
+        { &det->failures, "bongsu_detector_commits_failed_total", "commits refused by a full disk or a lock" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        *rows[i].number = metrics_number(all, METRIC_COUNTER, rows[i].name, "", rows[i].help);
+}
+
+/* The rules, the state file and the engine between them. */
+static int
+open_state(struct detector *det, struct ruleset **rules, struct err *err)
+{
+    const struct settings *settings = det->daemon->settings;
+    const struct engine_options options = {
+        .lateness_us = settings->detector_lateness_ms * 1000,
+        .max_keys = (size_t)settings->detector_max_keys,
+        .max_entries = (size_t)settings->detector_max_entries,
+        .slots = (unsigned)settings->detector_slots,
+        .slot = (unsigned)settings->detector_slot,
+    };
+    char *path = NULL, *dead_path = NULL, *lock = NULL, name[64];
+    uint64_t refused = 0;
+    int rc = -1;
+
+    snprintf(name, sizeof(name), "detector-%u.lock", options.slot);
+    lock = settings_path(settings, name);
+    snprintf(name, sizeof(name), "detector-%u.db", options.slot);
+    path = settings_path(settings, name);
+    snprintf(name, sizeof(name), "detector-%u-deadletter.db", options.slot);
+    dead_path = settings_path(settings, name);
+    if (lock == NULL || path == NULL || dead_path == NULL) {
+        err_set(err, "out of memory");
+        goto done;
+    }
+    if (daemon_lock(lock, err) < 0)
+        goto done;
+    det->checkpoint = checkpoint_open(path, clock_real_us(), err);
+    det->poison = det->checkpoint == NULL ? NULL
+                                          : poison_open(dead_path, clock_steady_ms(), err);
+    if (det->poison == NULL)
+        goto done;
+    det->engine = engine_new(&options, rules, det->daemon->metrics, err);
+    if (det->engine == NULL ||
+        checkpoint_restore(det->checkpoint, det->engine, &refused, err) != 0)
+        goto done;
+    engine_settle(det->engine);
+    rc = 0;
+
+done:
+    free(lock);
+    free(path);
+    free(dead_path);
+    return rc;
+}
+
+static int
+open_sockets(struct detector *det, struct err *err)
+{
+    const struct settings *settings = det->daemon->settings;
+    const struct sender_source source = { det, next_incident, send_incident };
+    int slot = (int)settings->detector_slot;
+    char data[ENDPOINT_LEN], report[ENDPOINT_LEN], address[ENDPOINT_LEN];
+    struct links_spec spec = { data, report, detector_on_batch, det };
+
+    det->sender = sender_new(&source, checkpoint_frontier(det->checkpoint));
+    if (det->sender == NULL ||
+        endpoint_to_bind(settings, ENDPOINT_INCIDENTS, slot, address) != 0 ||
+        (det->incidents = bus_bind(ZMQ_PUSH, address, err)) == NULL ||
+        endpoint_to_bind(settings, ENDPOINT_INCIDENT_REPORT, slot, address) != 0 ||
+        (det->reports = bus_bind(ZMQ_PULL, address, err)) == NULL ||
+        endpoint_to_bind(settings, ENDPOINT_LIVE_INCIDENTS, slot, address) != 0 ||
+        (det->live = bus_bind(ZMQ_PUB, address, err)) == NULL)
+        return -1;
+    if (endpoint_to_connect(settings, ENDPOINT_DETECT, slot, data) != 0 ||
+        endpoint_to_connect(settings, ENDPOINT_INGEST_REPORT, slot, report) != 0)
+        return -1;
+    det->links = links_new(det->daemon->loop, &spec, det->daemon->metrics, err);
+    return det->links == NULL ? -1 : 0;
+}
+
+static void
+detector_destroy(void **self)
+{
+    struct detector *det = *self;
+
+    if (det == NULL)
+        return;
+    links_destroy(&det->links);
+    sender_destroy(&det->sender);
+    zsock_destroy(&det->incidents);
+    zsock_destroy(&det->reports);
+    zsock_destroy(&det->live);
+    engine_destroy(&det->engine);
+    checkpoint_close(&det->checkpoint);
+    poison_close(&det->poison);
+    event_release(&det->event);
+    free(det);
+    *self = NULL;
+}
+
+static int
+detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
+               struct err *err)
+{
+    struct detector *det = NULL;
+    struct ruleset *rules = ruleset_load(daemon->settings->rules_dir, err);
+
+    *ret_code = EXIT_CONFIG;
+    if (rules == NULL)
+        return -1;
+    if (is_check) {
+        ruleset_destroy(&rules);
+        return 0;
+    }
+    det = calloc(1, sizeof(*det));
+    if (det == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    det->daemon = daemon;
+    det->boot = hash_random64();
+    snprintf(det->consumer, sizeof(det->consumer), "detect/%d",
+             (int)daemon->settings->detector_slot);
+    open_metrics(det);
+    *ret_self = det;
+    if (open_state(det, &rules, err) != 0) {
+        ruleset_destroy(&rules);
+        return -1;
+    }
+    *ret_code = EXIT_TAKEN;
+    if (open_sockets(det, err) != 0)
+        return -1;
+    health_on_status(daemon->health, fill_status, det);
+    zloop_reader(daemon->loop, det->reports, on_report, det);
+    zloop_timer(daemon->loop, (size_t)daemon->settings->checkpoint_ms, 0, on_checkpoint, det);
+    zloop_timer(daemon->loop, REPORT_MS, 0, on_second, det);
+    detector_report(det);
+    pump(det);
+    return 0;
+}
+
+/* What was judged is committed; the rest stays in the journals. */
+static void
+detector_drain(void *self)
+{
+    struct detector *det = self;
+
+    links_pause(det->links, 1);
+    if (det->is_dirty)
+        detector_commit(det);
+}
+
+const struct daemon_spec detector_spec = {
+    .name = "detector",
+    .help = "judges every event by the rules and tells of incidents",
+    .start = detector_start,
+    .drain = detector_drain,
+    .destroy = detector_destroy,
+};

@@ -1,0 +1,54 @@
+/*
+ * detector.h - the detector process: rows in, judged, committed, published
+ *
+ * Takes each journal's rows in order (a row names its predecessor), gives
+ * their events to the engine (rows.c), and commits state, places and
+ * incidents together (detector.c); only then are incidents published and
+ * rows acknowledged. Private to this program.
+ */
+#ifndef DETECTOR_DETECTOR_H
+#define DETECTOR_DETECTOR_H
+
+#include <czmq.h>
+#include <stdint.h>
+
+#include "proto/base/log.h"
+#include "proto/bus.h"
+#include "proto/event.h"
+#include "proto/run/daemon.h"
+#include "proto/run/links.h"
+
+extern const struct daemon_spec detector_spec;
+
+enum { DETECTOR_MAX_JOURNALS = 256 };
+
+struct detector {
+    struct daemon *daemon;
+    struct engine *engine;
+    struct checkpoint *checkpoint;
+    struct poison *poison;
+    struct links *links;
+    struct sender *sender;
+    zsock_t *incidents, *reports, *live;
+    uint64_t boot, sent_counter;
+    char consumer[32];
+    struct event event;
+    uint64_t resend[DETECTOR_MAX_JOURNALS];       /* journals in which a gap was seen */
+    size_t resend_count;
+    int is_dirty, is_commit_due, is_refused;
+    struct log_burst gap_burst, fail_burst;
+    uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *poisoned;
+    uint64_t *commits, *failures;
+};
+
+/* Take one row, if it is the next of its journal (a links_spec's on_batch). */
+int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);
+
+/* Commit now; or within a few milliseconds, together with what comes until then. */
+void detector_commit(struct detector *det);
+void detector_commit_soon(struct detector *det);
+
+/* Tell every ingest how far we are. */
+void detector_report(struct detector *det);
+
+#endif

@@ -1,0 +1,127 @@
+#include "detector/engine.h"
+
+#include <stdlib.h>
+
+#include "detector/engine_internal.h"
+
+#define HOUR_US (INT64_C(3600) * 1000000)
+
+/* Ids that clients gave are remembered this long, so that a repeat is known. */
+#define SEEN_HOLD_US (24 * HOUR_US)
+
+static void
+open_counts(struct engine *engine, struct metrics *metrics)
+{
+    struct engine_counts *counts = &engine->counts;
+    uint64_t *loaded, *refused;
+    const struct {
+        uint64_t **number;
+        enum metric_kind kind;
+        const char *name, *help;
+    } rows[] = {
+        { &counts->matches, METRIC_COUNTER, "bongsu_detector_matches_total",
+          "rules matched by an event" },
+        { &counts->incidents, METRIC_COUNTER, "bongsu_detector_incidents_total",
+          "incidents opened" },
+        { &counts->late, METRIC_COUNTER, "bongsu_detector_late_events_total",
+          "events too late to be counted into windows" },
+        { &counts->no_key, METRIC_COUNTER, "bongsu_detector_no_key_total",
+          "matches that lack a field their rule groups by" },
+        { &counts->no_value, METRIC_COUNTER, "bongsu_detector_no_value_total",
+          "matches that lack the field their rule counts" },
+        { &counts->repeats, METRIC_COUNTER, "bongsu_detector_repeats_total",
+          "events of a client's id that were judged before" },
+        { &counts->keys_evicted, METRIC_COUNTER, "bongsu_detector_keys_evicted_total",
+          "keys forgotten early, to stay within max_keys" },
+        { &counts->entries_dropped, METRIC_COUNTER, "bongsu_detector_entries_dropped_total",
+          "events forgotten early, to stay within max_entries" },
+        { &counts->regex_limits, METRIC_COUNTER, "bongsu_detector_regex_limits_total",
+          "regular expressions given up at their limit" },
+        { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys", "rows of state in memory" },
+        { &loaded, METRIC_GAUGE, "bongsu_detector_rules", "rules in use" },
+        { &refused, METRIC_GAUGE, "bongsu_detector_rules_refused", "rules or files refused" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        *rows[i].number = metrics_number(metrics, rows[i].kind, rows[i].name, "", rows[i].help);
+    *loaded = ruleset_count(engine->rules);
+    *refused = ruleset_refused_count(engine->rules);
+}
+
+static struct rule_plan
+plan_rule(struct engine *engine, const struct sigma_rule *sigma)
+{
+    static const enum window_kind kinds[] = {
+        [SIGMA_EVENT_COUNT] = WINDOW_COUNT,
+        [SIGMA_VALUE_COUNT] = WINDOW_DISTINCT,
+        [SIGMA_VALUE_SUM] = WINDOW_SUM,
+    };
+    const struct sigma_correlation *cor = &sigma->correlation;
+    struct rule_plan plan = {
+        .window = { kinds[cor->type], cor->span_us, engine->options.lateness_us,
+                    cor->threshold, cor->is_strict, engine->options.max_entries },
+        .suppress_us = sigma->suppress_us,
+    };
+    int64_t hold = cor->span_us > HOUR_US ? cor->span_us : HOUR_US;
+
+    if (plan.suppress_us == 0)
+        plan.suppress_us = hold;
+    if (plan.suppress_us > hold)
+        hold = plan.suppress_us;
+    plan.age_class = state_class(&engine->table, hold + engine->options.lateness_us);
+    return plan;
+}
+
+struct engine *
+engine_new(const struct engine_options *options, struct ruleset **rules,
+           struct metrics *metrics, struct err *err)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    size_t count = ruleset_count(*rules);
+
+    if (engine == NULL || state_table_init(&engine->table) != 0)
+        goto no_memory;
+    engine->options = *options;
+    if (engine->options.slots == 0)
+        engine->options.slots = 1;
+    if (engine->options.max_keys == 0)
+        engine->options.max_keys = 1;
+    engine->plans = calloc(count + 1, sizeof(engine->plans[0]));
+    if (engine->plans == NULL)
+        goto no_memory;
+    engine->seen_class = state_class(&engine->table, SEEN_HOLD_US);
+    engine->late_class = state_class(&engine->table, INT64_MAX);
+    for (size_t i = 0; i < count; i++)
+        engine->plans[i] = plan_rule(engine, &ruleset_rule(*rules, i)->sigma);
+    engine->rules = *rules;
+    *rules = NULL;
+    open_counts(engine, metrics);
+    return engine;
+
+no_memory:
+    err_set(err, "engine: out of memory");
+    engine_destroy(&engine);
+    return NULL;
+}
+
+void
+engine_destroy(struct engine **engine)
+{
+    if (*engine == NULL)
+        return;
+    state_table_release(&(*engine)->table);
+    window_match_release(&(*engine)->match);
+    buf_release(&(*engine)->key);
+    buf_release(&(*engine)->pack);
+    buf_release(&(*engine)->summary);
+    ruleset_destroy(&(*engine)->rules);
+    free((*engine)->plans);
+    free(*engine);
+    *engine = NULL;
+}
+
+void
+engine_set_incomplete_until(struct engine *engine, int64_t until_us)
+{
+    engine->incomplete_until_us = until_us;
+}

@@ -1,0 +1,206 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/engine_internal.h"
+#include "detector/summary.h"
+#include "proto/base/hash.h"
+#include "proto/base/timestamp.h"
+
+/* The incident whose time, with the suppress time around it, the part touches. */
+static struct open_incident **
+incident_find(struct state *state, const struct incident_part *part, int64_t suppress_us)
+{
+    struct open_incident **at = &state->incidents;
+
+    for (; *at != NULL; at = &(*at)->next)
+        if (part->last_us >= (*at)->opened_us - suppress_us &&
+            part->first_us <= (*at)->last_us + suppress_us)
+            return at;
+    return NULL;
+}
+
+/* Only the incidents last touched can grow on; the oldest is closed, and told
+ * once more when it changed. */
+static void
+close_oldest(struct state *state)
+{
+    struct open_incident **at = &state->incidents, *old;
+    size_t n = 0;
+
+    while (*at != NULL && n++ < STATE_MAX_INCIDENTS)
+        at = &(*at)->next;
+    old = *at;
+    if (old == NULL)
+        return;
+    *at = NULL;
+    if (old->is_dirty) {
+        old->next = state->closed;
+        state->closed = old;
+    } else {
+        open_incidents_free(&old);
+    }
+}
+
+static struct open_incident *
+incident_open(struct engine *engine, struct state *state, const struct incident_part *part)
+{
+    const struct rule *rule = ruleset_rule(engine->rules, state->rule);
+    const struct text parts[] = {
+        text_of(rule->sigma.id),
+        { state->key, state->key_len },
+        { (const char *)part->opener->bytes, part->opener->len },
+    };
+    struct open_incident *inc = calloc(1, sizeof(*inc));
+    unsigned char id[HASH_ID_LEN];
+
+    if (inc == NULL)
+        return NULL;
+    hash_id(parts, sizeof(parts) / sizeof(parts[0]), id);
+    hash_to_hex(id, sizeof(id), inc->id);
+    inc->opened_us = part->first_us;
+    inc->last_us = part->last_us;
+    inc->first_us = part->entry->at_us;
+    inc->severity = rule->sigma.severity;
+    inc->next = state->incidents;
+    state->incidents = inc;
+    close_oldest(state);
+    engine->is_urgent = 1;
+    ++*engine->counts.incidents;
+    return inc;
+}
+
+static int
+evidence_add(struct open_incident *inc, const struct window_entry *entry)
+{
+    if (inc->evidence_count == INCIDENT_MAX_EVIDENCE)
+        return 0;
+    if (inc->evidence_count == inc->evidence_cap) {
+        size_t cap = inc->evidence_cap == 0 ? 1 : inc->evidence_cap * 5;
+        struct evidence *grown;
+
+        cap = cap > INCIDENT_MAX_EVIDENCE ? INCIDENT_MAX_EVIDENCE : cap;
+        grown = realloc(inc->evidence, cap * sizeof(*grown));
+        if (grown == NULL)
+            return -1;
+        inc->evidence = grown;
+        inc->evidence_cap = cap;
+    }
+    /* as event_storage_day says */
+    inc->evidence[inc->evidence_count++] = (struct evidence){
+        entry->id, timestamp_utc_day(entry->is_keyed ? entry->at_us : entry->received_us)
+    };
+    return 0;
+}
+
+static struct open_incident *
+incident_of(struct engine *engine, struct state *state, const struct incident_part *part)
+{
+    struct open_incident **at = incident_find(state, part,
+                                              engine->plans[state->rule].suppress_us);
+    struct open_incident *inc;
+
+    if (at == NULL)
+        return incident_open(engine, state, part);
+    inc = *at;
+    *at = inc->next;
+    inc->next = state->incidents;
+    state->incidents = inc;
+    if (part->first_us < inc->opened_us)
+        inc->opened_us = part->first_us;
+    if (part->last_us > inc->last_us)
+        inc->last_us = part->last_us;
+    return inc;
+}
+
+int
+engine_count(struct engine *engine, struct state *state, const struct incident_part *part)
+{
+    struct open_incident *inc = incident_of(engine, state, part);
+    const struct window_entry *entry = part->entry;
+    int severity = ruleset_rule(engine->rules, state->rule)->sigma.severity;
+
+    if (inc == NULL || evidence_add(inc, entry) != 0)
+        return -1;
+    inc->is_dirty = 1;
+    inc->count += part->weight;
+    if (entry->at_us < inc->first_us)
+        inc->first_us = entry->at_us;
+    if (entry->received_us > inc->newest_received_us)
+        inc->newest_received_us = entry->received_us;
+    if (entry->received_us < engine->incomplete_until_us)
+        inc->is_incomplete = 1;
+    if (severity > inc->severity) {
+        inc->severity = severity;
+        engine->is_urgent = 1;
+    }
+    return 0;
+}
+
+/* A snapshot; its texts are lent by the rule, the arena and the buffer. */
+static int
+snapshot(struct engine *engine, const struct state *state, const struct open_incident *open,
+         struct arena *arena, struct incident *inc)
+{
+    const struct rule *rule = ruleset_rule(engine->rules, state->rule);
+    const struct sigma_rule *sigma = &rule->sigma;
+
+    memset(inc, 0, sizeof(*inc));
+    memcpy(inc->id, open->id, sizeof(inc->id));
+    inc->rule_id = (char *)(uintptr_t)sigma->id;
+    inc->rule_title = (char *)(uintptr_t)sigma->title;
+    inc->rule_level = (char *)(uintptr_t)sigma->level;
+    inc->rule_tags = sigma->tags;
+    inc->rule_tag_count = sigma->tag_count;
+    inc->severity = open->severity;
+    inc->opened_us = open->opened_us;
+    inc->last_seen_us = open->last_us;
+    inc->newest_received_us = open->newest_received_us;
+    inc->count = open->count;
+    inc->is_incomplete = open->is_incomplete;
+    inc->evidence_count = open->evidence_count;
+    memcpy(inc->evidence, open->evidence, open->evidence_count * sizeof(inc->evidence[0]));
+    buf_clear(&engine->summary);
+    if (engine_key_read(rule, (struct text){ state->key, state->key_len }, arena, inc) != 0 ||
+        summary_write(sigma, inc, open->last_us - open->first_us, &engine->summary) != 0)
+        return -1;
+    inc->summary = engine->summary.ptr;
+    return 0;
+}
+
+static int
+visit_list(struct engine *engine, const struct state *state, const struct open_incident *open,
+           int (*visit)(void *ctx, const struct incident *inc), void *ctx)
+{
+    struct arena arena = { 0 };
+    struct incident inc;
+    int rc = 0;
+
+    for (; open != NULL && rc == 0; open = open->next) {
+        if (!open->is_dirty)
+            continue;
+        rc = snapshot(engine, state, open, &arena, &inc);
+        if (rc == 0)
+            rc = visit(ctx, &inc);
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
+    return rc;
+}
+
+int
+engine_incidents(struct engine *engine, int (*visit)(void *ctx, const struct incident *inc),
+                 void *ctx)
+{
+    const struct state *const lists[] = { engine->table.gone, engine->table.dirty };
+
+    for (size_t i = 0; i < 2; i++)
+        for (const struct state *state = lists[i]; state != NULL; state = state->next_changed) {
+            int rc = visit_list(engine, state, state->closed, visit, ctx);
+
+            if (rc == 0)
+                rc = visit_list(engine, state, state->incidents, visit, ctx);
+            if (rc != 0)
+                return rc;
+        }
+    return 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * engine_internal.h - what the engine's own files share
+ */
+#ifndef DETECTOR_ENGINE_INTERNAL_H
+#define DETECTOR_ENGINE_INTERNAL_H
+
+#include "detector/engine.h"
+#include "detector/engine_state.h"
+#include "detector/ruleset.h"
+#include "proto/base/arena.h"
+#include "proto/base/buf.h"
+
+/* What the engine says of its work on /metrics. */
+struct engine_counts {
+    uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
+             *entries_dropped, *regex_limits, *keys;
+};
+
+/* What a rule needs while events are judged. */
+struct rule_plan {
+    struct window_rule window;  /* correlations */
+    int64_t suppress_us;
+    uint8_t age_class;
+    uint64_t judged_in;         /* event number: once per event, whoever feeds it */
+};
+
+struct engine {
+    struct engine_options options;
+    struct ruleset *rules;
+    struct rule_plan *plans;    /* one for each rule */
+    struct state_table table;
+    uint8_t seen_class, late_class;
+    int64_t stream_us;          /* largest time of receipt */
+    int64_t incomplete_until_us;
+    uint64_t event_number;
+    struct window_match match;
+    struct buf key, pack, summary;
+    struct engine_counts counts;
+    int needs_sort;             /* rows were given back since the last event */
+    int is_urgent, was_visited;
+};
+
+/* Count an event (or a window's entry) into the incident of its key that it
+ * belongs to; the condition held from first_us to last_us, opener is the event
+ * that is judged. 0, or -1 when out of memory. */
+struct incident_part {
+    int64_t first_us, last_us;
+    const struct event_id *opener;
+    const struct window_entry *entry;
+    uint64_t weight;
+};
+int engine_count(struct engine *engine, struct state *state, const struct incident_part *part);
+
+/* A row as msgpack, appended; and back into a row that was just added. -1 with
+ * the reason when it makes no sense or memory is out. */
+int engine_pack_state(const struct engine *engine, const struct state *state, struct buf *out);
+int engine_unpack_state(struct engine *engine, struct state *state, struct text bytes,
+                        struct err *err);
+
+/* Key texts. Of a group: each value, folded, as "<length>:<value>". -1: out
+ * of memory; 1: the event lacks a field of the group. */
+int engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out);
+
+/* Of a rule without a window: "s" source address, else "u" user, else "*".
+ * The hash is of the bare value. -1: out of memory. */
+int engine_lone_key(const struct event *ev, struct buf *out, uint64_t *ret_hash);
+
+/* The fields and values of a key into inc, lent by the arena. 0, or -1 when the key
+ * does not fit the rule or memory is out. */
+int engine_key_read(const struct rule *rule, struct text key, struct arena *arena,
+                    struct incident *inc);
+
+#endif

@@ -1,0 +1,292 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "detector/engine_internal.h"
+#include "proto/base/hash.h"
+
+static int
+is_ours(const struct engine *engine, uint64_t hash)
+{
+    return hash % engine->options.slots == engine->options.slot;
+}
+
+/* The row of a key, made when new; the one untouched longest makes room. */
+static struct state *
+state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
+         uint8_t age_class)
+{
+    struct state *state = state_find(&engine->table, rule, key, hash);
+
+    while (state == NULL && engine->table.count >= engine->options.max_keys) {
+        struct state *oldest = state_oldest(&engine->table);
+
+        if (oldest == NULL)
+            break;
+        state_drop(&engine->table, oldest);
+        ++*engine->counts.keys_evicted;
+    }
+    if (state == NULL)
+        state = state_add(&engine->table, rule, key, hash, age_class);
+    if (state != NULL)
+        state_touch(&engine->table, state, engine->stream_us);
+    return state;
+}
+
+static struct window_entry
+entry_of(const struct event *ev)
+{
+    return (struct window_entry){ .at_us = ev->at_us, .received_us = ev->received_us,
+                                  .id = ev->id, .is_keyed = ev->is_keyed != 0 };
+}
+
+static struct text
+late_source(const struct event *ev)
+{
+    static const enum event_field fields[] = { EVENT_RECEIVED_FROM, EVENT_SOURCE_HOST,
+                                               EVENT_SOURCE_ADDRESS };
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        struct text source = value_get_text(&ev->known[fields[i]]);
+
+        if (source.len > 0 && source.len <= EVENT_MAX_NAME)
+            return source;
+    }
+    return text_of("unknown");
+}
+
+/* Count an event that came too late, once, under who sent it. */
+static int
+count_late(struct engine *engine, const struct event *ev)
+{
+    struct age_class *late = &engine->table.classes[engine->late_class];
+    struct text source = late_source(ev);
+    uint64_t hash = hash64(source.ptr, source.len);
+    struct state *state = state_find(&engine->table, RULE_LATE, source, hash);
+
+    ++*engine->counts.late;
+    if (state == NULL) {
+        if (late->count >= MAX_LATE_SOURCES)
+            state_drop(&engine->table, late->oldest);
+        state = state_add(&engine->table, RULE_LATE, source, hash, engine->late_class);
+    }
+    if (state == NULL)
+        return -1;
+    state_touch(&engine->table, state, engine->stream_us);
+    state->number++;
+    return 0;
+}
+
+/* What the rule counts, from the event: 0, 1 when the event lacks it. */
+static int
+read_value(struct engine *engine, const struct rule *rule, struct window_entry *entry)
+{
+    struct field_table *fields = ruleset_fields(engine->rules);
+    enum sigma_correlation_type type = rule->sigma.correlation.type;
+
+    if (type == SIGMA_VALUE_SUM) {
+        const struct value *value = field_table_value(fields, rule->value_field);
+        double weight;
+
+        if (value == NULL || value_as_number(value, &weight) != 0 || !isfinite(weight))
+            return 1;
+        entry->as.weight = weight;
+    } else if (type == SIGMA_VALUE_COUNT) {
+        struct text text = field_table_text(fields, rule->value_field);
+
+        if (text.ptr == NULL)
+            return 1;
+        buf_clear(&engine->summary);
+        if (buf_append_text(&engine->summary, text) != 0)
+            return -1;
+        for (size_t i = 0; i < engine->summary.len; i++)
+            engine->summary.ptr[i] = fold_char(engine->summary.ptr[i]);
+        entry->as.value = hash64(engine->summary.ptr, engine->summary.len);
+    }
+    return 0;
+}
+
+/* The condition held: what the incident does not have yet goes in. */
+static int
+count_match(struct engine *engine, struct state *state, const struct event *ev)
+{
+    const struct window_match *match = &engine->match;
+    int is_sum = engine->plans[state->rule].window.kind == WINDOW_SUM;
+
+    for (size_t i = 0; i < match->taken_count; i++) {
+        const struct window_entry *entry = window_entry(state->window, match->taken[i]);
+        double weight = is_sum ? entry->as.weight : 1;
+        struct incident_part part = { match->first_us, match->last_us, &ev->id, entry, 0 };
+
+        if (weight > 0)
+            part.weight = weight < 1e15 ? (uint64_t)llround(weight) : (uint64_t)1e15;
+        if (engine_count(engine, state, &part) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* One match of a rule that a correlation watches. *is_late is set when the
+ * event came too late for its window. */
+static int
+judge_window(struct engine *engine, uint32_t number, const struct event *ev,
+             uint64_t origin, int *is_late)
+{
+    const struct rule *rule = ruleset_rule(engine->rules, number);
+    struct window_entry entry = entry_of(ev);
+    struct state *state;
+    uint64_t hash;
+    int rc = engine_group_key(engine, rule, &engine->key);
+
+    if (rc != 0) {
+        *engine->counts.no_key += rc > 0;
+        return rc < 0 ? -1 : 0;
+    }
+    hash = hash64(engine->key.ptr, engine->key.len);
+    if (!is_ours(engine, hash))
+        return 0;
+    rc = read_value(engine, rule, &entry);
+    if (rc != 0) {
+        *engine->counts.no_value += rc > 0;
+        return rc < 0 ? -1 : 0;
+    }
+    state = state_of(engine, number, buf_text(&engine->key), hash,
+                     engine->plans[number].age_class);
+    if (state == NULL)
+        return -1;
+    if (state->window == NULL)
+        state->window = calloc(1, sizeof(*state->window));
+    if (state->window == NULL)
+        return -1;
+    switch (window_add(state->window, &engine->plans[number].window, &entry, origin,
+                       &engine->match)) {
+    case WINDOW_NO_MEMORY:
+        return -1;
+    case WINDOW_LATE:
+        *is_late = 1;
+        return 0;
+    case WINDOW_REPEATED:
+        ++*engine->counts.repeats;
+        return 0;
+    case WINDOW_HOLDS:
+        *engine->counts.entries_dropped += engine->match.dropped;
+        return count_match(engine, state, ev);
+    case WINDOW_QUIET:
+        *engine->counts.entries_dropped += engine->match.dropped;
+        break;
+    }
+    return 0;
+}
+
+/* The rules without a window that match an event, all under one key. */
+struct lone {
+    uint64_t hash;
+    int is_skipped;             /* another slot's, or a repeat */
+    int is_found;               /* one matched */
+};
+
+/* Prepare the key; remembers a client's id when it is new. */
+static int
+lone_begin(struct engine *engine, const struct event *ev, struct lone *lone)
+{
+    struct text id = { (const char *)ev->id.bytes, ev->id.len };
+    char name[EVENT_ID_TEXT_LEN];
+    uint64_t hash;
+
+    if (engine_lone_key(ev, &engine->key, &hash) != 0)
+        return -1;
+    *lone = (struct lone){ hash, !is_ours(engine, hash), 1 };
+    if (lone->is_skipped || !ev->is_keyed)
+        return 0;
+    event_id_format(&ev->id, name);
+    id = text_of(name);
+    if (state_find(&engine->table, RULE_SEEN, id, hash) != NULL) {
+        ++*engine->counts.repeats;
+        lone->is_skipped = 1;
+        return 0;
+    }
+    return state_of(engine, RULE_SEEN, id, hash, engine->seen_class) == NULL ? -1 : 0;
+}
+
+static int
+judge_alone(struct engine *engine, uint32_t number, const struct event *ev, struct lone *lone)
+{
+    struct window_entry entry = entry_of(ev);
+    struct incident_part part = { ev->at_us, ev->at_us, &ev->id, &entry, 1 };
+    struct state *state;
+
+    if (!lone->is_found && lone_begin(engine, ev, lone) != 0)
+        return -1;
+    if (lone->is_skipped)
+        return 0;
+    if (engine_lone_key(ev, &engine->key, &lone->hash) != 0)
+        return -1;
+    state = state_of(engine, number, buf_text(&engine->key), lone->hash,
+                     engine->plans[number].age_class);
+    return state == NULL ? -1 : engine_count(engine, state, &part);
+}
+
+static int
+judge_rule(struct engine *engine, uint32_t number, const struct event *ev, uint64_t origin,
+           struct lone *lone, int *is_late)
+{
+    const struct rule *rule = ruleset_rule(engine->rules, number);
+
+    ++*engine->counts.matches;
+    if (rule->is_alerting && judge_alone(engine, number, ev, lone) != 0)
+        return -1;
+    for (size_t i = 0; i < rule->watcher_count; i++) {
+        struct rule_plan *plan = &engine->plans[rule->watchers[i]];
+
+        if (plan->judged_in == engine->event_number)
+            continue;
+        plan->judged_in = engine->event_number;
+        if (judge_window(engine, rule->watchers[i], ev, origin, is_late) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Times that a sum could carry out of 64 bits come from no real clock. */
+static int
+is_sane(const struct event *ev)
+{
+    const int64_t max = INT64_MAX / 4;
+
+    return ev->at_us > -max && ev->at_us < max && ev->received_us > -max &&
+           ev->received_us < max;
+}
+
+int
+engine_judge(struct engine *engine, const struct event *ev, uint64_t origin, struct err *err)
+{
+    struct matcher *matcher = ruleset_matcher(engine->rules);
+    struct lone lone = { 0 };
+    const uint32_t *numbers;
+    size_t count;
+    int is_late = 0;
+
+    if (engine->needs_sort && state_sort(&engine->table) != 0)
+        goto no_memory;
+    engine->needs_sort = 0;
+    if (!is_sane(ev)) {
+        err_set(err, "engine: an event's time is out of range");
+        return -1;
+    }
+    if (ev->received_us > engine->stream_us)
+        engine->stream_us = ev->received_us;
+    engine->event_number++;
+    state_expire(&engine->table, engine->stream_us);
+    count = matcher_match(matcher, ev, &numbers);
+    for (size_t i = 0; i < count; i++)
+        if (judge_rule(engine, numbers[i], ev, origin, &lone, &is_late) != 0)
+            goto no_memory;
+    if (is_late && count_late(engine, ev) != 0)
+        goto no_memory;
+    *engine->counts.regex_limits = matcher_limits_hit(matcher);
+    *engine->counts.keys = engine->table.count;
+    return 0;
+
+no_memory:
+    err_set(err, "engine: out of memory");
+    return -1;
+}

@@ -1,0 +1,181 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/engine_internal.h"
+
+#define SEEN_NAME "bongsu.seen"
+#define LATE_NAME "bongsu.late"
+
+/* A kept row that no rule wants any more: remembered until a checkpoint has
+ * heard that it is gone. */
+static int
+forget_row(struct engine *engine, const struct engine_row *row, struct err *err)
+{
+    struct state *state;
+
+    buf_clear(&engine->pack);
+    if (buf_append_text(&engine->pack, row->rule) != 0 ||
+        buf_append_text(&engine->pack, row->key) != 0)
+        goto no_memory;
+    state = state_add(&engine->table, RULE_FORGOTTEN, buf_text(&engine->pack), row->hash,
+                      engine->late_class);
+    if (state == NULL)
+        goto no_memory;
+    state->number = row->rule.len;
+    state->is_kept = 1;
+    state_drop(&engine->table, state);
+    return 0;
+
+no_memory:
+    err_set(err, "state: out of memory");
+    return -1;
+}
+
+/* Which rule a row is of, and how long it is held; -1 when there is none. */
+static int
+rule_find(const struct engine *engine, struct text name, uint32_t *ret_rule,
+          uint8_t *ret_class)
+{
+    if (text_is(name, SEEN_NAME) || text_is(name, LATE_NAME)) {
+        *ret_rule = text_is(name, SEEN_NAME) ? RULE_SEEN : RULE_LATE;
+        *ret_class = *ret_rule == RULE_SEEN ? engine->seen_class : engine->late_class;
+        return 0;
+    }
+    for (size_t i = 0; i < ruleset_count(engine->rules); i++)
+        if (text_is(name, ruleset_rule(engine->rules, i)->sigma.id)) {
+            *ret_rule = (uint32_t)i;
+            *ret_class = engine->plans[i].age_class;
+            return 0;
+        }
+    return -1;
+}
+
+/* 1 when the key is one that the rule as it is now would make. */
+static int
+is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *row)
+{
+    struct arena arena = { 0 };
+    struct incident *inc;
+    int rc;
+
+    if (rule == RULE_SEEN || rule == RULE_LATE)
+        return row->key.len > 0 && row->key.len <= EVENT_MAX_NAME;
+    inc = calloc(1, sizeof(*inc));
+    rc = inc == NULL ? -1
+                     : engine_key_read(ruleset_rule(engine->rules, rule), row->key, &arena, inc);
+    arena_release(&arena);
+    free(inc);
+    return rc == 0;
+}
+
+int
+engine_restore(struct engine *engine, const struct engine_row *row, struct err *err)
+{
+    struct state *state;
+    uint8_t age_class = 0;
+    uint32_t rule = 0;
+
+    if (rule_find(engine, row->rule, &rule, &age_class) != 0 ||
+        !is_key_of(engine, rule, row))
+        return forget_row(engine, row, err);
+    if (state_find(&engine->table, rule, row->key, row->hash) != NULL) {
+        err_set(err, "state: a key is there twice");
+        return -1;
+    }
+    state = state_add(&engine->table, rule, row->key, row->hash, age_class);
+    if (state == NULL) {
+        err_set(err, "state: out of memory");
+        return -1;
+    }
+    if (engine_unpack_state(engine, state, row->state, err) != 0) {
+        state_drop(&engine->table, state);
+        return -1;
+    }
+    state->is_kept = 1;
+    engine->needs_sort = 1;
+    if (state->touch > engine->table.touch)
+        engine->table.touch = state->touch;
+    if (state->touched_us > engine->stream_us)
+        engine->stream_us = state->touched_us;
+    return 0;
+}
+
+static struct engine_row
+row_of(const struct engine *engine, const struct state *state)
+{
+    struct engine_row row = { .key = { state->key, state->key_len }, .hash = state->hash };
+
+    if (state->rule == RULE_FORGOTTEN) {
+        row.rule = (struct text){ state->key, state->number };
+        row.key = (struct text){ state->key + state->number, state->key_len - state->number };
+    } else if (state->rule == RULE_SEEN || state->rule == RULE_LATE) {
+        row.rule = text_of(state->rule == RULE_SEEN ? SEEN_NAME : LATE_NAME);
+    } else {
+        row.rule = text_of(ruleset_rule(engine->rules, state->rule)->sigma.id);
+    }
+    return row;
+}
+
+int
+engine_changes(struct engine *engine, int (*visit)(void *ctx, const struct engine_row *row),
+               void *ctx)
+{
+    int rc = 0;
+
+    for (const struct state *state = engine->table.gone; state != NULL && rc == 0;
+         state = state->next_changed) {
+        const struct engine_row row = row_of(engine, state);
+
+        if (state->is_kept)
+            rc = visit(ctx, &row);
+    }
+    for (const struct state *state = engine->table.dirty; state != NULL && rc == 0;
+         state = state->next_changed) {
+        struct engine_row row = row_of(engine, state);
+
+        buf_clear(&engine->pack);
+        if (engine_pack_state(engine, state, &engine->pack) != 0)
+            return -1;
+        row.state = buf_text(&engine->pack);
+        rc = visit(ctx, &row);
+    }
+    engine->was_visited = rc == 0;
+    return rc;
+}
+
+int
+engine_is_urgent(const struct engine *engine)
+{
+    return engine->is_urgent;
+}
+
+void
+engine_settle(struct engine *engine)
+{
+    if (!engine->was_visited)
+        return;
+    state_settle(&engine->table);
+    engine->was_visited = 0;
+    engine->is_urgent = 0;
+}
+
+size_t
+engine_late_sources(const struct engine *engine, struct engine_late *ret, size_t max)
+{
+    const struct state *state = engine->table.classes[engine->late_class].oldest;
+    size_t count = 0;
+
+    for (; state != NULL; state = state->newer) {
+        size_t at = count;
+
+        while (at > 0 && ret[at - 1].events < state->number)
+            at--;
+        if (at == max)
+            continue;
+        if (count < max)
+            count++;
+        memmove(&ret[at + 1], &ret[at], (count - 1 - at) * sizeof(ret[0]));
+        ret[at] = (struct engine_late){ { state->key, state->key_len }, state->number };
+    }
+    return count;
+}

@@ -1,0 +1,327 @@
+#include "detector/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/hash.h"
+
+enum { FIRST_BUCKETS = 1024 };
+
+int
+state_table_init(struct state_table *table)
+{
+    *table = (struct state_table){ .salt = hash_random64() | 1,
+                                   .bucket_count = FIRST_BUCKETS };
+    table->buckets = calloc(FIRST_BUCKETS, sizeof(table->buckets[0]));
+    return table->buckets == NULL ? -1 : 0;
+}
+
+void
+open_incidents_free(struct open_incident **incidents)
+{
+    while (*incidents != NULL) {
+        struct open_incident *inc = *incidents;
+
+        *incidents = inc->next;
+        free(inc->evidence);
+        free(inc);
+    }
+}
+
+static void
+state_free(struct state *state)
+{
+    if (state->window != NULL)
+        window_release(state->window);
+    free(state->window);
+    open_incidents_free(&state->incidents);
+    open_incidents_free(&state->closed);
+    free(state);
+}
+
+void
+state_table_release(struct state_table *table)
+{
+    for (size_t i = 0; i < table->bucket_count; i++)
+        while (table->buckets != NULL && table->buckets[i] != NULL) {
+            struct state *state = table->buckets[i];
+
+            table->buckets[i] = state->next_in_bucket;
+            state_free(state);
+        }
+    while (table->gone != NULL) {
+        struct state *state = table->gone;
+
+        table->gone = state->next_changed;
+        state_free(state);
+    }
+    free(table->buckets);
+    *table = (struct state_table){ 0 };
+}
+
+uint8_t
+state_class(struct state_table *table, int64_t hold_us)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < table->class_count; i++)
+        if (table->classes[i].hold_us == hold_us)
+            return (uint8_t)i;
+    if (table->class_count < MAX_AGE_CLASSES) {
+        table->classes[table->class_count].hold_us = hold_us;
+        return (uint8_t)table->class_count++;
+    }
+    for (size_t i = 1; i < table->class_count; i++) {
+        int64_t held = table->classes[i].hold_us, best_held = table->classes[best].hold_us;
+
+        /* the shortest that is long enough, else the longest */
+        if (best_held < hold_us ? held > best_held : held >= hold_us && held < best_held)
+            best = i;
+    }
+    if (table->classes[best].hold_us < hold_us)
+        table->classes[best].hold_us = hold_us;     /* held longer than asked is no harm */
+    return (uint8_t)best;
+}
+
+static size_t
+bucket_of(const struct state_table *table, uint32_t rule, uint64_t hash)
+{
+    uint64_t mixed = (hash + rule * UINT64_C(0x9E3779B97F4A7C15)) * table->salt;
+
+    return (size_t)(mixed >> 32) & (table->bucket_count - 1);
+}
+
+struct state *
+state_find(const struct state_table *table, uint32_t rule, struct text key, uint64_t hash)
+{
+    struct state *state = table->buckets[bucket_of(table, rule, hash)];
+
+    for (; state != NULL; state = state->next_in_bucket)
+        if (state->hash == hash && state->rule == rule && state->key_len == key.len &&
+            memcmp(state->key, key.ptr, key.len) == 0)
+            return state;
+    return NULL;
+}
+
+/* Twice the buckets; without memory for them chains only get longer. */
+static void
+grow(struct state_table *table)
+{
+    size_t old_count = table->bucket_count;
+    struct state **old = table->buckets;
+    struct state **buckets = calloc(old_count * 2, sizeof(*buckets));
+
+    if (buckets == NULL)
+        return;
+    table->buckets = buckets;
+    table->bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++)
+        while (old[i] != NULL) {
+            struct state *state = old[i];
+            size_t to = bucket_of(table, state->rule, state->hash);
+
+            old[i] = state->next_in_bucket;
+            state->next_in_bucket = buckets[to];
+            buckets[to] = state;
+        }
+    free(old);
+}
+
+static void
+unlink_age(struct state_table *table, struct state *state)
+{
+    struct age_class *age = &table->classes[state->age_class];
+
+    *(state->newer != NULL ? &state->newer->older : &age->newest) = state->older;
+    *(state->older != NULL ? &state->older->newer : &age->oldest) = state->newer;
+    age->count--;
+}
+
+static void
+link_newest(struct state_table *table, struct state *state)
+{
+    struct age_class *age = &table->classes[state->age_class];
+
+    state->newer = NULL;
+    state->older = age->newest;
+    *(age->newest != NULL ? &age->newest->newer : &age->oldest) = state;
+    age->newest = state;
+    age->count++;
+}
+
+struct state *
+state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t hash,
+          uint8_t age_class)
+{
+    struct state *state = calloc(1, sizeof(*state) + key.len + 1);
+    size_t bucket;
+
+    if (state == NULL)
+        return NULL;
+    state->rule = rule;
+    state->hash = hash;
+    state->age_class = age_class;
+    state->key_len = key.len;
+    memcpy(state->key, key.ptr, key.len);
+    if (table->count >= table->bucket_count)
+        grow(table);
+    bucket = bucket_of(table, rule, hash);
+    state->next_in_bucket = table->buckets[bucket];
+    table->buckets[bucket] = state;
+    table->count++;
+    link_newest(table, state);
+    return state;
+}
+
+static void
+link_changed(struct state **list, struct state *state)
+{
+    state->next_changed = *list;
+    state->changed_at = list;
+    if (*list != NULL)
+        (*list)->changed_at = &state->next_changed;
+    *list = state;
+}
+
+void
+state_mark(struct state_table *table, struct state *state)
+{
+    if (state->is_dirty)
+        return;
+    state->is_dirty = 1;
+    link_changed(&table->dirty, state);
+}
+
+void
+state_touch(struct state_table *table, struct state *state, int64_t stream_us)
+{
+    state->touch = ++table->touch;
+    state->touched_us = stream_us;
+    if (state->newer != NULL) {
+        unlink_age(table, state);
+        link_newest(table, state);
+    }
+    state_mark(table, state);
+}
+
+static int
+has_news(const struct state *state)
+{
+    const struct open_incident *inc = state->incidents;
+
+    if (state->is_kept || state->closed != NULL)
+        return 1;
+    while (inc != NULL && !inc->is_dirty)
+        inc = inc->next;
+    return inc != NULL;
+}
+
+static void
+unlink_changed(struct state *state)
+{
+    *state->changed_at = state->next_changed;
+    if (state->next_changed != NULL)
+        state->next_changed->changed_at = state->changed_at;
+}
+
+void
+state_drop(struct state_table *table, struct state *state)
+{
+    struct state **at = &table->buckets[bucket_of(table, state->rule, state->hash)];
+
+    while (*at != state)
+        at = &(*at)->next_in_bucket;
+    *at = state->next_in_bucket;
+    table->count--;
+    unlink_age(table, state);
+    if (state->is_dirty)
+        unlink_changed(state);
+    if (!has_news(state)) {
+        state_free(state);
+        return;
+    }
+    /* its window is of no use any more, only its name and its incidents */
+    if (state->window != NULL)
+        window_release(state->window);
+    free(state->window);
+    state->window = NULL;
+    link_changed(&table->gone, state);
+}
+
+static int
+compare_touch(const void *left, const void *right)
+{
+    const struct state *a = *(struct state *const *)left, *b = *(struct state *const *)right;
+
+    return a->touch < b->touch ? -1 : a->touch > b->touch;
+}
+
+int
+state_sort(struct state_table *table)
+{
+    struct state **all = calloc(table->count + 1, sizeof(*all));
+    size_t n = 0;
+
+    if (all == NULL)
+        return -1;
+    for (size_t i = 0; i < table->class_count; i++) {
+        for (struct state *state = table->classes[i].oldest; state != NULL;
+             state = state->newer)
+            all[n++] = state;
+        table->classes[i].oldest = table->classes[i].newest = NULL;
+        table->classes[i].count = 0;
+    }
+    qsort(all, n, sizeof(*all), compare_touch);
+    for (size_t i = 0; i < n; i++)
+        link_newest(table, all[i]);
+    free(all);
+    return 0;
+}
+
+void
+state_expire(struct state_table *table, int64_t stream_us)
+{
+    for (size_t i = 0; i < table->class_count; i++) {
+        struct age_class *age = &table->classes[i];
+
+        while (age->oldest != NULL && age->hold_us < INT64_MAX &&
+               stream_us - age->oldest->touched_us > age->hold_us)
+            state_drop(table, age->oldest);
+    }
+}
+
+struct state *
+state_oldest(const struct state_table *table)
+{
+    struct state *oldest = NULL;
+
+    for (size_t i = 0; i < table->class_count; i++) {
+        struct state *state = table->classes[i].oldest;
+
+        if (state != NULL && state->rule != RULE_LATE &&
+            (oldest == NULL || state->touch < oldest->touch))
+            oldest = state;
+    }
+    return oldest;
+}
+
+void
+state_settle(struct state_table *table)
+{
+    while (table->gone != NULL) {
+        struct state *state = table->gone;
+
+        table->gone = state->next_changed;
+        state_free(state);
+    }
+    while (table->dirty != NULL) {
+        struct state *state = table->dirty;
+
+        table->dirty = state->next_changed;
+        state->is_dirty = 0;
+        state->is_kept = 1;
+        open_incidents_free(&state->closed);
+        for (struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
+            inc->is_dirty = 0;
+    }
+}

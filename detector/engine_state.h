@@ -1,0 +1,115 @@
+/*
+ * engine_state.h - the engine's memory: a row for each rule and key
+ *
+ * Internal to engine*.c. Rows are found by hash, aged in the order in which
+ * they were touched, and listed while changed. Nothing here depends on the
+ * order of the hash table, so that a replay gives the same answers.
+ */
+#ifndef DETECTOR_ENGINE_STATE_H
+#define DETECTOR_ENGINE_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/window.h"
+#include "proto/incident.h"
+
+/* Rows of the engine's own stand under these instead of a rule's number. */
+#define RULE_SEEN UINT32_MAX            /* ids keyed by clients, for 24 h */
+#define RULE_LATE (UINT32_MAX - 1)      /* late events of a source */
+#define RULE_FORGOTTEN (UINT32_MAX - 2) /* of a rule that is no more: only to be told */
+
+enum { STATE_MAX_INCIDENTS = 4, MAX_LATE_SOURCES = 256 };
+
+/* An incident that its key may still add to. */
+struct open_incident {
+    struct open_incident *next;
+    char id[INCIDENT_ID_HEX];
+    int64_t opened_us, last_us;         /* ends at which the condition held */
+    int64_t first_us;                   /* of its oldest event */
+    int64_t newest_received_us;
+    uint64_t count;
+    int severity;
+    int is_dirty, is_incomplete;
+    struct evidence *evidence;
+    size_t evidence_count, evidence_cap;
+};
+
+struct state {
+    struct state *next_in_bucket;
+    struct state *newer, *older;        /* of its age class */
+    struct state *next_changed;         /* dirty, or gone */
+    struct state **changed_at;          /* what points to it in that list */
+    uint64_t hash;                      /* of the key: decides its slot */
+    uint64_t touch;                     /* rises with each touch of any row */
+    int64_t touched_us;                 /* the stream's received time then */
+    uint32_t rule;                      /* number, or RULE_* */
+    uint8_t age_class;
+    uint8_t is_dirty, is_kept;          /* kept: a checkpoint has it */
+    struct window *window;              /* correlations */
+    struct open_incident *incidents;    /* last touched first */
+    struct open_incident *closed;       /* pushed out, not told yet */
+    uint64_t number;                    /* RULE_LATE: how many; RULE_FORGOTTEN: the
+                                         * length of the rule's id, before the key */
+    size_t key_len;
+    char key[];
+};
+
+/* Rows that are kept equally long, so that the oldest touched goes first. */
+struct age_class {
+    int64_t hold_us;
+    struct state *newest, *oldest;
+    size_t count;
+};
+
+enum { MAX_AGE_CLASSES = 64 };
+
+struct state_table {
+    struct state **buckets;
+    size_t bucket_count, count;
+    uint64_t salt;                      /* so that nobody can aim at a bucket */
+    struct age_class classes[MAX_AGE_CLASSES];
+    size_t class_count;
+    uint64_t touch;
+    struct state *dirty, *gone;
+};
+
+/* 0, or -1 when out of memory. */
+int state_table_init(struct state_table *table);
+void state_table_release(struct state_table *table);
+
+/* The class for rows held this long; made when new, the next longer one (or
+ * the last) when there are too many. */
+uint8_t state_class(struct state_table *table, int64_t hold_us);
+
+/* The row, or NULL. */
+struct state *state_find(const struct state_table *table, uint32_t rule, struct text key,
+                         uint64_t hash);
+
+/* A new row (the caller knows there is none), untouched. NULL: out of memory. */
+struct state *state_add(struct state_table *table, uint32_t rule, struct text key,
+                        uint64_t hash, uint8_t age_class);
+
+/* It was used now: youngest of its class, and changed. */
+void state_touch(struct state_table *table, struct state *state, int64_t stream_us);
+void state_mark(struct state_table *table, struct state *state);
+
+/* Take it out; freed unless a checkpoint or a reader has yet to hear of it. */
+void state_drop(struct state_table *table, struct state *state);
+
+/* Put rows given back by a checkpoint into the order of their touches. 0 or -1. */
+int state_sort(struct state_table *table);
+
+/* Drop what was held long enough. */
+void state_expire(struct state_table *table, int64_t stream_us);
+
+/* The row of all classes (but the late counts) that was untouched longest. */
+struct state *state_oldest(const struct state_table *table);
+
+/* What changed was heard of: forget it. */
+void state_settle(struct state_table *table);
+
+/* Free an incident and those after it. */
+void open_incidents_free(struct open_incident **incidents);
+
+#endif

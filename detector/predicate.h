@@ -1,0 +1,54 @@
+/*
+ * predicate.h - one test of one field: the leaf of every compiled rule
+ *
+ * A predicate holds when any of its values does. An absent field matches
+ * only null (and exists: false); an array matches when any element does.
+ * Regular expressions run under a match limit: one that exceeds it does not
+ * match, and is counted.
+ */
+#ifndef DETECTOR_PREDICATE_H
+#define DETECTOR_PREDICATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/field_table.h"
+#include "detector/sigma_rule.h"
+#include "detector/sqli.h"
+#include "proto/base/buf.h"
+#include "proto/base/err.h"
+
+struct predicate {
+    int field;                  /* in the field table */
+    enum sigma_op op;
+    enum sigma_part part;
+    enum sqli_kind sqli;        /* SIGMA_SQLI: how the field is read */
+    const struct sigma_value *values;   /* of the rule, which outlives this */
+    size_t value_count;
+    void **regexes;             /* REGEX: a compiled one for each value */
+};
+
+/* What testing needs besides the predicate. */
+struct predicate_context {
+    struct field_table *fields;
+    struct buf scratch;
+    uint64_t limits_hit;        /* regular expressions given up */
+    void *match_data;           /* PCRE2's, made by predicate_context_init */
+    void *match_context;
+};
+
+/* 0, or -1 when out of memory. */
+int predicate_context_init(struct predicate_context *ctx, struct field_table *fields);
+void predicate_context_release(struct predicate_context *ctx);
+
+/* Compile `count` values of an item. -1 with the reason, without file, and
+ * *ret_line set, when a regular expression is refused. */
+int predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
+                   const struct sigma_value *values, size_t count, int *ret_line,
+                   struct err *err);
+void predicate_release(struct predicate *pred);
+
+/* 1 when it holds for the event that the field table began with. */
+int predicate_test(const struct predicate *pred, struct predicate_context *ctx);
+
+#endif

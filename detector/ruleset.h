@@ -1,0 +1,63 @@
+/*
+ * ruleset.h - all rules of a folder: read, compiled, tied together
+ *
+ * What is refused is listed with "file:line: reason". A document that cannot
+ * be read takes its whole file with it, since documents of a file belong
+ * together; a regular expression that does not compile takes its rule, and a
+ * rule that is not there the correlations that need it. A rule that a
+ * correlation refers to makes no incident of its own unless the correlation
+ * says `generate: true`.
+ */
+#ifndef DETECTOR_RULESET_H
+#define DETECTOR_RULESET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/field_table.h"
+#include "detector/matcher.h"
+#include "detector/sigma_rule.h"
+#include "proto/base/err.h"
+#include "proto/incident.h"
+
+/* A rule that is in use. */
+struct rule {
+    struct sigma_rule sigma;
+    int is_alerting;            /* a match makes an incident (detections) */
+    uint32_t *watchers;         /* the correlations that it feeds */
+    size_t watcher_count;
+    int group_fields[INCIDENT_MAX_KEYS];    /* field table numbers (correlations) */
+    int value_field;
+    uint64_t text_hash;         /* of its detection or correlation as written */
+    uint64_t shape;             /* of all that its windows depend on */
+};
+
+struct ruleset;
+
+/* Read every .yml and .yaml file below dir (sorted, hidden ones left out), and
+ * link. NULL with the reason when dir cannot be read or holds no rule file;
+ * rules that are refused do not fail it. */
+struct ruleset *ruleset_load(const char *dir, struct err *err);
+void ruleset_destroy(struct ruleset **rules);
+
+/* The steps of ruleset_load, for rules that are not in a folder: an empty
+ * set, a file's bytes into it (0, also when it is refused; -1 out of memory),
+ * and at last linking it, once. */
+struct ruleset *ruleset_new(void);
+int ruleset_add(struct ruleset *rules, const char *file, const char *bytes, size_t len);
+int ruleset_link(struct ruleset *rules, struct err *err);
+
+/* The rules in use, in order of file and document. */
+size_t ruleset_count(const struct ruleset *rules);
+const struct rule *ruleset_rule(const struct ruleset *rules, size_t i);
+
+/* What was refused: "file:line: reason", borrowed. */
+size_t ruleset_refused_count(const struct ruleset *rules);
+const char *ruleset_refused(const struct ruleset *rules, size_t i);
+
+/* The matcher over the detections (numbers are those of ruleset_rule), and
+ * the field table that it and the correlations share. */
+struct matcher *ruleset_matcher(struct ruleset *rules);
+struct field_table *ruleset_fields(struct ruleset *rules);
+
+#endif

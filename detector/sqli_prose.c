@@ -1,0 +1,262 @@
+/*
+ * sqli_prose.c - injections quoted in sentences
+ *
+ * libinjection takes "Fix 'foo' or 'bar' handling" for SQL, so a sentence is
+ * shown to it only from near a place that an attacker needs: a quote that
+ * breaks out, a comparison that is always true, a union, a second statement.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "detector/pattern.h"
+#include "detector/sqli.h"
+
+enum { MAX_PLACES = 16, MAX_BEFORE = 256, MAX_AFTER = 4096, NEAR = 60 };
+
+/* A reading position; never past end. */
+struct cursor {
+    const char *at, *end;
+};
+
+static int
+is_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static int
+is_quote(char c)
+{
+    return c == '\'' || c == '"' || c == '`';
+}
+
+/* Spaces, and what databases take for them: plus signs and comments. */
+static void
+skip_gap(struct cursor *cur)
+{
+    while (cur->at < cur->end) {
+        if (isspace((unsigned char)*cur->at) || *cur->at == '+' || *cur->at == '(') {
+            cur->at++;
+        } else if (cur->end - cur->at > 3 && cur->at[0] == '/' && cur->at[1] == '*') {
+            const char *close = memchr(cur->at + 2, '/', (size_t)(cur->end - cur->at - 2));
+
+            if (close == NULL || close[-1] != '*')
+                return;
+            cur->at = close + 1;
+        } else {
+            return;
+        }
+    }
+}
+
+/* Step over word (lower case); words end where a name does. */
+static int
+skip_word(struct cursor *cur, const char *word)
+{
+    size_t len = strlen(word);
+
+    if ((size_t)(cur->end - cur->at) < len)
+        return 0;
+    for (size_t i = 0; i < len; i++)
+        if (fold_char(cur->at[i]) != word[i])
+            return 0;
+    if (is_name(word[len - 1]) && cur->at + len < cur->end && is_name(cur->at[len]))
+        return 0;
+    cur->at += len;
+    return 1;
+}
+
+static int
+skip_one_of(struct cursor *cur, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (skip_word(cur, words[i]))
+            return 1;
+    return 0;
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const joins[] = { "or", "and", "||", "&&", "xor" };
+
+/* Something compares within the next NEAR bytes. */
+static int
+compares_soon(struct cursor cur)
+{
+    static const char *const words[] = { "like", "is", "in", "between", "rlike", "regexp",
+                                         "not", "exists", "select" };
+
+    if (cur.end - cur.at > NEAR)
+        cur.end = cur.at + NEAR;
+    for (; cur.at < cur.end && *cur.at != '\n'; cur.at++) {
+        struct cursor word = cur;
+
+        if (strchr("=<>(", *cur.at) != NULL)
+            return 1;
+        if (!is_name(cur.at[-1]) && skip_one_of(&word, words, COUNT(words)))
+            return 1;
+    }
+    return 0;
+}
+
+/* An opening quote that is followed by SQL instead of text. */
+static int
+breaks_out(struct cursor cur)
+{
+    static const char *const clauses[] = { "union", "having", "order by", "group by", "limit",
+                                           "waitfor", "procedure", "into" };
+    static const char *const comments[] = { "--", "#", "/*", ";" };
+    struct cursor start;
+
+    while (cur.at < cur.end && *cur.at == ')')
+        cur.at++;
+    start = cur;
+    skip_gap(&cur);
+    if (skip_one_of(&cur, joins, COUNT(joins)))
+        return compares_soon(cur);
+    if (skip_one_of(&cur, clauses, COUNT(clauses)))
+        return 1;
+    return cur.at - start.at <= 1 && skip_one_of(&cur, comments, COUNT(comments));
+}
+
+/* "1=1", "'a'='a", "1<2": after a join. */
+static int
+compares_constants(struct cursor cur)
+{
+    const char *start;
+
+    skip_gap(&cur);
+    if (cur.at < cur.end && is_quote(*cur.at))
+        cur.at++;
+    start = cur.at;
+    while (cur.at < cur.end && is_name(*cur.at))
+        cur.at++;
+    if (cur.at == start || cur.at == cur.end ||
+        (!isdigit((unsigned char)*start) && !is_quote(start[-1])))
+        return 0;
+    if (is_quote(*cur.at))
+        cur.at++;
+    skip_gap(&cur);
+    if (cur.at == cur.end || strchr("=<>", *cur.at) == NULL)
+        return skip_word(&cur, "like");
+    while (cur.at < cur.end && strchr("=<> ", *cur.at) != NULL)
+        cur.at++;
+    return cur.at < cur.end && (isdigit((unsigned char)*cur.at) || is_quote(*cur.at));
+}
+
+/* union [all] select, followed by a list or a table. */
+static int
+is_union(struct cursor cur)
+{
+    if (!skip_word(&cur, "union"))
+        return 0;
+    skip_gap(&cur);
+    if (skip_word(&cur, "all") || skip_word(&cur, "distinct"))
+        skip_gap(&cur);
+    if (!skip_word(&cur, "select"))
+        return 0;
+    skip_gap(&cur);
+    if (cur.at < cur.end && (isdigit((unsigned char)*cur.at) || strchr("*@'\"", *cur.at)))
+        return 1;
+    if (skip_word(&cur, "null"))
+        return 1;
+    if (cur.end - cur.at > NEAR)
+        cur.end = cur.at + NEAR;
+    for (; cur.at < cur.end; cur.at++) {
+        struct cursor word = cur;
+
+        if (*cur.at == ',' || (cur.at[-1] == ' ' && skip_word(&word, "from")))
+            return 1;
+    }
+    return 0;
+}
+
+/* "; drop table x" */
+static int
+is_second_statement(struct cursor cur)
+{
+    static const char *const verbs[] = { "drop table", "drop database", "delete from",
+                                         "insert into", "update", "exec", "execute",
+                                         "truncate table", "shutdown", "alter table",
+                                         "create table", "declare", "waitfor delay" };
+
+    cur.at++;
+    skip_gap(&cur);
+    return skip_one_of(&cur, verbs, COUNT(verbs));
+}
+
+/* 1 when `at` could be where an injection works; quotes is how many quotes
+ * of this kind were opened or closed before. */
+static int
+is_place(const struct cursor *cur, const char *start, unsigned quotes)
+{
+    struct cursor next = *cur;
+
+    if (is_quote(*cur->at)) {
+        next.at++;
+        return quotes % 2 == 0 && breaks_out(next);
+    }
+    if (*cur->at == ';')
+        return is_second_statement(next);
+    if (cur->at > start && is_name(cur->at[-1]))
+        return 0;
+    if (skip_one_of(&next, joins, COUNT(joins)))
+        return compares_constants(next);
+    return is_union(*cur);
+}
+
+/* Show libinjection the piece that ends soon after the place, from each point
+ * where an attacker's text may begin. */
+static int
+judge_place(const char *start, const char *place, const char *end)
+{
+    const char *from = place - start > MAX_BEFORE ? place - MAX_BEFORE : start;
+    const char *to = end - place > MAX_AFTER ? place + MAX_AFTER : end;
+    const char *word = place, *colon = NULL, *quote = NULL;
+
+    while (word > from && isspace((unsigned char)word[-1]))
+        word--;
+    while (word > from && !isspace((unsigned char)word[-1]))
+        word--;
+    for (const char *p = from; p < place; p++) {
+        if (p[0] == ':' && p[1] == ' ')
+            colon = p + 2;
+        if (quote == NULL && is_quote(*p))
+            quote = p;
+    }
+    const char *const begins[] = { place, word, colon, quote, from };
+
+    for (size_t i = 0; i < COUNT(begins); i++)
+        if (begins[i] != NULL &&
+            sqli_in_value((struct text){ begins[i], (size_t)(to - begins[i]) }))
+            return 1;
+    return 0;
+}
+
+int
+sqli_in_prose(struct text text)
+{
+    struct cursor cur = { text.ptr, text.ptr + text.len };
+    unsigned quotes[3] = { 0 }, places = 0;
+
+    for (; cur.at < cur.end && places < MAX_PLACES; cur.at++) {
+        char c = fold_char(*cur.at);
+        const char *kind = c == '\0' ? NULL : strchr("'\"`", c);
+        size_t which = c == '\'' ? 0 : c == '"' ? 1 : 2;
+
+        if (kind == NULL && strchr("oax|&u;", c) == NULL)
+            continue;
+        /* An apostrophe inside a word quotes nothing. */
+        if (kind != NULL && cur.at > text.ptr && cur.at + 1 < cur.end &&
+            is_name(cur.at[-1]) && is_name(cur.at[1]))
+            continue;
+        if (is_place(&cur, text.ptr, kind == NULL ? 0 : quotes[which])) {
+            places++;
+            if (judge_place(text.ptr, cur.at, cur.end))
+                return 1;
+        }
+        if (kind != NULL)
+            quotes[which]++;
+    }
+    return 0;
+}

@@ -1,0 +1,100 @@
+/*
+ * window.h - what one key of one rule has seen lately
+ *
+ * A window slides: it holds at an end e when what lies in [e - span, e], both
+ * ends included, reaches the threshold. Time is the events' own. An event in
+ * order is judged at its own time, O(1) amortised; one out of order in every
+ * window that contains it, that is at each end in [t, t + span] that the key
+ * has. Entries stay until the key's clock - lateness - span, so that this is
+ * exact; what is later than the lateness is not counted. No clock, no I/O.
+ */
+#ifndef DETECTOR_WINDOW_H
+#define DETECTOR_WINDOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/tally.h"
+#include "proto/event.h"
+
+enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_DISTINCT };
+
+/* What a rule says of all its windows. */
+struct window_rule {
+    enum window_kind kind;
+    int64_t span_us, lateness_us;
+    double threshold;
+    int is_strict;              /* more than the threshold, not at least */
+    size_t max_entries;         /* per key; the oldest goes */
+};
+
+struct window_entry {
+    int64_t at_us, received_us;
+    union {
+        double weight;          /* WINDOW_SUM */
+        uint64_t value;         /* WINDOW_DISTINCT: hash of the value */
+    } as;
+    struct event_id id;
+    uint8_t is_keyed;           /* its client named it: it may come again */
+    uint8_t is_counted;         /* an incident has it */
+};
+
+/* A key's clock, for each journal that feeds it. */
+struct window_clock {
+    uint64_t origin;
+    int64_t at_us;              /* largest min(event time, received time) */
+    uint64_t touched;           /* the window's `adds` at its last event */
+};
+
+/* A journal that gave nothing among this many events of the key no longer
+ * keeps old entries alive: it may be gone for good. */
+enum { WINDOW_MAX_CLOCKS = 8, WINDOW_CLOCK_IDLE = 1000 };
+
+struct window {
+    struct window_entry *entries;
+    size_t start, count, cap;   /* entries[start .. start + count) by time */
+    size_t head;                /* first one in the newest window, from start */
+    size_t uncounted;           /* in the newest window */
+    double sum;                 /* of the newest window */
+    struct tally values;        /* of the newest window */
+    struct tally keyed;         /* ids of all entries that are keyed */
+    struct window_clock clocks[WINDOW_MAX_CLOCKS];
+    size_t clock_count;
+    uint64_t adds;              /* events so far, late ones too */
+};
+
+/* What adding an event brought; zero it once, use it for any number of adds. */
+struct window_match {
+    int64_t first_us, last_us;  /* ends at which the condition held */
+    size_t *taken;              /* entries that were not counted before, by time */
+    size_t taken_count, taken_cap;
+    size_t dropped;             /* entries that had to go for max_entries */
+    struct tally scratch;
+};
+
+enum window_result {
+    WINDOW_NO_MEMORY = -1,
+    WINDOW_QUIET,               /* counted in, the condition does not hold */
+    WINDOW_HOLDS,
+    WINDOW_LATE,                /* later than the lateness: not counted */
+    WINDOW_REPEATED             /* this event is in it already */
+};
+
+void window_release(struct window *win);
+void window_match_release(struct window_match *match);
+
+/* Add one event that came from origin; fills match. The entry is copied. */
+enum window_result window_add(struct window *win, const struct window_rule *rule,
+                              const struct window_entry *entry, uint64_t origin,
+                              struct window_match *match);
+
+/* The i-th entry, oldest first; match->taken holds such numbers. Valid until
+ * the next add. */
+const struct window_entry *window_entry(const struct window *win, size_t i);
+
+/* Put back what a checkpoint kept, oldest first, without judging it. 0, or
+ * -1 when it is out of order or memory is out. */
+int window_restore(struct window *win, const struct window_rule *rule,
+                   const struct window_entry *entry);
+
+#endif

@@ -1,0 +1,292 @@
+#include "indexer/indexer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/hash.h"
+#include "proto/endpoints.h"
+
+enum { REPORT_MS = 1000, RETAIN_MS = 60000, MAX_BYTES = 16 * 1024 * 1024, MAX_ORIGINS = 16 };
+
+static int
+is_full(const struct indexer *ix)
+{
+    return ix->queue_count == INDEXER_MAX_QUEUE || ix->queue_bytes >= MAX_BYTES;
+}
+
+static int
+on_write_due(zloop_t *loop, int timer, void *self)
+{
+    struct indexer *ix = self;
+
+    (void)loop, (void)timer;
+    if (ix->is_write_due)
+        indexer_write(ix);
+    return 0;
+}
+
+/* Wait for more, but not for long: an incident's evidence should be there
+ * when somebody follows the link. */
+static void
+write_soon(struct indexer *ix)
+{
+    if (ix->is_write_due)
+        return;
+    ix->is_write_due = 1;
+    zloop_timer(ix->daemon->loop, (size_t)ix->daemon->settings->indexer_batch_ms, 1,
+                on_write_due, ix);
+}
+
+int
+indexer_on_batch(void *self, struct link *link, struct bus_batch *batch)
+{
+    struct indexer *ix = self;
+    struct waiting *item;
+
+    if (batch->head.count == 0)
+        return 0;
+    for (size_t i = 0; i < ix->queue_count; i++)    /* sent again while we hold it */
+        if (ix->queue[i].batch.head.first == batch->head.first &&
+            ix->queue[i].batch.head.origin == batch->head.origin)
+            return 0;
+    if (ix->queue_count == INDEXER_MAX_QUEUE)
+        return 1;                                   /* it will be sent again */
+    item = &ix->queue[ix->queue_count++];
+    *item = (struct waiting){ .link = link, .batch = *batch };
+    batch->msg = NULL;                              /* ours now */
+    ix->queue_events += batch->head.count;
+    ix->queue_bytes += batch->body.len;
+    *ix->held = ix->queue_count;
+    if (ix->queue_events >= (size_t)ix->daemon->settings->indexer_batch_events)
+        indexer_write(ix);
+    else
+        write_soon(ix);
+    return is_full(ix);
+}
+
+/* The keys of a link's batches of one origin: what is done, what is held. */
+struct keys {
+    uint64_t origin;
+    size_t acked_count, held_count;
+    uint64_t acked[INDEXER_MAX_QUEUE], held[INDEXER_MAX_QUEUE];
+};
+
+static void
+collect(const struct indexer *ix, const struct link *link, struct keys *keys)
+{
+    keys->acked_count = keys->held_count = 0;
+    for (size_t i = 0; i < ix->queue_count; i++) {
+        const struct waiting *item = &ix->queue[i];
+
+        if (item->link != link || item->batch.head.origin != keys->origin)
+            continue;
+        if (item->is_done)
+            keys->acked[keys->acked_count++] = item->batch.head.first;
+        else
+            keys->held[keys->held_count++] = item->batch.head.first;
+    }
+}
+
+/* Every origin that this link has brought and that still waits, one report each. */
+static void
+report_link(void *ctx, struct link *link)
+{
+    static struct keys keys;
+    struct indexer *ix = ctx;
+    uint64_t told[MAX_ORIGINS];
+    size_t told_count = 1;
+
+    told[0] = link_origin(link);
+    for (size_t i = 0; i < ix->queue_count; i++) {
+        uint64_t origin = ix->queue[i].batch.head.origin;
+        int is_new = ix->queue[i].link == link && told_count < MAX_ORIGINS;
+
+        for (size_t t = 0; t < told_count; t++)
+            is_new = is_new && told[t] != origin;
+        if (is_new)
+            told[told_count++] = origin;
+    }
+    for (size_t t = 0; t < told_count; t++) {
+        struct report_origin part = { .origin = told[t], .acked = keys.acked, .held = keys.held };
+        struct report report = { .consumer = "index", .boot = ix->boot, .origins = &part,
+                                 .origin_count = told[t] != 0 };
+
+        keys.origin = told[t];
+        collect(ix, link, &keys);
+        part.acked_count = keys.acked_count;
+        part.held_count = keys.held_count;
+        link_report(link, &report);
+    }
+}
+
+void
+indexer_report(struct indexer *ix)
+{
+    links_each(ix->events, report_link, ix);
+    links_each(ix->incidents, report_link, ix);
+}
+
+static int
+on_second(zloop_t *loop, int timer, void *self)
+{
+    struct indexer *ix = self;
+
+    (void)loop, (void)timer;
+    if (ix->retry_at_ms != 0)
+        indexer_write(ix);
+    indexer_report(ix);
+    health_set(ix->daemon->health, "ingest",
+               links_alive(ix->events, clock_steady_ms()) > 0, "no ingest is heard");
+    return 0;
+}
+
+static int
+on_retain(zloop_t *loop, int timer, void *self)
+{
+    struct indexer *ix = self;
+    unsigned deleted = 0;
+    struct err err;
+
+    (void)loop, (void)timer;
+    if (ix->store->ops->retain(ix->store, clock_real_us(), &deleted, &err) != 0)
+        log_warn_burst(&ix->burst, "retention failed", "reason=\"%s\"", err.text);
+    *ix->files_deleted += deleted;
+    if (deleted > 0)
+        log_info("retention deleted day files", "files=%u", deleted);
+    return 0;
+}
+
+static void
+fill_status(void *self, json_t *status)
+{
+    struct indexer *ix = self;
+
+    json_object_set_new(status, "held_batches", json_integer((json_int_t)ix->queue_count));
+    json_object_set_new(status, "held_events", json_integer((json_int_t)ix->queue_events));
+    json_object_set_new(status, "dead_letters",
+                        json_integer((json_int_t)poison_count(ix->poison)));
+}
+
+static void
+open_metrics(struct indexer *ix)
+{
+    const struct { uint64_t **number; enum metric_kind kind; const char *name, *help; } rows[] = {
+        { &ix->stored, METRIC_COUNTER, "bongsu_indexer_events_stored_total", "events written to the store" },
+        { &ix->repeated, METRIC_COUNTER, "bongsu_indexer_events_repeated_total", "events that were stored already" },
+        { &ix->incidents_stored, METRIC_COUNTER, "bongsu_indexer_incidents_total", "incident snapshots applied" },
+        { &ix->dead, METRIC_COUNTER, "bongsu_indexer_dead_letters_total", "events set aside, with the reason" },
+        { &ix->retries, METRIC_COUNTER, "bongsu_indexer_retries_total", "writes put off: full disk or a lock" },
+        { &ix->commits, METRIC_COUNTER, "bongsu_indexer_commits_total", "transactions of events" },
+        { &ix->files_deleted, METRIC_COUNTER, "bongsu_indexer_files_deleted_total", "day files deleted by retention" },
+        { &ix->held, METRIC_GAUGE, "bongsu_indexer_held_batches", "batches that wait for the store" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        *rows[i].number = metrics_number(ix->daemon->metrics, rows[i].kind, rows[i].name, "",
+                                         rows[i].help);
+}
+
+static int
+open_files(struct indexer *ix, struct err *err)
+{
+    char *lock = settings_path(ix->daemon->settings, "indexer.lock");
+    char *dead = settings_path(ix->daemon->settings, "indexer-deadletter.db");
+    int rc = -1;
+
+    if (lock == NULL || dead == NULL)
+        err_set(err, "out of memory");
+    else if (daemon_lock(lock, err) >= 0 &&
+             (ix->store = store_open(ix->daemon->settings, STORE_WRITE, err)) != NULL &&
+             (ix->poison = poison_open(dead, clock_steady_ms(), err)) != NULL)
+        rc = 0;
+    free(lock);
+    free(dead);
+    return rc;
+}
+
+static struct links *
+open_links(struct indexer *ix, enum endpoint data, enum endpoint report, struct err *err)
+{
+    char from[ENDPOINT_LEN], to[ENDPOINT_LEN];
+    const struct links_spec spec = { from, to, indexer_on_batch, ix };
+
+    if (endpoint_to_connect(ix->daemon->settings, data, 0, from) != 0 ||
+        endpoint_to_connect(ix->daemon->settings, report, 0, to) != 0) {
+        err_set(err, "bus.dir: the path is too long for a socket");
+        return NULL;
+    }
+    return links_new(ix->daemon->loop, &spec, ix->daemon->metrics, err);
+}
+
+static void
+indexer_destroy(void **self)
+{
+    struct indexer *ix = *self;
+
+    if (ix == NULL)
+        return;
+    links_destroy(&ix->events);
+    links_destroy(&ix->incidents);
+    for (size_t i = 0; i < ix->queue_count; i++)
+        bus_batch_release(&ix->queue[i].batch);
+    store_close(&ix->store);
+    poison_close(&ix->poison);
+    free(ix->rows);
+    free(ix->views);
+    free(ix);
+    *self = NULL;
+}
+
+static int
+indexer_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
+              struct err *err)
+{
+    struct indexer *ix;
+
+    *ret_code = EXIT_CONFIG;
+    if (is_check)
+        return 0;
+    ix = calloc(1, sizeof(*ix));
+    if (ix == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    *ret_self = ix;
+    ix->daemon = daemon;
+    ix->boot = hash_random64();
+    open_metrics(ix);
+    if (open_files(ix, err) != 0)
+        return -1;
+    ix->events = open_links(ix, ENDPOINT_INDEX, ENDPOINT_INGEST_REPORT, err);
+    if (ix->events == NULL)
+        return -1;
+    ix->incidents = open_links(ix, ENDPOINT_INCIDENTS, ENDPOINT_INCIDENT_REPORT, err);
+    if (ix->incidents == NULL)
+        return -1;
+    health_on_status(daemon->health, fill_status, ix);
+    zloop_timer(daemon->loop, REPORT_MS, 0, on_second, ix);
+    zloop_timer(daemon->loop, RETAIN_MS, 0, on_retain, ix);
+    indexer_report(ix);
+    return 0;
+}
+
+/* What is here and can be written is; the rest is still in the journals. */
+static void
+indexer_drain(void *self)
+{
+    struct indexer *ix = self;
+
+    links_pause(ix->events, 1);
+    links_pause(ix->incidents, 1);
+    indexer_write(ix);
+}
+
+const struct daemon_spec indexer_spec = {
+    .name = "indexer",
+    .help = "writes events and incidents to the store, each once",
+    .start = indexer_start,
+    .drain = indexer_drain,
+    .destroy = indexer_destroy,
+};

@@ -1,0 +1,65 @@
+/*
+ * indexer.h - the indexer process: batches in, into the store, acknowledged
+ *
+ * Batches wait (indexer.c) until there are enough for one
+ * transaction or the oldest has waited long enough (write.c); after the commit, and
+ * only then, they are acknowledged where they came from. Whatever the store
+ * cannot take now stays here and keeps being reported as held, so nobody
+ * sends it again. Private to this program.
+ */
+#ifndef INDEXER_INDEXER_H
+#define INDEXER_INDEXER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/log.h"
+#include "proto/bus.h"
+#include "proto/run/daemon.h"
+#include "proto/run/links.h"
+#include "proto/run/poison.h"
+#include "proto/store/store.h"
+
+extern const struct daemon_spec indexer_spec;
+
+/* More batches than this do not wait here; the journal keeps them. */
+enum { INDEXER_MAX_QUEUE = 1024 };
+
+/* A batch that is not yet in the store, or is and not yet acknowledged. */
+struct waiting {
+    struct link *link;
+    struct bus_batch batch;
+    int is_done;
+};
+
+struct indexer {
+    struct daemon *daemon;
+    struct store *store;
+    struct poison *poison;
+    struct links *events, *incidents;
+    uint64_t boot;
+    struct waiting queue[INDEXER_MAX_QUEUE];
+    size_t queue_count;
+    size_t queue_events, queue_bytes;
+    int64_t oldest_ms;              /* when the first of the queue came */
+    int64_t retry_at_ms;            /* 0: not waiting for the store to recover */
+    int64_t retry_ms;
+    int is_write_due;
+    struct store_event *rows;       /* what one transaction writes */
+    struct event *views;
+    size_t row_count, row_cap;
+    struct log_burst burst;
+    uint64_t *stored, *repeated, *incidents_stored, *dead, *retries, *commits, *files_deleted;
+    uint64_t *held;
+};
+
+/* A links_spec's on_batch: put the batch into the queue. 1 when it is full. */
+int indexer_on_batch(void *self, struct link *link, struct bus_batch *batch);
+
+/* Write what waits, acknowledge what was written. */
+void indexer_write(struct indexer *ix);
+
+/* Tell every producer what is written since the last time, and what is held. */
+void indexer_report(struct indexer *ix);
+
+#endif

@@ -1,0 +1,308 @@
+#include "indexer/indexer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/fault.h"
+
+/* A batch killed us this often before: go event by event. */
+enum { ATTEMPTS_BEFORE_CARE = 3, RETRY_FIRST_MS = 200, RETRY_LAST_MS = 5000 };
+
+static int
+grow_rows(struct indexer *ix)
+{
+    size_t cap = ix->row_cap == 0 ? 8192 : ix->row_cap * 2;
+    struct store_event *rows = realloc(ix->rows, cap * sizeof(*rows));
+    struct event *views;
+
+    if (rows == NULL)
+        return -1;
+    ix->rows = rows;
+    views = realloc(ix->views, cap * sizeof(*views));
+    if (views == NULL)
+        return -1;
+    ix->views = views;
+    ix->row_cap = cap;
+    return 0;
+}
+
+/* Keep a view of the known fields; the further ones are in encoded. */
+static int
+add_row(struct indexer *ix, const struct event *ev, struct text encoded)
+{
+    struct event *view;
+
+    if (ix->row_count == ix->row_cap && grow_rows(ix) != 0)
+        return -1;
+    view = &ix->views[ix->row_count];
+    *view = *ev;
+    view->extras = NULL;
+    view->extra_count = view->extra_cap = 0;
+    ix->rows[ix->row_count++].encoded = encoded;
+    return 0;
+}
+
+/* The store cannot take anything now: keep all, go on reporting it as held. */
+static void
+wait_for_store(struct indexer *ix, const struct err *err)
+{
+    ix->retry_ms = ix->retry_ms == 0 ? RETRY_FIRST_MS : ix->retry_ms * 2;
+    if (ix->retry_ms > RETRY_LAST_MS)
+        ix->retry_ms = RETRY_LAST_MS;
+    ix->retry_at_ms = clock_steady_ms() + ix->retry_ms;
+    ++*ix->retries;
+    links_pause(ix->events, 1);
+    links_pause(ix->incidents, 1);
+    health_set(ix->daemon->health, "store", 0, err->text);
+    log_warn_burst(&ix->burst, "store cannot be written, trying again",
+                   "in_ms=%lld reason=\"%s\"", (long long)ix->retry_ms, err->text);
+}
+
+static void
+store_recovered(struct indexer *ix)
+{
+    if (ix->retry_at_ms == 0)
+        return;
+    ix->retry_at_ms = ix->retry_ms = 0;
+    links_pause(ix->events, 0);
+    links_pause(ix->incidents, 0);
+    health_set(ix->daemon->health, "store", 1, NULL);
+    log_info("store can be written again", "");
+}
+
+/* 0 when done, -1 when to try again later. */
+static int
+judge_outcome(struct indexer *ix, enum store_outcome outcome, const struct err *err)
+{
+    if (outcome == STORE_UNCLEAR)
+        daemon_die(EXIT_IO, err->text);
+    if (outcome == STORE_RETRY) {
+        wait_for_store(ix, err);
+        return -1;
+    }
+    store_recovered(ix);
+    return 0;
+}
+
+static int
+put_rows(struct indexer *ix, struct err *err)
+{
+    struct store_written written = { 0 };
+    enum store_outcome outcome;
+
+    for (size_t i = 0; i < ix->row_count; i++)
+        ix->rows[i].ev = &ix->views[i];
+    outcome = ix->row_count == 0 ? STORE_DONE
+                                 : ix->store->ops->put_events(ix->store, ix->rows, ix->row_count,
+                                                              &written, err);
+    ix->row_count = 0;
+    *ix->stored += written.inserted;
+    *ix->repeated += written.repeated;
+    *ix->commits += outcome == STORE_DONE;
+    return judge_outcome(ix, outcome, err);
+}
+
+/* Durable before acknowledged: an event that cannot be stored is set aside. */
+static int
+set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
+          struct text encoded, struct err *err)
+{
+    if (poison_set_aside(ix->poison, id, clock_real_us(), reason, encoded, err) != 0) {
+        wait_for_store(ix, err);
+        return -1;
+    }
+    ++*ix->dead;
+    log_error("event set aside", "reason=\"%s\"", reason);
+    return 0;
+}
+
+/* What is left of a batch whose bytes make no sense. */
+static int
+set_rest_aside(struct indexer *ix, const struct batch_reader *reader, const struct err *why)
+{
+    const struct batch_head *head = &reader->head;
+    struct event_id id = event_id_make(head->origin, head->nonce, head->first + reader->index);
+    struct text rest = { reader->body + reader->offset, reader->len - reader->offset };
+    struct err err;
+
+    return set_aside(ix, &id, why->text, rest, &err);
+}
+
+/* Read a batch's events into rows. 0, or -1: try again later. */
+static int
+read_batch(struct indexer *ix, const struct bus_batch *batch)
+{
+    struct batch_reader reader;
+    struct event ev = { 0 };
+    struct err err;
+    int rc = batch_reader_init(&reader, &batch->head, batch->body.ptr, batch->body.len, &err);
+
+    while (rc >= 0 && (rc = batch_reader_next(&reader, &ev, &err)) == 1)
+        if (add_row(ix, &ev, reader.encoded) != 0) {
+            err_set(&err, "out of memory");
+            wait_for_store(ix, &err);
+            break;
+        }
+    if (rc < 0)
+        rc = set_rest_aside(ix, &reader, &err);
+    else if (rc == 1)
+        rc = -1;
+    batch_reader_release(&reader);
+    event_release(&ev);
+    return rc;
+}
+
+/* One transaction per event; the one at which we died before is set aside. */
+static int
+write_by_event(struct indexer *ix, const struct bus_batch *batch)
+{
+    struct batch_reader reader;
+    struct event ev = { 0 };
+    struct err err;
+    int rc = batch_reader_init(&reader, &batch->head, batch->body.ptr, batch->body.len, &err);
+
+    while (rc >= 0 && (rc = batch_reader_next(&reader, &ev, &err)) == 1) {
+        int seen = poison_begin_event(ix->poison, batch->head.origin,
+                                      batch->head.first + reader.index - 1, &err);
+
+        if (seen < 0) {
+            wait_for_store(ix, &err);
+            break;
+        }
+        ix->row_count = 0;
+        if (seen == 1 ? set_aside(ix, &ev.id, "the indexer died while storing it",
+                                  reader.encoded, &err) != 0
+                      : add_row(ix, &ev, reader.encoded) != 0 || put_rows(ix, &err) != 0)
+            break;
+    }
+    if (rc < 0)
+        rc = set_rest_aside(ix, &reader, &err);
+    batch_reader_release(&reader);
+    event_release(&ev);
+    return rc == 0 ? 0 : -1;
+}
+
+/* After an unclean exit: each batch alone, its attempts counted. */
+static int
+write_carefully(struct indexer *ix, struct waiting *item)
+{
+    const struct batch_head *head = &item->batch.head;
+    struct err err;
+    unsigned attempts = poison_attempt(ix->poison, head->origin, head->first, &err);
+    int rc;
+
+    if (attempts == 0) {
+        wait_for_store(ix, &err);
+        return -1;
+    }
+    if (attempts >= ATTEMPTS_BEFORE_CARE) {
+        rc = write_by_event(ix, &item->batch);
+    } else {
+        ix->row_count = 0;
+        rc = read_batch(ix, &item->batch) == 0 ? put_rows(ix, &err) : -1;
+    }
+    if (rc == 0)
+        rc = poison_done(ix->poison, head->origin, head->first, &err);
+    return rc;
+}
+
+static void
+write_events(struct indexer *ix)
+{
+    int is_careful = poison_is_careful(ix->poison, clock_steady_ms());
+    struct err err;
+
+    ix->row_count = 0;
+    for (size_t i = 0; i < ix->queue_count; i++) {
+        struct waiting *item = &ix->queue[i];
+
+        if (item->batch.kind != BUS_EVENTS || item->is_done)
+            continue;
+        if ((is_careful ? write_carefully(ix, item) : read_batch(ix, &item->batch)) != 0)
+            return;
+        item->is_done = is_careful;
+    }
+    if (is_careful || put_rows(ix, &err) != 0)
+        return;
+    for (size_t i = 0; i < ix->queue_count; i++)
+        if (ix->queue[i].batch.kind == BUS_EVENTS)
+            ix->queue[i].is_done = 1;
+}
+
+/* One incident a message: an array header of one byte, then its map. */
+static int
+unpack_incident(const struct bus_batch *batch, struct incident **ret_inc, struct err *err)
+{
+    if (batch->body.len < 2 || (unsigned char)batch->body.ptr[0] != 0x91) {
+        err_set(err, "incident message: not an array of one");
+        return -1;
+    }
+    return incident_unpack(batch->body.ptr + 1, batch->body.len - 1, ret_inc, err);
+}
+
+/* All waiting incidents in one transaction. */
+static void
+write_incidents(struct indexer *ix)
+{
+    struct incident *incs[INDEXER_MAX_QUEUE];
+    size_t places[INDEXER_MAX_QUEUE], count = 0;
+    struct err err;
+
+    for (size_t i = 0; i < ix->queue_count && count < INDEXER_MAX_QUEUE; i++) {
+        struct waiting *item = &ix->queue[i];
+
+        if (item->batch.kind != BUS_INCIDENTS || item->is_done)
+            continue;
+        if (unpack_incident(&item->batch, &incs[count], &err) == 0) {
+            places[count++] = i;
+        } else {
+            struct event_id id = event_id_make(item->batch.head.origin, 0,
+                                               item->batch.head.first);
+
+            item->is_done = set_aside(ix, &id, err.text, item->batch.body, &err) == 0;
+        }
+    }
+    if (count > 0 &&
+        judge_outcome(ix, ix->store->ops->put_incidents(ix->store, incs, count, &err), &err) == 0) {
+        for (size_t i = 0; i < count; i++)
+            ix->queue[places[i]].is_done = 1;
+        *ix->incidents_stored += count;
+    }
+    for (size_t i = 0; i < count; i++)
+        incident_destroy(&incs[i]);
+}
+
+/* Take out of the queue what is acknowledged. */
+static void
+drop_done(struct indexer *ix)
+{
+    size_t kept = 0;
+
+    ix->queue_events = ix->queue_bytes = 0;
+    for (size_t i = 0; i < ix->queue_count; i++) {
+        if (ix->queue[i].is_done) {
+            bus_batch_release(&ix->queue[i].batch);
+            continue;
+        }
+        ix->queue_events += ix->queue[i].batch.head.count;
+        ix->queue_bytes += ix->queue[i].batch.body.len;
+        ix->queue[kept++] = ix->queue[i];
+    }
+    ix->queue_count = kept;
+    *ix->held = kept;
+}
+
+void
+indexer_write(struct indexer *ix)
+{
+    ix->is_write_due = 0;
+    if (ix->queue_count == 0 || clock_steady_ms() < ix->retry_at_ms)
+        return;
+    write_events(ix);
+    write_incidents(ix);
+    fault_point("indexer.before_ack");
+    indexer_report(ix);
+    fault_point("indexer.after_ack");
+    drop_done(ix);
+}

@@ -1,0 +1,116 @@
+#include "ingest/decode.h"
+
+#include <string.h>
+
+#include "ingest/decoded.h"
+#include "ingest/syslog_header.h"
+#include "proto/base/timestamp.h"
+
+/* The first that takes a line has it: those that know a program, those that
+ * look at every line, and last the one for whatever has a header. */
+const struct decoder *const decoders[] = {
+    &decoder_sshd,
+    &decoder_syslog,
+};
+
+const size_t decoder_count = sizeof decoders / sizeof decoders[0];
+
+/* An event's count goes to a million. */
+enum { REPEATED_MAX = 1000000 };
+
+/* "message repeated 5 times: [ the message]", which rsyslog writes instead of
+ * five lines. A number that no event can carry leaves the line as it is. */
+static void
+unwrap_repeated(struct log_line *line)
+{
+    static const char start[] = "message repeated ", middle[] = " times: [ ";
+    struct text rest = line->message, number;
+    int64_t times;
+
+    if (!text_starts_with(rest, start) || !text_ends_with(rest, "]"))
+        return;
+    rest.ptr += sizeof start - 1;
+    rest.len -= sizeof start - 1;
+
+    number = (struct text){ rest.ptr, 0 };
+    while (number.len < rest.len && rest.ptr[number.len] != ' ')
+        number.len++;
+    rest.ptr += number.len;
+    rest.len -= number.len;
+
+    if (!text_starts_with(rest, middle) ||
+        text_to_int(number, 1, REPEATED_MAX, &times) != 0 || rest.len < sizeof middle)
+        return;
+
+    line->repeated = (uint32_t)times;
+    line->message = text_trim((struct text){ rest.ptr + sizeof middle - 1,
+                                             rest.len - sizeof middle });
+}
+
+static int
+knows_program(const struct decoder *decoder, struct text program)
+{
+    struct text names = text_of(decoder->programs);
+
+    if (names.ptr == NULL)
+        return 1;
+    while (program.len > 0 && names.ptr != NULL)
+        if (text_equals(text_split(&names, ' '), program))
+            return 1;
+    return 0;
+}
+
+static const char *
+try_decoders(const struct log_line *line, struct arena *arena, struct event *ev)
+{
+    for (size_t i = 0; i < decoder_count; i++)
+        if (knows_program(decoders[i], line->program) &&
+            decoders[i]->decode(line, arena, ev))
+            return decoders[i]->name;
+
+    decoded_text(ev, EVENT_TYPE, text_of("log"));
+    return "none";
+}
+
+/* What the header says, under ECS's names, whichever decoder it was. */
+static void
+add_header(const struct log_line *line, struct event *ev)
+{
+    int64_t number;
+
+    decoded_extra_text(ev, "host.name", line->host);
+    decoded_extra_text(ev, "process.name", line->program);
+
+    if (text_to_int(line->pid, 0, INT32_MAX, &number) == 0)
+        decoded_extra(ev, "process.pid", value_int(number));
+    if (line->priority >= 0)
+        decoded_extra(ev, "log.syslog.priority", value_int(line->priority));
+}
+
+const char *
+decode_line(struct text text, int64_t now_us, struct arena *arena, struct event *ev)
+{
+    struct log_line line;
+    const char *name;
+
+    syslog_header_read(text, now_us, &line);
+    unwrap_repeated(&line);
+
+    if (line.has_time && ev->known[EVENT_TIMESTAMP].kind == VALUE_ABSENT) {
+        char formatted[TIMESTAMP_LEN];
+        struct text copy;
+
+        timestamp_format(line.at_us, formatted);
+        copy = arena_copy(arena, text_of(formatted));
+        if (copy.ptr == NULL)
+            return NULL;
+        decoded_text(ev, EVENT_TIMESTAMP, copy);
+    }
+
+    name = try_decoders(&line, arena, ev);
+    add_header(&line, ev);
+    decoded_text(ev, EVENT_RAW_LOG, text);
+    if (line.repeated > 1)
+        decoded_number(ev, EVENT_COUNT, line.repeated);
+    return name;
+}

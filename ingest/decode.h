@@ -1,0 +1,63 @@
+/*
+ * decode.h - what a raw log line says, as an event's fields
+ *
+ * A table of decoders, one file each (decode_sshd.c, ...), tried in order
+ * after the syslog header was taken off. A decoder reads only the line, so
+ * one login attempt that is written as several lines becomes one
+ * login_failed and otherwise auth_detail. Everything in a line is hostile.
+ */
+#ifndef INGEST_DECODE_H
+#define INGEST_DECODE_H
+
+#include <stdint.h>
+
+#include "proto/base/arena.h"
+#include "proto/base/text.h"
+#include "proto/event.h"
+
+/* A line after its header was read. Texts borrow the line. */
+struct log_line {
+    struct text raw;            /* the whole line, UTF-8 */
+    struct text host;           /* from the header; ptr NULL: none */
+    struct text program;        /* "sshd", without [pid] */
+    struct text pid;
+    struct text message;        /* what follows the header */
+    int priority;               /* of "<34>": 8 * facility + severity; -1: none */
+    int64_t at_us;
+    int has_time;
+    uint32_t repeated;          /* from "message repeated N times", else 1 */
+};
+
+struct decoder {
+    const char *name;
+    const char *programs;       /* space separated; NULL: looks at every line */
+    /* Fill ev from line (with decoded.h): 1 when it was this decoder's, 0
+     * when not, and then ev is as it was. Texts made anew come from arena. */
+    int (*decode)(const struct log_line *line, struct arena *arena, struct event *ev);
+};
+
+extern const struct decoder decoder_sshd, decoder_syslog;   /* decode_<name>.c */
+
+extern const struct decoder *const decoders[];
+extern const size_t decoder_count;
+
+/* Decode line (valid UTF-8, no NUL, no line end) into ev: fields that ev has
+ * already stay as they are; raw_log and event_type are always set afterwards
+ * ("log" for a line that no decoder knows), and the timestamp when the line
+ * has a time. now_us serves dates without a year: the latest year that is
+ * not ahead of now by more than 10 minutes. Returns the decoder's name
+ * ("syslog" or "none" for lines that no decoder knows), or NULL when out of
+ * memory. ev borrows line and arena. */
+const char *decode_line(struct text line, int64_t now_us, struct arena *arena,
+                        struct event *ev);
+
+/* How a raw line's bytes were read. */
+enum raw_encoding { RAW_UTF8, RAW_CP949, RAW_ESCAPED };
+
+/* The line as UTF-8 without NULs: as it is, read as CP949, or each odd byte
+ * written as \xHH (a NUL too); borrows bytes or arena. {NULL, 0} when out of
+ * memory. */
+struct text raw_to_utf8(struct text bytes, struct arena *arena,
+                        enum raw_encoding *ret_how);
+
+#endif

@@ -1,0 +1,71 @@
+#include "ingest/decoded.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+void
+decoded_text(struct event *ev, enum event_field field, struct text text)
+{
+    if (text.ptr != NULL && ev->known[field].kind == VALUE_ABSENT)
+        ev->known[field] = value_text(text);
+}
+
+void
+decoded_number(struct event *ev, enum event_field field, int64_t number)
+{
+    if (ev->known[field].kind == VALUE_ABSENT)
+        ev->known[field] = value_int(number);
+}
+
+/* No room means that the client's own fields fill the event; raw_log still
+ * says what would have stood here. */
+void
+decoded_extra(struct event *ev, const char *name, struct value value)
+{
+    if (event_get(ev, text_of(name)) == NULL)
+        (void)event_add_extra(ev, text_of(name), value);
+}
+
+void
+decoded_extra_text(struct event *ev, const char *name, struct text text)
+{
+    if (text.ptr != NULL)
+        decoded_extra(ev, name, value_text(text));
+}
+
+void
+decoded_flag(struct event *ev, const char *name)
+{
+    decoded_extra(ev, name, (struct value){ .kind = VALUE_BOOL, .as.boolean = 1 });
+}
+
+int
+decoded_is_address(struct text text)
+{
+    char copy[INET6_ADDRSTRLEN + 1];
+    unsigned char bytes[16];
+
+    if (text.len == 0 || text.len >= sizeof copy)
+        return 0;
+
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+
+    return strlen(copy) == text.len && (inet_pton(AF_INET, copy, bytes) == 1 ||
+                                        inet_pton(AF_INET6, copy, bytes) == 1);
+}
+
+void
+decoded_source(struct event *ev, struct text address)
+{
+    /* One of the two, even when the client has said the other. */
+    if (ev->known[EVENT_SOURCE_IP].kind != VALUE_ABSENT ||
+        ev->known[EVENT_SOURCE_HOST].kind != VALUE_ABSENT || address.len == 0)
+        return;
+
+    if (decoded_is_address(address))
+        decoded_text(ev, EVENT_SOURCE_IP, address);
+    else if (!text_is(address, "UNKNOWN") && !text_is(address, "-") &&
+             !text_is(address, "?"))
+        decoded_text(ev, EVENT_SOURCE_HOST, address);
+}

@@ -1,0 +1,86 @@
+#include "ingest/delivery.h"
+
+#include <stdio.h>
+
+#include "ingest/delivery_inner.h"
+#include "proto/base/clock.h"
+
+static json_t *
+show_journal(struct journal *journal)
+{
+    struct journal_space space = journal_space(journal);
+    char id[17];
+
+    snprintf(id, sizeof(id), "%016llx", (unsigned long long)journal_id(journal));
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "id", id,
+                     "bytes", (json_int_t)space.bytes,
+                     "max_bytes", (json_int_t)space.max_bytes,
+                     "free_bytes", (json_int_t)space.free_bytes,
+                     "min_free", (json_int_t)space.min_free,
+                     "segments", (json_int_t)space.segments,
+                     "last", (json_int_t)journal_last(journal));
+}
+
+struct flow {
+    uint64_t sent, resent, in_flight_bytes;
+};
+
+static struct flow
+flow_of(const struct delivery *delivery, size_t consumer, int64_t now_ms)
+{
+    if (consumer == CONSUMER_INDEX) {
+        struct sender_numbers numbers = sender_numbers(delivery->sender);
+
+        return (struct flow){ numbers.sent, numbers.resent, numbers.in_flight_bytes };
+    } else {
+        struct stream_numbers numbers = stream_numbers(delivery->feeds[consumer].stream, now_ms);
+
+        return (struct flow){ numbers.sent, numbers.resent, numbers.in_flight_bytes };
+    }
+}
+
+static json_t *
+show_consumer(struct delivery *delivery, size_t consumer, int64_t now_ms)
+{
+    struct flow flow = flow_of(delivery, consumer, now_ms);
+    struct journal_backlog backlog = { 0 };
+    int64_t age_us = 0;
+    struct err err;
+
+    if (journal_backlog(delivery->journal, journal_cursor(delivery->journal, consumer),
+                        &backlog, &err) != 0)
+        log_warn_burst(&delivery->read_burst, "backlog cannot be counted", "reason=\"%s\"",
+                       err.text);
+    if (backlog.oldest_received_us > 0)
+        age_us = clock_real_us() - backlog.oldest_received_us;
+    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                     "is_alive", delivery_is_alive(delivery, consumer, now_ms),
+                     "backlog_rows", (json_int_t)backlog.rows,
+                     "backlog_events", (json_int_t)backlog.events,
+                     "backlog_bytes", (json_int_t)backlog.bytes,
+                     "oldest_age_ms", (json_int_t)(age_us < 0 ? 0 : age_us / 1000),
+                     "sent", (json_int_t)flow.sent, "resent", (json_int_t)flow.resent,
+                     "in_flight_bytes", (json_int_t)flow.in_flight_bytes);
+}
+
+/* A consumer that is away makes ingest no less ready: the journal waits for it. */
+void
+delivery_status(void *self, json_t *status)
+{
+    struct delivery *delivery = self;
+    json_t *consumers = json_object(), *warnings = json_array();
+    int64_t now_ms = clock_steady_ms();
+
+    for (size_t i = 0; i < delivery->feed_count; i++) {
+        const char *name = journal_consumer_name(delivery->journal, i);
+
+        json_object_set_new(consumers, name, show_consumer(delivery, i, now_ms));
+        if (!delivery_is_alive(delivery, i, now_ms))
+            json_array_append_new(warnings,
+                                  json_sprintf("%s: has not reported in the last %d s", name,
+                                               CONSUMER_GONE_MS / 1000));
+    }
+    json_object_set_new(status, "journal", show_journal(delivery->journal));
+    json_object_set_new(status, "consumers", consumers);
+    json_object_set_new(status, "warnings", warnings);
+}

@@ -1,0 +1,217 @@
+#include "ingest/ingest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ingest/delivery.h"
+#include "ingest/intake.h"
+#include "ingest/journal.h"
+#include "ingest/requests.h"
+#include "ingest/routes.h"
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/endpoints.h"
+#include "proto/run/http_server.h"
+
+/* How long the last answers may take to leave before the process ends. */
+enum { LAST_ANSWERS_MS = 200 };
+
+struct ingest {
+    struct daemon *daemon;
+    struct journal *journal;
+    struct intake *intake;
+    struct requests *requests;
+    struct delivery *delivery;
+    struct http_server *server;
+    struct err broken;          /* why the process will end */
+};
+
+static void
+on_commit(void *self)
+{
+    delivery_pump(((struct ingest *)self)->delivery);
+}
+
+static int
+on_last_answers_out(zloop_t *loop, int timer, void *self)
+{
+    (void)loop, (void)timer;
+    daemon_die(EXIT_IO, ((struct ingest *)self)->broken.text);
+}
+
+static void
+on_unclear(void *self, const char *reason)
+{
+    struct ingest *ingest = self;
+
+    err_set(&ingest->broken, "what the journal holds is not known: %s", reason);
+    log_error("the journal's disk fails", "reason=\"%s\"", reason);
+    if (zloop_timer(ingest->daemon->loop, LAST_ANSWERS_MS, 1, on_last_answers_out, self) < 0)
+        daemon_die(EXIT_IO, ingest->broken.text);
+}
+
+static int
+open_journal(struct ingest *ingest, int *ret_code, struct err *err)
+{
+    const struct settings *settings = ingest->daemon->settings;
+    char *dir = settings->journal_dir != NULL ? text_dup(text_of(settings->journal_dir))
+                                              : settings_path(settings, "journal");
+    struct journal_options options = {
+        .dir = dir, .segment_bytes = settings->journal_segment_bytes,
+        .max_bytes = settings->journal_max_bytes, .min_free = settings->journal_min_free,
+        .slots = (int)settings->detector_slots,
+    };
+    struct buf lock = { 0 };
+    int rc = -1;
+
+    if (dir == NULL || buf_printf(&lock, "%s/lock", dir) != 0) {
+        err_set(err, "journal: out of memory");
+        goto done;
+    }
+    if (daemon_make_dir(dir, err) != 0)
+        goto done;
+    if (daemon_lock(lock.ptr, err) < 0) {
+        *ret_code = EXIT_TAKEN;
+        goto done;
+    }
+    ingest->journal = journal_open(&options, clock_real_us(), err);
+    if (ingest->journal != NULL)
+        rc = 0;
+
+done:
+    buf_release(&lock);
+    free(dir);
+    return rc;
+}
+
+static int
+open_server(struct ingest *ingest, int *ret_code, struct err *err)
+{
+    const struct settings *settings = ingest->daemon->settings;
+    const struct http_options options = {
+        .listen = settings->ingest_listen, .flag = "--ingest-listen",
+        .api_key = settings->api_key, .reader_key = settings->reader_key,
+        .read_open = (int)settings->read_open,
+        .max_body = (size_t)settings->http_max_body,
+        .max_connections = (unsigned)settings->http_max_connections,
+        .idle_timeout_s = (unsigned)((settings->http_timeout_ms + 999) / 1000),
+    };
+
+    ingest->server = http_server_new(ingest->daemon->loop, &options, ingest->daemon->metrics,
+                                     err);
+    if (ingest->server == NULL) {
+        *ret_code = EXIT_TAKEN;
+        return -1;
+    }
+    http_server_add_routes(ingest->server, intake_routes, intake_route_count,
+                           ingest->requests);
+    http_server_add_routes(ingest->server, front_routes, front_route_count,
+                           (void *)(uintptr_t)settings);
+    http_server_add_routes(ingest->server, health_routes, health_route_count,
+                           ingest->daemon->health);
+    http_server_on_turn(ingest->server, requests_end_turn, ingest->requests);
+    return 0;
+}
+
+static int
+open_parts(struct ingest *ingest, int *ret_code, struct err *err)
+{
+    struct requests_spec spec = { .metrics = ingest->daemon->metrics, .on_commit = on_commit,
+                                  .on_unclear = on_unclear, .self = ingest };
+
+    if (open_journal(ingest, ret_code, err) != 0)
+        return -1;
+    ingest->intake = intake_new(ingest->journal, ingest->daemon->metrics);
+    spec.intake = ingest->intake;
+    if (ingest->intake == NULL || (ingest->requests = requests_new(&spec)) == NULL) {
+        err_set(err, "ingest: out of memory");
+        return -1;
+    }
+    ingest->delivery = delivery_new(ingest->daemon, ingest->journal, err);
+    if (ingest->delivery == NULL) {
+        *ret_code = EXIT_TAKEN;
+        return -1;
+    }
+    health_on_status(ingest->daemon->health, delivery_status, ingest->delivery);
+    return open_server(ingest, ret_code, err);
+}
+
+/* What can be wrong without touching anything. */
+static int
+check_settings(const struct settings *settings, struct err *err)
+{
+    char address[ENDPOINT_LEN];
+
+    if (settings->api_key == NULL)
+        log_warn("API_KEY is not set, nothing will be accepted", "");
+    for (int slot = 0; slot < settings->detector_slots; slot++)
+        if (endpoint_to_bind(settings, ENDPOINT_DETECT, slot, address) != 0) {
+            err_set(err, "bus.dir: the path is too long for a socket");
+            return -1;
+        }
+    return 0;
+}
+
+static void
+ingest_destroy(void **self)
+{
+    struct ingest *ingest = *self;
+
+    if (ingest == NULL)
+        return;
+    http_server_destroy(&ingest->server);
+    delivery_destroy(&ingest->delivery);
+    requests_destroy(&ingest->requests);
+    intake_destroy(&ingest->intake);
+    journal_close(&ingest->journal);
+    free(ingest);
+    *self = NULL;
+}
+
+static int
+ingest_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
+             struct err *err)
+{
+    struct ingest *ingest;
+
+    *ret_code = EXIT_CONFIG;
+    if (check_settings(daemon->settings, err) != 0)
+        return -1;
+    if (is_check)
+        return 0;
+    ingest = calloc(1, sizeof(*ingest));
+    if (ingest == NULL) {
+        err_set(err, "ingest: out of memory");
+        return -1;
+    }
+    ingest->daemon = daemon;
+    if (open_parts(ingest, ret_code, err) != 0) {
+        ingest_destroy((void **)&ingest);
+        return -1;
+    }
+    log_info("ingest is open", "address=%s journal=%016" PRIx64 " last=%" PRIu64,
+             http_server_address(ingest->server), journal_id(ingest->journal),
+             journal_last(ingest->journal));
+    *ret_self = ingest;
+    return 0;
+}
+
+/* What was read is finished; the cursors are written when the journal closes. */
+static void
+ingest_drain(void *self)
+{
+    struct ingest *ingest = self;
+
+    http_server_quiesce(ingest->server);
+    requests_end_turn(ingest->requests);
+}
+
+const struct daemon_spec ingest_spec = {
+    .name = "ingest",
+    .help = "accepts events and log lines, keeps them in the journal, delivers them",
+    .start = ingest_start,
+    .drain = ingest_drain,
+    .destroy = ingest_destroy,
+};

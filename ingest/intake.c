@@ -1,0 +1,254 @@
+#include "ingest/intake.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ingest/decode.h"
+#include "proto/base/hash.h"
+#include "proto/base/timestamp.h"
+#include "proto/codec_json.h"
+
+struct intake {
+    struct journal *journal;
+    struct json_reader *reader;
+    struct arena arena;         /* of the event at hand */
+    struct event event;
+    struct buf packed;
+    int64_t now_us;
+    char time_space[TIMESTAMP_LEN];
+
+    uint64_t *refused[INTAKE_OUTCOMES];
+    uint64_t *encodings[RAW_ESCAPED + 1];
+    uint64_t *undecoded;
+};
+
+static const char *const refusals[INTAKE_OUTCOMES] = {
+    [INTAKE_BAD_JSON]  = "reason=\"json\"",
+    [INTAKE_BAD_FIELD] = "reason=\"field\"",
+    [INTAKE_NO_TIME]   = "reason=\"no_time\"",
+    [INTAKE_TOO_BIG]   = "reason=\"too_big\"",
+};
+
+static const char *const encoding_labels[] = {
+    [RAW_UTF8]    = "encoding=\"utf8\"",
+    [RAW_CP949]   = "encoding=\"cp949\"",
+    [RAW_ESCAPED] = "encoding=\"escaped\"",
+};
+
+static void
+take_numbers(struct intake *intake, struct metrics *metrics)
+{
+    intake->undecoded = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_ingest_lines_undecoded_total", "", "raw lines that no decoder knows");
+    for (int i = INTAKE_ACCEPTED + 1; i < INTAKE_OUTCOMES; i++)
+        intake->refused[i] = metrics_number(metrics, METRIC_COUNTER,
+            "bongsu_ingest_events_refused_total", refusals[i], "events refused");
+    for (int i = 0; i <= RAW_ESCAPED; i++)
+        intake->encodings[i] = metrics_number(metrics, METRIC_COUNTER,
+            "bongsu_ingest_raw_lines_total", encoding_labels[i], "raw lines by encoding");
+}
+
+struct intake *
+intake_new(struct journal *journal, struct metrics *metrics)
+{
+    struct intake *intake = calloc(1, sizeof(*intake));
+
+    if (intake == NULL)
+        return NULL;
+    intake->journal = journal;
+    intake->reader = json_reader_new(INTAKE_MAX_JSON);
+    if (intake->reader == NULL) {
+        intake_destroy(&intake);
+        return NULL;
+    }
+    take_numbers(intake, metrics);
+    return intake;
+}
+
+void
+intake_destroy(struct intake **intake)
+{
+    if (*intake == NULL)
+        return;
+    json_reader_destroy(&(*intake)->reader);
+    arena_release(&(*intake)->arena);
+    event_release(&(*intake)->event);
+    buf_release(&(*intake)->packed);
+    free(*intake);
+    *intake = NULL;
+}
+
+void
+intake_set_time(struct intake *intake, int64_t now_us)
+{
+    intake->now_us = now_us;
+}
+
+/* --- one event --- */
+
+/* The name of a line: where it stands and what it says. The NUL in front
+ * keeps it apart from every key that a client can write. */
+static struct event_id
+key_line(const struct intake_origin *origin, struct text line, uint64_t position)
+{
+    char number[24], name[1 + HASH_ID_LEN] = { 0 };
+    unsigned char id[HASH_ID_LEN];
+    struct text parts[3];
+
+    snprintf(number, sizeof(number), "%" PRIu64, origin->offset + position);
+    parts[0] = origin->source;
+    parts[1] = text_of(number);
+    parts[2] = line;
+    hash_id(parts, 3, id);
+    memcpy(name + 1, id, sizeof(id));
+    return event_id_keyed(origin->key_id, (struct text){ name, sizeof(name) });
+}
+
+static enum intake_outcome
+check(struct intake *intake, const struct intake_origin *origin, struct err *err)
+{
+    struct event *ev = &intake->event;
+    struct value *time = &ev->known[EVENT_TIMESTAMP];
+
+    if (time->kind == VALUE_ABSENT || time->kind == VALUE_NULL) {
+        if (origin->default_time.ptr != NULL) {
+            *time = value_text(origin->default_time);
+        } else if (ev->is_keyed) {
+            err_set(err, "timestamp: is missing; an event with a key of its own needs one");
+            return INTAKE_NO_TIME;
+        }
+    }
+    if (event_check(ev, intake->now_us, intake->time_space, err) != 0)
+        return INTAKE_BAD_FIELD;
+    ev->known[EVENT_RECEIVED_FROM] = value_text(origin->received_from);
+    return INTAKE_ACCEPTED;
+}
+
+static enum intake_outcome
+stop(struct intake_result *result, enum journal_outcome why)
+{
+    if (why == JOURNAL_RETRY && result->reason.text[0] == '\0')
+        err_set(&result->reason, "out of memory");
+    result->stop = why;
+    return INTAKE_STOPPED;
+}
+
+static enum intake_outcome
+put(struct intake *intake, struct intake_result *result)
+{
+    struct event *ev = &intake->event;
+    enum journal_outcome outcome;
+    uint64_t sequence = 0;
+
+    buf_clear(&intake->packed);
+    if (event_pack(ev, &intake->packed) != 0)
+        return stop(result, JOURNAL_RETRY);
+    if (intake->packed.len > EVENT_MAX_BYTES) {
+        err_set(&result->reason, "the event is over %zu KiB", EVENT_MAX_BYTES >> 10);
+        return INTAKE_TOO_BIG;
+    }
+    outcome = journal_append(intake->journal, buf_text(&intake->packed), intake->now_us,
+                             &sequence, &result->reason);
+    if (outcome != JOURNAL_DONE)
+        return stop(result, outcome);
+    if (!ev->is_keyed)
+        ev->id = event_id_make(journal_id(intake->journal), journal_nonce(intake->journal),
+                               sequence);
+    result->id = ev->id;
+    result->at_us = ev->at_us;
+    return INTAKE_ACCEPTED;
+}
+
+static enum intake_outcome
+count(struct intake *intake, enum intake_outcome outcome)
+{
+    if (outcome != INTAKE_ACCEPTED && outcome != INTAKE_STOPPED)
+        ++*intake->refused[outcome];
+    return outcome;
+}
+
+static enum intake_outcome
+finish(struct intake *intake, const struct intake_origin *origin, struct intake_result *result)
+{
+    enum intake_outcome outcome = check(intake, origin, &result->reason);
+
+    return count(intake, outcome == INTAKE_ACCEPTED ? put(intake, result) : outcome);
+}
+
+/* A decoder reads one line: of a raw_log of several, the first. */
+static int
+decode(struct intake *intake, struct text line)
+{
+    const char *end = line.len == 0 ? NULL : memchr(line.ptr, '\n', line.len);
+    const char *name;
+
+    if (end != NULL)
+        line.len = (size_t)(end - line.ptr);
+    while (line.len > 0 && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    name = decode_line(line, intake->now_us, &intake->arena, &intake->event);
+    if (name == NULL)
+        return -1;
+    if (strcmp(name, "none") == 0 || strcmp(name, "syslog") == 0)
+        ++*intake->undecoded;
+    return 0;
+}
+
+struct journal *
+intake_journal(const struct intake *intake)
+{
+    return intake->journal;
+}
+
+enum intake_outcome
+intake_json(struct intake *intake, const struct intake_origin *origin,
+            struct intake_item json, struct intake_result *ret_result)
+{
+    struct event *ev = &intake->event;
+    struct text key = { NULL, 0 };
+
+    ret_result->reason.text[0] = '\0';
+    arena_clear(&intake->arena);
+    if (event_from_json(intake->reader, json.text, &intake->arena, ev, &key,
+                        &ret_result->reason) != 0)
+        return count(intake, INTAKE_BAD_JSON);
+    if (key.ptr != NULL || origin->source.ptr != NULL) {
+        ev->is_keyed = 1;
+        ev->id = key.ptr != NULL ? event_id_keyed(origin->key_id, key)
+                                 : key_line(origin, json.text, json.position);
+    }
+    if (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
+        ev->known[EVENT_RAW_LOG].kind == VALUE_TEXT &&
+        decode(intake, ev->known[EVENT_RAW_LOG].as.text) != 0)
+        return stop(ret_result, JOURNAL_RETRY);
+    return finish(intake, origin, ret_result);
+}
+
+enum intake_outcome
+intake_line(struct intake *intake, const struct intake_origin *origin,
+            struct intake_item line, struct intake_result *ret_result)
+{
+    enum raw_encoding how;
+    struct text text;
+
+    ret_result->reason.text[0] = '\0';
+    if (line.text.len > EVENT_MAX_BYTES) {
+        err_set(&ret_result->reason, "the line is over %zu KiB", EVENT_MAX_BYTES >> 10);
+        return count(intake, INTAKE_TOO_BIG);
+    }
+    arena_clear(&intake->arena);
+    event_clear(&intake->event);
+    text = raw_to_utf8(line.text, &intake->arena, &how);
+    if (text.ptr == NULL)
+        return stop(ret_result, JOURNAL_RETRY);
+    ++*intake->encodings[how];
+    if (origin->source.ptr != NULL) {
+        intake->event.is_keyed = 1;
+        intake->event.id = key_line(origin, line.text, line.position);
+    }
+    if (decode(intake, text) != 0)
+        return stop(ret_result, JOURNAL_RETRY);
+    return finish(intake, origin, ret_result);
+}

@@ -1,0 +1,80 @@
+/*
+ * journal_inner.h - the journal's own state, for journal*.c alone
+ *
+ * journal.c opens and closes, journal_turn.c takes events in and commits,
+ * journal_read.c serves the consumers and deletes, journal_cursors.c keeps
+ * their places.
+ */
+#ifndef INGEST_JOURNAL_INNER_H
+#define INGEST_JOURNAL_INNER_H
+
+#include "ingest/journal.h"
+#include "ingest/journal_segment.h"
+#include "proto/base/log.h"
+
+/* BODY_SPACE bytes before the maps, for the array's header, which is known
+ * when the row is closed. */
+enum { RING_ROWS = 96, SPARE_BUFS = 8, BODY_SPACE = 5, MAX_OPEN_SEGMENTS = 4 };
+enum { RECENT_MAX_BYTES = 4 * 1024 * 1024, CHECKPOINT_BYTES = 4 * 1024 * 1024 };
+
+struct row {
+    struct batch_head head;
+    struct buf buf;
+    size_t start;               /* where the body starts in buf, once closed */
+};
+
+struct journal {
+    char *dir;
+    struct journal_options options;
+    struct journal_meta meta;   /* id, and the cursors as they are now */
+    uint32_t nonce;
+    int is_cursor_moved;        /* since they were last written */
+
+    struct segment *segments;   /* ascending; the last is written */
+    size_t segment_count, segment_cap;
+    uint64_t reads;             /* for closing what was not read for longest */
+
+    uint64_t last;              /* last committed sequence */
+    uint64_t last_given;        /* of the last row or pending row */
+    uint64_t next;              /* the next event's sequence */
+
+    /* the last committed rows, for consumers that keep up, and after them the
+     * turn's; a ring from ring_first on */
+    struct row ring[RING_ROWS];
+    size_t ring_first, recent_count, pending_count;
+    size_t recent_bytes, pending_bytes;
+    int64_t room_bytes;         /* what this turn may add */
+    struct buf spare[SPARE_BUFS];
+    size_t spare_count;
+
+    struct buf read_body;
+    struct log_burst tidy_burst;
+};
+
+/* The i-th row of the ring, recent ones first. */
+struct row *journal_row(struct journal *journal, size_t i);
+
+/* The last segment. */
+struct segment *journal_newest(struct journal *journal);
+
+/* Start a new segment after the newest. 0, or -1 with the reason. */
+int journal_roll(struct journal *journal, struct err *err);
+
+/* Forget the oldest of the recent rows (there is one). */
+void journal_drop_recent(struct journal *journal);
+
+/* Make the cursors those of the configured consumers, with the positions that
+ * the journal knows. 1 when others were known before. */
+int journal_settle_cursors(struct journal *journal);
+
+/* Write exactly these cursors. A full disk must not keep us from starting
+ * (what is stored can still go out): then the next commit, or start, does it. */
+void journal_replace_cursors(struct journal *journal);
+
+/* Write the cursors that have moved, at a clean end. */
+void journal_write_cursors(struct journal *journal);
+
+/* 1 when every cursor is past this segment. */
+int journal_is_done(const struct journal *journal, const struct segment *seg);
+
+#endif

@@ -1,0 +1,334 @@
+#include "ingest/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "ingest/journal_inner.h"
+#include "proto/base/fault.h"
+
+struct row *
+journal_row(struct journal *journal, size_t i)
+{
+    return &journal->ring[(journal->ring_first + i) % RING_ROWS];
+}
+
+/* --- the ring --- */
+
+static void
+put_buf_aside(struct journal *journal, struct buf *buf)
+{
+    buf_clear(buf);
+    if (buf->cap > 0 && journal->spare_count < SPARE_BUFS) {
+        journal->spare[journal->spare_count++] = *buf;
+        memset(buf, 0, sizeof(*buf));
+        return;
+    }
+    buf_release(buf);
+}
+
+void
+journal_drop_recent(struct journal *journal)
+{
+    struct row *row = journal_row(journal, 0);
+
+    journal->recent_bytes -= row->buf.len;
+    put_buf_aside(journal, &row->buf);
+    journal->ring_first = (journal->ring_first + 1) % RING_ROWS;
+    journal->recent_count--;
+}
+
+static void
+drop_last_pending(struct journal *journal)
+{
+    struct row *row = journal_row(journal, journal->recent_count + journal->pending_count - 1);
+
+    put_buf_aside(journal, &row->buf);
+    journal->pending_count--;
+}
+
+static struct row *
+last_pending(struct journal *journal)
+{
+    if (journal->pending_count == 0)
+        return NULL;
+    return journal_row(journal, journal->recent_count + journal->pending_count - 1);
+}
+
+static struct row *
+start_row(struct journal *journal, int64_t now_us)
+{
+    struct row *row;
+
+    if (journal->recent_count + journal->pending_count == RING_ROWS) {
+        if (journal->recent_count == 0)
+            return NULL;
+        journal_drop_recent(journal);
+    }
+    row = journal_row(journal, journal->recent_count + journal->pending_count);
+    memset(row, 0, sizeof(*row));
+    if (journal->spare_count > 0)
+        row->buf = journal->spare[--journal->spare_count];
+    row->head.origin = journal->meta.id;
+    row->head.nonce = journal->nonce;
+    row->head.first = journal->next;
+    row->head.previous = journal->last_given;
+    row->head.received_us = now_us;
+    journal->pending_count++;
+    return row;
+}
+
+/* --- room --- */
+
+static enum journal_outcome
+measure_room(struct journal *journal, int64_t *ret_room, struct err *err)
+{
+    struct journal_space space = journal_space(journal);
+    int64_t in_quota = space.max_bytes - space.bytes;
+    int64_t on_disk = space.free_bytes - space.min_free;
+
+    *ret_room = in_quota < on_disk ? in_quota : on_disk;
+    if (on_disk <= 0) {
+        err_set(err, "the journal's disk has %" PRId64 " MiB free, journal.min_free is %" PRId64
+                " MiB", space.free_bytes >> 20, space.min_free >> 20);
+        return JOURNAL_NO_SPACE;
+    }
+    if (in_quota <= 0) {
+        err_set(err, "the journal holds %" PRId64 " MiB, journal.max_bytes is %" PRId64 " MiB",
+                space.bytes >> 20, space.max_bytes >> 20);
+        return JOURNAL_OVER_QUOTA;
+    }
+    return JOURNAL_DONE;
+}
+
+enum journal_outcome
+journal_check(struct journal *journal, struct err *err)
+{
+    enum journal_outcome outcome = measure_room(journal, &journal->room_bytes, err);
+    struct segment *seg = journal_newest(journal);
+
+    /* What fills the room may be a newest file that nobody needs any more. */
+    if (outcome == JOURNAL_DONE || seg->rows == 0 || journal->pending_count > 0 ||
+        !journal_is_done(journal, seg))
+        return outcome;
+    if (journal_roll(journal, NULL) != 0)
+        return outcome;
+    journal_trim(journal);
+    return measure_room(journal, &journal->room_bytes, err);
+}
+
+/* --- one turn --- */
+
+/* The row that takes an event of len bytes; NULL with *ret_outcome. */
+static struct row *
+row_for(struct journal *journal, size_t len, int64_t now_us,
+        enum journal_outcome *ret_outcome, struct err *err)
+{
+    struct row *row = last_pending(journal);
+
+    *ret_outcome = JOURNAL_DONE;
+    if (row == NULL)
+        *ret_outcome = journal_check(journal, err);
+    if (*ret_outcome != JOURNAL_DONE)
+        return NULL;
+    if ((int64_t)(journal->pending_bytes + len) > journal->room_bytes) {
+        err_set(err, "the journal has no room for this");
+        *ret_outcome = JOURNAL_OVER_QUOTA;
+        return NULL;
+    }
+    if (row == NULL || row->buf.len + len > BATCH_MAX_BYTES)
+        row = start_row(journal, now_us);
+    if (row == NULL || journal->pending_bytes + len > JOURNAL_MAX_PENDING) {
+        err_set(err, "over %zu MiB in one go", JOURNAL_MAX_PENDING >> 20);
+        *ret_outcome = JOURNAL_TURN_FULL;
+        return NULL;
+    }
+    return row;
+}
+
+static void
+drop_if_empty(struct journal *journal)
+{
+    struct row *row = last_pending(journal);
+
+    if (row != NULL && row->head.count == 0)
+        drop_last_pending(journal);
+}
+
+enum journal_outcome
+journal_append(struct journal *journal, struct text encoded, int64_t now_us,
+               uint64_t *ret_sequence, struct err *err)
+{
+    static const char space[BODY_SPACE] = { 0 };
+    enum journal_outcome outcome;
+    struct row *row = row_for(journal, encoded.len, now_us, &outcome, err);
+
+    if (row == NULL)
+        goto failed;
+    if ((row->buf.len == 0 && buf_append(&row->buf, space, BODY_SPACE) != 0) ||
+        buf_append(&row->buf, encoded.ptr, encoded.len) != 0) {
+        err_set(err, "out of memory");
+        outcome = JOURNAL_RETRY;
+        goto failed;
+    }
+    row->head.count++;
+    journal->pending_bytes += encoded.len;
+    journal->last_given = journal->next++;
+    *ret_sequence = journal->last_given;
+    return JOURNAL_DONE;
+
+failed:
+    drop_if_empty(journal);
+    return outcome;
+}
+
+size_t
+journal_pending_bytes(const struct journal *journal)
+{
+    return journal->pending_bytes;
+}
+
+struct journal_mark
+journal_mark(const struct journal *journal)
+{
+    struct journal_mark mark = { .rows = journal->pending_count,
+                                 .bytes = journal->pending_bytes,
+                                 .last = journal->last_given };
+
+    if (mark.rows > 0) {
+        size_t i = journal->ring_first + journal->recent_count + mark.rows - 1;
+        const struct row *row = &journal->ring[i % RING_ROWS];
+
+        mark.len = row->buf.len;
+        mark.count = row->head.count;
+    }
+    return mark;
+}
+
+void
+journal_cancel(struct journal *journal, const struct journal_mark *mark)
+{
+    uint64_t first = 0;
+    struct row *row;
+
+    while (journal->pending_count > mark->rows) {
+        first = last_pending(journal)->head.first;
+        drop_last_pending(journal);
+    }
+    row = last_pending(journal);
+    if (row != NULL) {
+        row->buf.len = mark->len;
+        row->head.count = mark->count;
+        first = row->head.first + row->head.count;
+    }
+    if (first != 0)
+        journal->next = first;
+    journal->last_given = mark->last;
+    journal->pending_bytes = mark->bytes;
+}
+
+/* --- commit --- */
+
+/* The array's header goes right before the maps. */
+static int
+close_row(struct row *row, struct err *err)
+{
+    struct buf header = { 0 };
+    int rc = batch_pack_count(row->head.count, &header);
+
+    if (rc == 0 && header.len <= BODY_SPACE) {
+        row->start = BODY_SPACE - header.len;
+        memcpy(row->buf.ptr + row->start, header.ptr, header.len);
+    } else {
+        err_set(err, "out of memory");
+        rc = -1;
+    }
+    buf_release(&header);
+    return rc;
+}
+
+static struct text
+row_body(const struct row *row)
+{
+    return (struct text){ row->buf.ptr + row->start, row->buf.len - row->start };
+}
+
+static enum db_outcome
+write_turn(struct journal *journal, struct segment *seg, struct err *err)
+{
+    enum db_outcome outcome = db_exec(seg->db, "BEGIN IMMEDIATE", err);
+
+    for (size_t i = 0; i < journal->pending_count && outcome == DB_DONE; i++) {
+        struct row *row = journal_row(journal, journal->recent_count + i);
+
+        outcome = close_row(row, err) != 0 ? DB_RETRY
+                : segment_insert(seg, &row->head, row_body(row), err);
+    }
+    if (journal->is_cursor_moved)
+        for (size_t i = 0; i < journal->meta.cursor_count && outcome == DB_DONE; i++)
+            outcome = segment_write_cursor(seg, &journal->meta.cursors[i], err);
+    if (outcome == DB_DONE) {
+        fault_point("ingest.before_commit");
+        outcome = db_exec(seg->db, "COMMIT", err);
+    }
+    if (outcome != DB_DONE && !sqlite3_get_autocommit(seg->db) &&
+        db_exec(seg->db, "ROLLBACK", NULL) != DB_DONE)
+        outcome = DB_UNCLEAR;
+    return outcome;
+}
+
+/* The turn's rows become the recent ones. */
+static void
+keep_recent(struct journal *journal, struct segment *seg)
+{
+    for (size_t i = 0; i < journal->pending_count; i++) {
+        struct row *row = journal_row(journal, journal->recent_count + i);
+
+        segment_note(seg, &row->head, row->buf.len - row->start);
+        journal->recent_bytes += row->buf.len;
+    }
+    journal->recent_count += journal->pending_count;
+    journal->pending_count = 0;
+    journal->pending_bytes = 0;
+    journal->last = journal->last_given;
+    while (journal->recent_bytes > RECENT_MAX_BYTES)
+        journal_drop_recent(journal);
+}
+
+enum journal_outcome
+journal_commit(struct journal *journal, struct err *err)
+{
+    const struct journal_mark start = { .last = journal->last };
+    struct segment *seg = journal_newest(journal);
+    enum db_outcome outcome;
+
+    if (journal->pending_count == 0)
+        return JOURNAL_DONE;
+    outcome = write_turn(journal, seg, err);
+    if (outcome != DB_DONE) {
+        journal_cancel(journal, &start);
+        return outcome == DB_RETRY ? JOURNAL_RETRY : JOURNAL_UNCLEAR;
+    }
+    fault_point("ingest.after_commit");
+    journal->is_cursor_moved = 0;
+    keep_recent(journal, seg);
+    return JOURNAL_DONE;
+}
+
+void
+journal_tidy(struct journal *journal)
+{
+    struct segment *seg = journal_newest(journal);
+    struct err err;
+
+    if (seg->unwritten >= CHECKPOINT_BYTES)
+        segment_checkpoint(seg);
+    if (seg->bytes < (uint64_t)journal->options.segment_bytes)
+        return;
+    if (journal_roll(journal, &err) == 0)
+        journal_trim(journal);
+    else
+        log_warn_burst(&journal->tidy_burst, "no new segment, the old one goes on",
+                       "reason=\"%s\"", err.text);
+}

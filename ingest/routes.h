@@ -1,0 +1,21 @@
+/*
+ * routes.h - ingest's paths and who handles them
+ */
+#ifndef INGEST_ROUTES_H
+#define INGEST_ROUTES_H
+
+#include <stddef.h>
+
+#include "proto/run/http_server.h"
+#include "proto/settings.h"
+
+/* POST /log and /logs; self of the handlers is the struct requests. */
+extern const struct http_route intake_routes[];
+extern const size_t intake_route_count;
+
+/* GET / and the api's paths, answered with a 307 to the api; self is the
+ * struct settings. */
+extern const struct http_route front_routes[];
+extern const size_t front_route_count;
+
+#endif

@@ -1,0 +1,344 @@
+#include "ingest/syslog_header.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ingest/decoded.h"
+#include "proto/base/timestamp.h"
+#include "proto/event.h"
+
+enum {
+    PRIORITY_MAX = 191,         /* RFC 5424, section 6.2.1 */
+    LEAP_YEARS_APART = 8,       /* at most: 1896, 1904 */
+    NAME_MAX_BYTES = 255
+};
+
+static void
+skip(struct text *text, size_t n)
+{
+    text->ptr += n;
+    text->len -= n;
+}
+
+static void
+skip_spaces(struct text *text)
+{
+    while (text->len > 0 && *text->ptr == ' ')
+        skip(text, 1);
+}
+
+/* The bytes of text before the first space, or all. */
+static struct text
+first_word(struct text text)
+{
+    const char *end = memchr(text.ptr, ' ', text.len);
+
+    if (end != NULL)
+        text.len = (size_t)(end - text.ptr);
+    return text;
+}
+
+static int
+is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Take n digits: 0 and the number, or -1. */
+static int
+take_digits(struct text *text, size_t n, int64_t min, int64_t max, int64_t *ret)
+{
+    if (text->len < n || text_to_int((struct text){ text->ptr, n }, min, max, ret) != 0)
+        return -1;
+    skip(text, n);
+    return 0;
+}
+
+static int
+take_char(struct text *text, char c)
+{
+    if (text->len == 0 || *text->ptr != c)
+        return -1;
+    skip(text, 1);
+    return 0;
+}
+
+static void
+take_priority(struct text *rest, struct log_line *line)
+{
+    struct text text = *rest;
+    size_t n = 0;
+    int64_t number;
+
+    if (take_char(&text, '<') != 0)
+        return;
+    while (n < 3 && n < text.len && is_digit(text.ptr[n]))
+        n++;
+    if (take_digits(&text, n, 0, PRIORITY_MAX, &number) != 0 ||
+        take_char(&text, '>') != 0)
+        return;
+
+    line->priority = (int)number;
+    *rest = text;
+}
+
+static int
+month_of(struct text text)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (int i = 0; i < 12 && text.len >= 3; i++)
+        if (memcmp(text.ptr, names + 3 * i, 3) == 0)
+            return i + 1;
+    return 0;
+}
+
+static int
+days_in(int64_t year, int month)
+{
+    static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return days[month - 1] + (month == 2 && is_leap);
+}
+
+struct clock_time {
+    int month;
+    int64_t day, hour, minute, second, fraction_us;
+};
+
+/* The latest year in which this date exists and that is not ahead of now. */
+static int
+set_year(const struct clock_time *when, int64_t now_us, struct log_line *line)
+{
+    struct local_time now;
+
+    timestamp_to_local(now_us + EVENT_MAX_AHEAD_US, &now);
+
+    for (int year = now.year; year >= now.year - LEAP_YEARS_APART; year--) {
+        int64_t at_us;
+
+        if (when->day > days_in(year, when->month))
+            continue;
+        at_us = timestamp_from_local(year, when->month, (int)when->day, (int)when->hour,
+                                     (int)when->minute, (int)when->second) +
+                when->fraction_us;
+        if (at_us > now_us + EVENT_MAX_AHEAD_US)
+            continue;
+        line->at_us = at_us;
+        line->has_time = 1;
+        return 0;
+    }
+    return -1;
+}
+
+/* ".123456" as microseconds; further digits are left out. */
+static int64_t
+take_fraction(struct text *text)
+{
+    int64_t us = 0, unit = 100000;
+
+    if (text->len < 2 || text->ptr[0] != '.' || !is_digit(text->ptr[1]))
+        return 0;
+
+    for (skip(text, 1); text->len > 0 && is_digit(*text->ptr); skip(text, 1)) {
+        us += (*text->ptr - '0') * unit;
+        unit /= 10;
+    }
+    return us;
+}
+
+/* "Dec 10 06:55:46 " and "Dec  1 ..."; also with a fraction (short-precise). */
+static int
+take_bsd_time(struct text *rest, int64_t now_us, struct log_line *line)
+{
+    struct text text = *rest;
+    struct clock_time when = { .month = month_of(text) };
+    size_t digits;
+
+    if (when.month == 0)
+        return -1;
+    skip(&text, 3);
+    if (take_char(&text, ' ') != 0)
+        return -1;
+    skip_spaces(&text);
+    digits = text.len > 1 && is_digit(text.ptr[1]) ? 2 : 1;
+
+    if (take_digits(&text, digits, 1, 31, &when.day) != 0 || take_char(&text, ' ') != 0 ||
+        take_digits(&text, 2, 0, 23, &when.hour) != 0 || take_char(&text, ':') != 0 ||
+        take_digits(&text, 2, 0, 59, &when.minute) != 0 || take_char(&text, ':') != 0 ||
+        take_digits(&text, 2, 0, 60, &when.second) != 0)
+        return -1;
+    when.fraction_us = take_fraction(&text);
+
+    if (take_char(&text, ' ') != 0 || set_year(&when, now_us, line) != 0)
+        return -1;
+
+    *rest = text;
+    return 0;
+}
+
+/* An RFC 3339 time; short-iso's offset "+0900" lacks the colon. */
+static int
+take_iso_time(struct text *rest, struct log_line *line)
+{
+    struct text word = first_word(*rest);
+    char with_colon[TIMESTAMP_LEN];
+    size_t n = word.len;
+
+    if (n < 19 || n + 2 > sizeof with_colon || word.ptr[10] != 'T')
+        return -1;
+
+    if (word.ptr[n - 5] == '+' || word.ptr[n - 5] == '-') {
+        memcpy(with_colon, word.ptr, n - 2);
+        with_colon[n - 2] = ':';
+        memcpy(with_colon + n - 1, word.ptr + n - 2, 2);
+        word = (struct text){ with_colon, n + 1 };
+    }
+
+    if (timestamp_parse(word, &line->at_us, NULL) != 0)
+        return -1;
+    line->has_time = 1;
+    skip(rest, n);
+    skip_spaces(rest);
+    return 0;
+}
+
+/* "program[pid]: " or "program: ": 0, or -1 when rest starts with no such tag. */
+static int
+take_tag(struct text *rest, struct log_line *line)
+{
+    struct text word = first_word(*rest);
+    const char *open, *shut;
+
+    if (word.len > NAME_MAX_BYTES)
+        return -1;
+
+    open = memchr(word.ptr, '[', word.len);
+    shut = open != NULL ? memchr(open, ']', (size_t)(word.ptr + word.len - open)) : NULL;
+
+    if (shut != NULL && open > word.ptr && shut + 1 < word.ptr + word.len &&
+        shut[1] == ':') {
+        line->program = (struct text){ word.ptr, (size_t)(open - word.ptr) };
+        line->pid = (struct text){ open + 1, (size_t)(shut - open - 1) };
+        skip(rest, (size_t)(shut + 2 - word.ptr));
+    } else if (word.len > 1 && word.ptr[word.len - 1] == ':' &&
+               !decoded_is_address(word)) {
+        line->program = (struct text){ word.ptr, word.len - 1 };
+        skip(rest, word.len);
+    } else {
+        return -1;
+    }
+    skip_spaces(rest);
+    return 0;
+}
+
+/* "host program[pid]: ", or the tag alone, as programs send it to /dev/log.
+ * With host_is_sure the host stands there even when no tag follows. */
+static void
+take_host_and_tag(struct text *rest, int host_is_sure, struct log_line *line)
+{
+    struct text text = *rest;
+    struct text host = first_word(text);
+
+    if (take_tag(rest, line) == 0)
+        return;
+    if (host.len == 0 || host.len > NAME_MAX_BYTES)
+        return;
+
+    skip(&text, host.len);
+    skip_spaces(&text);
+
+    if (take_tag(&text, line) == 0 || host_is_sure) {
+        line->host = host;
+        *rest = text;
+    }
+}
+
+/* A word of an RFC 5424 header; "-" is no value. -1 when there is none. */
+static int
+take_5424_word(struct text *rest, struct text *ret_word)
+{
+    struct text word = first_word(*rest);
+
+    if (word.len == 0 || word.len > NAME_MAX_BYTES)
+        return -1;
+    if (!text_is(word, "-"))
+        *ret_word = word;
+    skip(rest, word.len);
+    if (rest->len > 0)
+        skip(rest, 1);
+    return 0;
+}
+
+/* "-" or "[id name=\"value\"]...": section 6.3; \", \\ and \] are escaped. */
+static int
+skip_structured_data(struct text *rest)
+{
+    if (take_char(rest, '-') == 0)
+        return 0;
+    if (rest->len == 0 || *rest->ptr != '[')
+        return -1;
+
+    while (rest->len > 0 && *rest->ptr == '[') {
+        int is_quoted = 0;
+
+        for (; rest->len > 0 && (is_quoted || *rest->ptr != ']'); skip(rest, 1)) {
+            if (*rest->ptr == '"')
+                is_quoted = !is_quoted;
+            else if (is_quoted && *rest->ptr == '\\' && rest->len > 1)
+                skip(rest, 1);
+        }
+        if (take_char(rest, ']') != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Everything after "<34>". 0, or -1 when it is not RFC 5424. */
+static int
+take_5424(struct text *rest, struct log_line *line)
+{
+    struct log_line found = *line;
+    struct text text = *rest, message_id;
+
+    if (take_char(&text, '1') != 0 || take_char(&text, ' ') != 0)
+        return -1;
+    if (text_starts_with(text, "- "))
+        skip(&text, 2);
+    else if (take_iso_time(&text, &found) != 0)
+        return -1;
+
+    if (take_5424_word(&text, &found.host) != 0 ||
+        take_5424_word(&text, &found.program) != 0 ||
+        take_5424_word(&text, &found.pid) != 0 ||
+        take_5424_word(&text, &message_id) != 0 || skip_structured_data(&text) != 0)
+        return -1;
+
+    (void)take_char(&text, ' ');
+    if (text_starts_with(text, "\xef\xbb\xbf"))
+        skip(&text, 3);
+
+    *line = found;
+    *rest = text;
+    return 0;
+}
+
+void
+syslog_header_read(struct text raw, int64_t now_us, struct log_line *ret_line)
+{
+    struct log_line line = { .raw = raw, .priority = -1, .repeated = 1 };
+    struct text rest = text_trim(raw);
+
+    take_priority(&rest, &line);
+
+    if (line.priority < 0 || take_5424(&rest, &line) != 0) {
+        if (take_bsd_time(&rest, now_us, &line) == 0)
+            take_host_and_tag(&rest, 1, &line);
+        else if (take_iso_time(&rest, &line) == 0 || line.priority >= 0)
+            take_host_and_tag(&rest, 0, &line);
+    }
+
+    line.message = rest;
+    *ret_line = line;
+}

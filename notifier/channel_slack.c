@@ -1,0 +1,162 @@
+#include "notifier/channel.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/timestamp.h"
+
+/* Slack's documented limits are 4,000 characters of text and 3,000 of a
+ * section; one list entry of a digest stays short so that many fit. */
+enum { MAX_TEXT = 2900, MAX_VALUE = 300, MAX_SUMMARY = 1200, MAX_LISTED = 20 };
+
+/* Slack's three control characters are escaped (docs: "Escaping text"), which
+ * also takes the life out of <!channel> and forged links; line ends, other
+ * control characters and backticks, which would end a code span, become spaces. Cut at
+ * max characters, on a character's border. */
+static int
+append_escaped(struct buf *out, const char *text, size_t max)
+{
+    size_t shown = 0;
+    int rc = 0;
+
+    for (const char *p = text == NULL ? "" : text; *p != '\0' && rc == 0; p++) {
+        unsigned char c = (unsigned char)*p;
+
+        if ((c & 0xc0) != 0x80 && shown++ == max)
+            return buf_append_str(out, "\xe2\x80\xa6");
+        if (c == '&')
+            rc = buf_append_str(out, "&amp;");
+        else if (c == '<')
+            rc = buf_append_str(out, "&lt;");
+        else if (c == '>')
+            rc = buf_append_str(out, "&gt;");
+        else
+            rc = buf_append_char(out, c < 0x20 || c == 0x7f || c == '`' ? ' ' : (char)c);
+    }
+    return rc;
+}
+
+static const char *
+mark_of(int severity)
+{
+    static const char *const marks[] = {
+        ":information_source:", ":warning:", ":rotating_light:", ":fire:",
+    };
+
+    return severity >= SEVERITY_LOW && severity <= SEVERITY_CRITICAL ? marks[severity]
+                                                                     : marks[0];
+}
+
+static int
+append_headline(struct buf *out, const struct notice *notice)
+{
+    const char *name = severity_name(notice->inc->severity);
+    int rc = buf_printf(out, "%s *[", mark_of(notice->inc->severity));
+
+    for (const char *p = name; *p != '\0' && rc == 0; p++)
+        rc = buf_append_char(out, (char)toupper((unsigned char)*p));
+    rc = rc == 0 ? buf_append_str(out, "] ") : rc;
+    rc = rc == 0 ? append_escaped(out, notice->inc->rule_title, MAX_VALUE) : rc;
+    rc = rc == 0 ? buf_append_char(out, '*') : rc;
+    if (rc == 0 && strncmp(notice->what, "severity:", 9) == 0)
+        rc = buf_append_str(out, " (severity rose)");
+    else if (rc == 0 && strncmp(notice->what, "reopened:", 9) == 0)
+        rc = buf_append_str(out, " (opened again)");
+    return rc;
+}
+
+static int
+append_link(struct buf *out, const struct incident *inc, const char *public_url)
+{
+    size_t len = public_url == NULL ? 0 : strlen(public_url);
+
+    while (len > 0 && public_url[len - 1] == '/')
+        len--;
+    if (len == 0)
+        return buf_printf(out, "incident `%s`", inc->id);
+    return buf_printf(out, "<%.*s/incidents/%s|Open the incident>", (int)len, public_url, inc->id);
+}
+
+static int
+append_one(struct buf *out, const struct notice *notice, const char *public_url)
+{
+    const struct incident *inc = notice->inc;
+    char first[TIMESTAMP_LEN], last[TIMESTAMP_LEN];
+
+    timestamp_format_local(inc->opened_us, first);
+    timestamp_format_local(inc->last_seen_us, last);
+    if (append_headline(out, notice) != 0 || buf_append_char(out, '\n') != 0 ||
+        append_escaped(out, inc->summary, MAX_SUMMARY) != 0)
+        return -1;
+    for (size_t i = 0; i < inc->key_count; i++)
+        if (buf_append_str(out, i == 0 ? "\n" : "  ") != 0 ||
+            append_escaped(out, inc->keys[i].field, 64) != 0 ||
+            buf_append_str(out, ": `") != 0 ||
+            append_escaped(out, inc->keys[i].value, MAX_VALUE / 2) != 0 ||
+            buf_append_char(out, '`') != 0)
+            return -1;
+    if (buf_printf(out, "\ncount: %llu  first: %s  last: %s\n", (unsigned long long)inc->count,
+                   first, last) != 0)
+        return -1;
+    return append_link(out, inc, public_url);
+}
+
+static int
+append_digest(struct buf *out, const struct notice *notices, size_t count, size_t total,
+              const char *public_url)
+{
+    size_t listed = 0;
+
+    if (buf_printf(out, ":rotating_light: *%zu more incidents*", total) != 0)
+        return -1;
+    for (; listed < count && listed < MAX_LISTED && out->len < MAX_TEXT - 600; listed++) {
+        if (buf_append_str(out, "\n\xe2\x80\xa2 ") != 0 ||
+            append_headline(out, &notices[listed]) != 0 || buf_append_str(out, " ") != 0 ||
+            append_escaped(out, notices[listed].inc->summary, 120) != 0)
+            return -1;
+    }
+    if (listed < total && buf_printf(out, "\nand %zu more", total - listed) != 0)
+        return -1;
+    if (public_url != NULL && public_url[0] != '\0')
+        return buf_printf(out, "\n<%s|Open all>", public_url);
+    return 0;
+}
+
+static int
+slack_write(struct buf *out, const struct notice *notices, size_t count, size_t total,
+            const char *public_url)
+{
+    struct buf text = { 0 };
+    char *json = NULL;
+    json_t *body = NULL;
+    int rc = total == 1 ? append_one(&text, &notices[0], public_url)
+                        : append_digest(&text, notices, count, total, public_url);
+
+    if (rc == 0)
+        body = json_pack("{s:s#, s:b, s:b}", "text", text.ptr, (int)text.len,
+                         "unfurl_links", 0, "unfurl_media", 0);
+    if (body != NULL)
+        json = json_dumps(body, JSON_COMPACT);
+    rc = json == NULL ? -1 : buf_append_str(out, json);
+    free(json);
+    json_decref(body);
+    buf_release(&text);
+    return rc;
+}
+
+/* 200 "ok" is a success; 429 and 5xx pass (docs: "Handling errors"); any
+ * other 4xx says that this message or this webhook will never do. */
+static enum verdict
+slack_judge(const struct http_answer *answer)
+{
+    if (answer->status >= 200 && answer->status < 300)
+        return VERDICT_SENT;
+    if (answer->status == 0 || answer->status == 408 || answer->status == 429 ||
+        answer->status >= 500)
+        return VERDICT_RETRY;
+    return VERDICT_FAILED;
+}
+
+const struct channel channel_slack = { "slack", slack_write, slack_judge };

@@ -1,0 +1,58 @@
+/*
+ * notifier.h - the notifier process: hear of incidents, write down, tell
+ *
+ * The detector's PUB makes it fast, the store makes it complete: it is read
+ * at start and every minute for what nobody was told of. What is to be told
+ * is in the outbox before it is sent; one request is on the way at a time.
+ * Private to this program.
+ */
+#ifndef NOTIFIER_NOTIFIER_H
+#define NOTIFIER_NOTIFIER_H
+
+#include <czmq.h>
+#include <stdint.h>
+
+#include "notifier/channel.h"
+#include "notifier/outbox.h"
+#include "proto/base/log.h"
+#include "proto/run/daemon.h"
+#include "proto/store/store.h"
+
+extern const struct daemon_spec notifier_spec;
+
+enum { NOTIFIER_RATE_SLOTS = 64 };
+
+struct notifier {
+    struct daemon *daemon;
+    struct outbox *outbox;
+    struct store *store;
+    struct http_client *client;
+    zsock_t *live;
+    const struct channel *channel;
+    const char *url;                /* NULL: messages go to the log */
+    int min_severity;
+
+    /* the request on the way */
+    struct delivery deliveries[OUTBOX_MAX_DUE];
+    size_t delivery_count;
+    struct attempt attempt;
+    int is_busy;
+    int64_t pump_at_ms;             /* when the timer looks again, 0: none is set */
+    int pump_timer;
+
+    /* times of the last messages, for the rate of a minute */
+    int64_t sent_ms[NOTIFIER_RATE_SLOTS];
+    size_t sent_next;
+    int64_t digest_ms;              /* when the last digest went out */
+    struct log_burst burst;
+    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused;
+};
+
+/* deliver.c: tell what is due, if nothing is on the way. */
+void notifier_pump(struct notifier *nt);
+void notifier_release_deliveries(struct notifier *nt);
+
+/* test_message.c: POST /test on the process's own socket. */
+void notifier_add_routes(struct notifier *nt);
+
+#endif

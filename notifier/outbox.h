@@ -1,0 +1,78 @@
+/*
+ * outbox.h - what is to be told, durably, before it is told
+ *
+ * One row per delivery: (incident, why), where why is "opened", "severity:
+ * <level>" or "reopened:<n>". A row exists before the first attempt and stays
+ * as the record that it was told. At least once, at most one extra per crash
+ * (between sending and marking).
+ */
+#ifndef NOTIFIER_OUTBOX_H
+#define NOTIFIER_OUTBOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/db.h"
+#include "proto/base/err.h"
+#include "proto/incident.h"
+
+struct outbox;
+
+enum { OUTBOX_WHAT_LEN = 32, OUTBOX_MAX_DUE = 64 };
+
+struct delivery {
+    int64_t number;
+    char what[OUTBOX_WHAT_LEN];
+    struct incident *inc;       /* as it was when the row was made */
+    unsigned attempts;
+};
+
+/* One attempt: which rows it tells of. */
+struct attempt {
+    int64_t last;               /* number of the one, or of the last one due */
+    int64_t due_us;             /* due at this time */
+    int is_digest;              /* all that were due, up to last */
+};
+
+struct outbox_counts { uint64_t waiting, failed, sent; };
+
+/* Open path, created when missing. NULL with the reason. */
+struct outbox *outbox_open(const char *path, struct err *err);
+void outbox_close(struct outbox **outbox);
+
+/* 1 when the file was begun by this open. */
+int outbox_is_new(const struct outbox *outbox);
+
+/* Everything written to the store before this was looked at. */
+int64_t outbox_read_until(const struct outbox *outbox);
+int outbox_set_read_until(struct outbox *outbox, int64_t until_us, struct err *err);
+
+/* Make the rows that this snapshot of an incident calls for and that are not
+ * there: nothing while it is below min_severity; "opened" the first time, a
+ * row per risen severity, a row per re-opening. is_old marks them as told
+ * without telling. Part of the transaction between outbox_begin and
+ * outbox_commit. Returns how many were made, or -1. */
+int outbox_begin(struct outbox *outbox, struct err *err);
+int outbox_add(struct outbox *outbox, const struct incident *inc, int min_severity,
+               int is_old, int64_t now_us, struct err *err);
+int outbox_commit(struct outbox *outbox, struct err *err);
+
+/* Up to max deliveries that are due, oldest first (the caller releases each),
+ * how many are due in all, and that as an attempt. 0 or -1. */
+int outbox_due(struct outbox *outbox, int64_t now_us, size_t max, struct delivery *ret,
+               size_t *ret_count, size_t *ret_total, struct attempt *ret_attempt,
+               struct err *err);
+void delivery_release(struct delivery *delivery);
+
+/* Write down how an attempt ended: sent, failed for good, or to be tried
+ * again at next_us. */
+enum outbox_end { OUTBOX_SENT, OUTBOX_FAILED, OUTBOX_AGAIN };
+int outbox_end(struct outbox *outbox, const struct attempt *attempt, enum outbox_end end,
+               int64_t now_us, int64_t next_us, const char *why, struct err *err);
+
+/* When the next delivery is due, INT64_MAX: none waits. */
+int64_t outbox_next_due(struct outbox *outbox);
+
+int outbox_counts(struct outbox *outbox, struct outbox_counts *ret, struct err *err);
+
+#endif

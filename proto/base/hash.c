@@ -1,0 +1,110 @@
+#include "proto/base/hash.h"
+
+#include <sodium.h>
+
+/* Lets libsodium pick the fastest code for this processor; cheap when repeated. */
+static void
+start(void)
+{
+    static int is_started = 0;
+
+    if (!is_started && sodium_init() >= 0)
+        is_started = 1;
+}
+
+static void
+put_le64(uint64_t number, unsigned char out[8])
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (unsigned char)(number >> (8 * i));
+}
+
+uint64_t
+hash64(const void *bytes, size_t len)
+{
+    /* on disk in every state row: changing it splits all work anew */
+    static const unsigned char key[crypto_shorthash_KEYBYTES] = {
+        'b', 'o', 'n', 'g', 's', 'u', ' ', 'h', 'a', 's', 'h', '6', '4', ' ', 'v', '1',
+    };
+    unsigned char out[crypto_shorthash_BYTES];
+    uint64_t number = 0;
+
+    crypto_shorthash(out, len == 0 ? key : bytes, len, key);
+    for (int i = 7; i >= 0; i--)
+        number = number << 8 | out[i];
+    return number;
+}
+
+void
+hash_id(const struct text *parts, size_t n, unsigned char ret_id[HASH_ID_LEN])
+{
+    crypto_generichash_state state;
+
+    start();
+    crypto_generichash_init(&state, NULL, 0, HASH_ID_LEN);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char len[8];
+
+        put_le64(parts[i].len, len);
+        crypto_generichash_update(&state, len, sizeof(len));
+        if (parts[i].len > 0)
+            crypto_generichash_update(&state, (const unsigned char *)parts[i].ptr,
+                                      parts[i].len);
+    }
+    crypto_generichash_final(&state, ret_id, HASH_ID_LEN);
+}
+
+void
+hash_random(void *bytes, size_t len)
+{
+    start();
+    randombytes_buf(bytes, len);
+}
+
+uint64_t
+hash_random64(void)
+{
+    uint64_t number = 0;
+
+    while (number == 0)
+        hash_random(&number, sizeof(number));
+    return number;
+}
+
+void
+hash_to_hex(const void *bytes, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+
+    for (size_t i = 0; i < len; i++) {
+        *out++ = digits[from[i] >> 4];
+        *out++ = digits[from[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+hash_from_hex(struct text hex, void *bytes, size_t len)
+{
+    unsigned char *out = bytes;
+
+    if (hex.len % 2 != 0 || hex.len / 2 != len)
+        return -1;
+    for (size_t i = 0; i < hex.len; i++)
+        if (hex_digit(hex.ptr[i]) < 0)
+            return -1;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)(hex_digit(hex.ptr[2 * i]) << 4 |
+                                 hex_digit(hex.ptr[2 * i + 1]));
+    return 0;
+}

@@ -1,0 +1,333 @@
+#include "proto/codec_msgpack.h"
+
+#include <string.h>
+
+#include "proto/base/hash.h"
+#include "proto/wire.h"
+
+static int
+value_pack_with(msgpack_packer *packer, const struct value *value)
+{
+    switch (value->kind) {
+    case VALUE_ABSENT:
+    case VALUE_NULL:
+        return msgpack_pack_nil(packer);
+    case VALUE_BOOL:
+        return value->as.boolean ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+    case VALUE_INT:
+        return msgpack_pack_int64(packer, value->as.integer);
+    case VALUE_UINT:
+        return msgpack_pack_uint64(packer, value->as.natural);
+    case VALUE_REAL:
+        return msgpack_pack_double(packer, value->as.real);
+    case VALUE_TEXT:
+        if (value->as.text.ptr == NULL)
+            return msgpack_pack_str(packer, 0);
+        return wire_pack_text(packer, value->as.text);
+    case VALUE_PACKED:
+        return packer->callback(packer->data, value->as.text.ptr, value->as.text.len);
+    case VALUE_OBJECT:
+        return msgpack_pack_object(packer, *value->as.object);
+    }
+    return -1;
+}
+
+int
+value_pack(const struct value *value, struct buf *out)
+{
+    size_t start = out->len;
+    msgpack_packer packer;
+
+    wire_packer_init(&packer, out);
+    if (value_pack_with(&packer, value) == 0)
+        return 0;
+    out->len = start;
+    return -1;
+}
+
+static int
+is_packed(const struct event *ev, int field)
+{
+    return ev->known[field].kind != VALUE_ABSENT &&
+           !(event_fields[field].flags & FIELD_DERIVED);
+}
+
+static int
+event_pack_with(msgpack_packer *packer, const struct event *ev)
+{
+    size_t count = 1 + (ev->is_keyed ? 1 : 0) + ev->extra_count;
+    int rc;
+
+    for (int i = 0; i < EVENT_FIELD_COUNT; i++)
+        count += (size_t)is_packed(ev, i);
+    rc = msgpack_pack_map(packer, count);
+    for (int i = 0; i < EVENT_FIELD_COUNT; i++) {
+        if (!is_packed(ev, i))
+            continue;
+        rc |= msgpack_pack_int(packer, i);
+        rc |= value_pack_with(packer, &ev->known[i]);
+    }
+    rc |= msgpack_pack_int(packer, WIRE_AT);
+    rc |= msgpack_pack_int64(packer, ev->at_us);
+    if (ev->is_keyed) {
+        rc |= msgpack_pack_int(packer, WIRE_KEYED_ID);
+        rc |= msgpack_pack_bin_with_body(packer, ev->id.bytes, ev->id.len);
+    }
+    for (size_t i = 0; i < ev->extra_count; i++) {
+        rc |= wire_pack_text(packer, ev->extras[i].name);
+        rc |= value_pack_with(packer, &ev->extras[i].value);
+    }
+    return rc == 0 ? 0 : -1;
+}
+
+int
+event_pack(const struct event *ev, struct buf *out)
+{
+    size_t start = out->len;
+    msgpack_packer packer;
+
+    wire_packer_init(&packer, out);
+    if (event_pack_with(&packer, ev) == 0)
+        return 0;
+    out->len = start;
+    return -1;
+}
+
+int
+batch_pack_count(uint32_t n, struct buf *out)
+{
+    msgpack_packer packer;
+
+    wire_packer_init(&packer, out);
+    return msgpack_pack_array(&packer, n) == 0 ? 0 : -1;
+}
+
+/* What a decoded object is as a value: 0, or -1 for bin and ext, which no
+ * event holds. */
+static int
+value_of_object(const msgpack_object *object, struct value *ret_value)
+{
+    switch (object->type) {
+    case MSGPACK_OBJECT_NIL:
+        ret_value->kind = VALUE_NULL;
+        return 0;
+    case MSGPACK_OBJECT_BOOLEAN:
+        *ret_value = (struct value){ VALUE_BOOL, .as.boolean = object->via.boolean };
+        return 0;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        *ret_value = value_int(object->via.i64);
+        return 0;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        if (object->via.u64 <= INT64_MAX)
+            *ret_value = value_int((int64_t)object->via.u64);
+        else
+            *ret_value = (struct value){ VALUE_UINT, .as.natural = object->via.u64 };
+        return 0;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        *ret_value = (struct value){ VALUE_REAL, .as.real = object->via.f64 };
+        return 0;
+    case MSGPACK_OBJECT_STR:
+        ret_value->kind = VALUE_TEXT;
+        return wire_get_text(object, &ret_value->as.text);
+    case MSGPACK_OBJECT_ARRAY:
+    case MSGPACK_OBJECT_MAP:
+        *ret_value = (struct value){ VALUE_OBJECT, .as.object = object };
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* Those who read events rely on these kinds: a peer must not break them. */
+static int
+has_right_kind(const struct event_field_row *row, const struct value *value)
+{
+    if (row->type == FIELD_COUNT)
+        return value->kind == VALUE_INT && value->as.integer >= 1;
+    if (row->type == FIELD_SEVERITY)
+        return severity_parse(value_get_text(value)) >= 0;
+    return value->kind == VALUE_TEXT;
+}
+
+static int
+take_known(struct event *ev, uint64_t number, const msgpack_object *object,
+           struct err *err)
+{
+    const struct event_field_row *row = &event_fields[number];
+    struct value *value = &ev->known[number];
+
+    if (row->flags & FIELD_DERIVED)
+        return 0;
+    if (value->kind != VALUE_ABSENT) {
+        err_set(err, "event: field %s twice", row->name);
+        return -1;
+    }
+    if (value_of_object(object, value) != 0 || !has_right_kind(row, value)) {
+        err_set(err, "event: field %s has a wrong type", row->name);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+take_numbered(struct event *ev, uint64_t number, const msgpack_object *object,
+              struct err *err)
+{
+    struct text bytes;
+
+    if (number < EVENT_FIELD_COUNT)
+        return take_known(ev, number, object, err);
+    if (number == WIRE_AT && wire_get_int(object, &ev->at_us) != 0) {
+        err_set(err, "event: its time is no integer");
+        return -1;
+    }
+    if (number != WIRE_KEYED_ID)
+        return 0;           /* a newer program's; skipped */
+    if (wire_get_bytes(object, &bytes) != 0 || bytes.len != HASH_ID_LEN) {
+        err_set(err, "event: its client-keyed id is not %d bytes", HASH_ID_LEN);
+        return -1;
+    }
+    ev->is_keyed = 1;
+    ev->id.len = HASH_ID_LEN;
+    memcpy(ev->id.bytes, bytes.ptr, bytes.len);
+    return 0;
+}
+
+static int
+take_entry(struct event *ev, const msgpack_object_kv *entry, struct err *err)
+{
+    struct value value;
+    struct text name;
+
+    if (entry->key.type == MSGPACK_OBJECT_POSITIVE_INTEGER)
+        return take_numbered(ev, entry->key.via.u64, &entry->val, err);
+    if (wire_get_text(&entry->key, &name) != 0 || name.len == 0 ||
+        name.len > EVENT_MAX_NAME) {
+        err_set(err, "event: a key is neither a number nor a name");
+        return -1;
+    }
+    if (value_of_object(&entry->val, &value) != 0) {
+        err_set(err, "event: a further field has a wrong type, or holds a NUL");
+        return -1;
+    }
+    if (event_add_extra(ev, name, value) != 0) {
+        err_set(err, "event: more than %d further fields, or out of memory",
+                (int)EVENT_MAX_EXTRAS);
+        return -1;
+    }
+    return 0;
+}
+
+/* bytes were measured: just one value. */
+static int
+event_decode(const void *bytes, size_t len, msgpack_unpacked *unpacked, struct event *ev,
+             struct err *err)
+{
+    const msgpack_object_map *map = &unpacked->data.via.map;
+
+    event_clear(ev);
+    if (len > EVENT_MAX_BYTES) {
+        err_set(err, "event: %zu bytes, more than %zu", len, EVENT_MAX_BYTES);
+        return -1;
+    }
+    if (wire_decode(bytes, len, unpacked, err) != 0) {
+        err_add(err, "event");
+        return -1;
+    }
+    if (unpacked->data.type != MSGPACK_OBJECT_MAP) {
+        err_set(err, "event: %zu bytes that are no msgpack map", len);
+        return -1;
+    }
+    for (size_t i = 0; i < map->size; i++)
+        if (take_entry(ev, &map->ptr[i], err) != 0)
+            return -1;
+    event_derive(ev);
+    return 0;
+}
+
+int
+batch_reader_init(struct batch_reader *reader, const struct batch_head *head,
+                  const void *body, size_t len, struct err *err)
+{
+    uint32_t count = 0;
+    size_t offset = 0;
+
+    memset(reader, 0, sizeof(*reader));
+    msgpack_unpacked_init(&reader->unpacked);
+    if (!(len == 0 && head->count == 0) &&
+        wire_array_head(body, len, &count, &offset) != 0) {
+        err_set(err, "batch: %zu bytes that are no msgpack array", len);
+        return -1;
+    }
+    if (count != head->count || count > len) {
+        err_set(err, "batch: its head says %u events, its body of %zu bytes %u",
+                head->count, len, count);
+        return -1;
+    }
+    if (head->first > UINT64_MAX - count) {
+        err_set(err, "batch: sequence out of range");
+        return -1;
+    }
+    reader->head = *head;
+    reader->body = body;
+    reader->len = len;
+    reader->offset = offset;
+    reader->count = count;
+    return 0;
+}
+
+void
+batch_reader_release(struct batch_reader *reader)
+{
+    msgpack_unpacked_destroy(&reader->unpacked);
+    memset(reader, 0, sizeof(*reader));
+}
+
+int
+batch_reader_next(struct batch_reader *reader, struct event *ev, struct err *err)
+{
+    const struct batch_head *head = &reader->head;
+    size_t left = reader->len - reader->offset, used;
+
+    if (reader->index == reader->count && left == 0)
+        return 0;
+    if (reader->index == reader->count) {
+        err_set(err, "batch: %zu bytes after its last event", left);
+        return -1;
+    }
+    reader->encoded = (struct text){ reader->body + reader->offset, left };
+    if (wire_measure(reader->encoded.ptr, left, &used, err) != 0)
+        goto failed;
+    reader->encoded.len = used;
+    if (event_decode(reader->encoded.ptr, used, &reader->unpacked, ev, err) != 0)
+        goto failed;
+    if (!ev->is_keyed)
+        ev->id = event_id_make(head->origin, head->nonce, head->first + reader->index);
+    ev->received_us = head->received_us;
+    reader->offset += used;
+    reader->index++;
+    return 1;
+
+failed:
+    err_add(err, "batch, event %u of %u", reader->index + 1, reader->count);
+    return -1;
+}
+
+int
+event_unpack(const void *bytes, size_t len, msgpack_unpacked *unpacked, struct event *ev,
+             struct err *err)
+{
+    size_t used;
+
+    event_clear(ev);
+    if (wire_measure(bytes, len, &used, err) != 0) {
+        err_add(err, "event");
+        return -1;
+    }
+    if (used != len) {
+        err_set(err, "event: %zu bytes after its map", len - used);
+        return -1;
+    }
+    return event_decode(bytes, len, unpacked, ev, err);
+}

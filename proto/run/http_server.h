@@ -1,0 +1,106 @@
+/*
+ * http_server.h - libmicrohttpd (epoll) on the process's own loop
+ *
+ * Routes are tables. A handler gets a whole request and answers it at once,
+ * or lets it wait (http_defer) and answers later from the same loop. Wrong
+ * paths, methods, content types, sizes and keys are answered here, before a
+ * body is read. Errors are RFC 9457 problem+json.
+ */
+#ifndef PROTO_RUN_HTTP_SERVER_H
+#define PROTO_RUN_HTTP_SERVER_H
+
+#include <czmq.h>
+#include <jansson.h>
+#include <stddef.h>
+
+#include "proto/base/err.h"
+#include "proto/base/metrics.h"
+#include "proto/base/text.h"
+
+struct http_server;
+struct http_request;
+
+enum http_access {
+    HTTP_OPEN,          /* anybody */
+    HTTP_READ,          /* the reader key (or API key), where one is asked for */
+    HTTP_WRITE          /* the API key */
+};
+
+struct http_route {
+    const char *method;         /* "GET" answers HEAD too */
+    const char *path;           /* "/incidents/{id}/status"; a {name} is one segment; "/x/{...}" the rest */
+    enum http_access access;
+    const char *content_types;  /* allowed for a body, space separated; NULL: any */
+    size_t max_body;            /* 0: no body; SIZE_MAX: the server's http_max_body */
+    void (*handle)(struct http_request *req, void *self);
+};
+
+struct http_options {
+    const char *listen;         /* "127.0.0.1:8000", "[::1]:8000", "127.0.0.1:0", or "unix:/path" */
+    const char *flag;           /* named when the address is taken: "--ingest-listen" */
+    const char *api_key;        /* NULL: HTTP_WRITE is refused (503, says why) */
+    const char *reader_key;     /* NULL: reading is open on loopback, or with read_open */
+    int read_open;
+    size_t max_body;
+    unsigned max_connections;
+    unsigned idle_timeout_s;
+};
+
+/* Listen and register on the loop. routes and self must outlive the server.
+ * NULL with the reason; errno is then EADDRINUSE when the address is taken. */
+struct http_server *http_server_new(zloop_t *loop, const struct http_options *options,
+                                    struct metrics *metrics, struct err *err);
+void http_server_destroy(struct http_server **server);
+
+/* Add a table of routes; earlier tables are looked at first. */
+void http_server_add_routes(struct http_server *server, const struct http_route *routes,
+                            size_t count, void *self);
+
+/* Call at the end of each loop turn in which requests were handled: the
+ * place for one commit for all of them. */
+void http_server_on_turn(struct http_server *server, void (*end)(void *self), void *self);
+
+/* Accept no further connections; open ones go on. */
+void http_server_quiesce(struct http_server *server);
+
+/* "127.0.0.1:8000", with the real port when 0 was asked for. Borrowed. */
+const char *http_server_address(const struct http_server *server);
+
+/* --- a request; what is borrowed lives until it is answered --- */
+struct text http_method(const struct http_request *req);
+struct text http_path(const struct http_request *req);
+struct text http_body(const struct http_request *req);
+struct text http_param(const struct http_request *req, const char *name);   /* {id} */
+struct text http_query(const struct http_request *req, const char *name);   /* decoded; ptr NULL: absent */
+struct text http_header(const struct http_request *req, const char *name);
+struct text http_peer(const struct http_request *req);          /* "192.0.2.1" */
+/* Content-Type without parameters, lower case. */
+struct text http_content_type(const struct http_request *req);
+/* The query string as it was sent, for a redirect. */
+struct text http_raw_query(const struct http_request *req);
+/* Call each(name, value) for every query parameter, to refuse unknown ones. */
+void http_each_query(const struct http_request *req,
+                     void (*each)(void *ctx, struct text name, struct text value), void *ctx);
+
+/* Short id of the API key that was used ("" when none was needed). */
+struct text http_key_id(const struct http_request *req);
+
+/* --- answering: exactly once per request --- */
+void http_set_header(struct http_request *req, const char *name, const char *value);
+void http_reply(struct http_request *req, unsigned status, const char *content_type,
+                struct text body);                              /* body is copied */
+void http_reply_json(struct http_request *req, unsigned status, json_t *body); /* body is given */
+/* application/problem+json with a plain detail. */
+void http_reply_problem(struct http_request *req, unsigned status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same with further members (given; may be NULL). */
+void http_reply_problem_with(struct http_request *req, unsigned status, json_t *members,
+                             const char *detail);
+
+/* Leave the request open; some http_reply* follows later. */
+void http_defer(struct http_request *req);
+
+/* 1 once the client has gone (a deferred request must still be answered). */
+int http_is_gone(const struct http_request *req);
+
+#endif

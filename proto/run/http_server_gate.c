@@ -1,0 +1,268 @@
+#include "proto/run/http_server_parts.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static void
+digest(struct text key, unsigned char out[32])
+{
+    crypto_generichash(out, 32, (const unsigned char *)key.ptr, key.len, NULL, 0);
+}
+
+void
+http_keys_init(struct http_keys *keys, const struct http_options *options, int is_local)
+{
+    keys->has_api = options->api_key != NULL;
+    keys->has_reader = options->reader_key != NULL;
+    keys->is_reading_open = !keys->has_reader && (is_local || options->read_open);
+    if (keys->has_api)
+        digest(text_of(options->api_key), keys->api);
+    if (keys->has_reader)
+        digest(text_of(options->reader_key), keys->reader);
+}
+
+/* --- which route --- */
+
+/* Does path fit the pattern? Its {names} go to params in order. */
+static int
+path_fits(const char *pattern, struct text path, struct text params[HTTP_MAX_PARAMS])
+{
+    const char *at = path.ptr, *end = path.ptr + path.len;
+    size_t count = 0;
+
+    while (*pattern != '\0') {
+        const char *start = at;
+
+        if (*pattern != '{') {
+            if (at == end || *at++ != *pattern++)
+                return 0;
+            continue;
+        }
+        if (strcmp(pattern, "{...}") == 0)
+            at = end;
+        else
+            while (at < end && *at != '/')
+                at++;
+        if (count == HTTP_MAX_PARAMS || (at == start && strcmp(pattern, "{...}") != 0))
+            return 0;
+        params[count++] = (struct text){ start, (size_t)(at - start) };
+        pattern += strcspn(pattern, "}");
+        pattern += *pattern == '}';
+    }
+    return at == end;
+}
+
+static int
+method_fits(const char *route, const char *method)
+{
+    return strcmp(route, method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route, "GET") == 0);
+}
+
+/* Append the method to "GET, HEAD, POST" unless it stands there already. */
+static void
+allow(char *list, size_t size, const char *method)
+{
+    size_t len = strlen(list);
+
+    if (strstr(list, method) == NULL && len < size)
+        snprintf(list + len, size - len, "%s%s", len == 0 ? "" : ", ",
+                 strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+}
+
+static int
+find_route(struct http_request *req)
+{
+    char allowed[128] = "";
+    size_t shown = req->path.len < 200 ? req->path.len : 200;
+
+    for (size_t t = 0; t < req->server->table_count; t++) {
+        const struct http_table *table = &req->server->tables[t];
+
+        for (size_t i = 0; i < table->count; i++) {
+            const struct http_route *route = &table->routes[i];
+
+            if (!path_fits(route->path, req->path, req->params))
+                continue;
+            if (method_fits(route->method, req->method)) {
+                req->route = route;
+                req->self = table->self;
+                return 0;
+            }
+            allow(allowed, sizeof(allowed), route->method);
+        }
+    }
+    if (allowed[0] == '\0') {
+        while (shown < req->path.len && ((unsigned char)req->path.ptr[shown] & 0xc0) == 0x80)
+            shown--;                        /* not in the middle of a character */
+        http_refuse(req, REFUSED_PATH, 404, "There is nothing at %.*s.", (int)shown,
+                    req->path.ptr);
+    } else {
+        http_set_header(req, "Allow", allowed);
+        http_refuse(req, REFUSED_METHOD, 405, "%.20s is not possible here; %s is.",
+                    req->method, allowed);
+    }
+    return -1;
+}
+
+/* --- who asks --- */
+
+/* 1 when the key that was sent is one of those. Both are compared always, so
+ * that the time taken tells nothing. */
+static int
+holds_key(struct http_request *req, int may_be_reader)
+{
+    const struct http_keys *keys = &req->server->keys;
+    struct text sent = http_header(req, "X-API-Key");
+    unsigned char found[32];
+    int is_api, is_reader;
+
+    if (sent.len == 0 || sent.len > HTTP_MAX_KEY)
+        return 0;
+    digest(sent, found);
+    is_api = sodium_memcmp(found, keys->api, sizeof(found)) == 0 && keys->has_api;
+    is_reader = sodium_memcmp(found, keys->reader, sizeof(found)) == 0 && keys->has_reader;
+    if (!is_api && !(is_reader && may_be_reader))
+        return 0;
+    snprintf(req->key_id, sizeof(req->key_id), "%02x%02x%02x%02x", found[0], found[1],
+             found[2], found[3]);
+    return 1;
+}
+
+static int
+check_access(struct http_request *req)
+{
+    const struct http_keys *keys = &req->server->keys;
+
+    if (req->route->access == HTTP_OPEN ||
+        (req->route->access == HTTP_READ && keys->is_reading_open))
+        return 0;
+    if (req->route->access == HTTP_WRITE && !keys->has_api) {
+        http_refuse(req, REFUSED_NO_KEY, 503, "API_KEY is not set, so nothing can be written;"
+                    " set it and start again.");
+        return -1;
+    }
+    if (holds_key(req, req->route->access == HTTP_READ))
+        return 0;
+    if (req->route->access == HTTP_READ && !keys->has_reader)
+        http_refuse(req, REFUSED_AUTH, 401, "Reading is closed on this address: set READER_KEY"
+                    " and send it as X-API-Key, or set READ_OPEN=1 to let anybody read.");
+    else
+        http_refuse(req, REFUSED_AUTH, 401, "X-API-Key is missing or wrong.");
+    return -1;
+}
+
+/* --- the body that is announced --- */
+
+static int
+has_body(const struct http_request *req)
+{
+    return req->content_length != 0;
+}
+
+static int
+check_type(struct http_request *req)
+{
+    const char *types = req->route->content_types;
+    struct text type = http_content_type(req), rest, allowed;
+
+    if (types == NULL || !has_body(req))
+        return 0;
+    for (rest = text_of(types); rest.ptr != NULL;) {
+        allowed = text_split(&rest, ' ');
+        if (allowed.len > 0 && text_equals(allowed, type))
+            return 0;
+    }
+    http_refuse(req, REFUSED_TYPE, 415, "Content-Type %s%.*s%s is not one of: %s.",
+                type.len == 0 ? "(none)" : "\"", (int)type.len, type.ptr,
+                type.len == 0 ? "" : "\"", types);
+    return -1;
+}
+
+static int
+check_size(struct http_request *req)
+{
+    size_t max = req->route->max_body;
+
+    req->max_body = max == SIZE_MAX ? req->server->max_body : max;
+    if (req->content_length < 0 || (uint64_t)req->content_length <= req->max_body)
+        return 0;
+    if (req->max_body == 0)
+        http_refuse(req, REFUSED_SIZE, 413, "No body is expected here.");
+    else
+        http_refuse(req, REFUSED_SIZE, 413, "The body has %lld bytes; at most %zu are taken.",
+                    (long long)req->content_length, req->max_body);
+    return -1;
+}
+
+static void
+read_length(struct http_request *req)
+{
+    struct text length = http_header(req, "Content-Length");
+
+    req->content_length = 0;
+    if (http_header(req, "Transfer-Encoding").ptr != NULL)
+        req->content_length = -1;
+    else if (length.ptr != NULL &&
+             text_to_int(text_trim(length), 0, INT64_MAX, &req->content_length) != 0)
+        req->content_length = INT64_MAX;    /* more than anybody takes */
+}
+
+static int
+check_head(struct http_request *req)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t parameters = req->raw_query.len > 0;
+
+    if (info != NULL && info->header_size > HTTP_MAX_HEAD) {
+        http_refuse(req, REFUSED_HEAD, 431, "The headers have %zu bytes; at most %d are taken.",
+                    info->header_size, HTTP_MAX_HEAD);
+        return -1;
+    }
+    if (req->is_bad_path) {
+        http_refuse(req, REFUSED_PATH, 400, "The path is not valid: a broken %%XX escape, a NUL,"
+                    " or no UTF-8.");
+        return -1;
+    }
+    for (size_t i = 0; i < req->raw_query.len; i++)
+        parameters += req->raw_query.ptr[i] == '&';
+    if (parameters > HTTP_MAX_QUERY) {
+        http_refuse(req, REFUSED_QUERY, 400, "More than %d query parameters.", HTTP_MAX_QUERY);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+check_room(struct http_request *req)
+{
+    struct http_server *server = req->server;
+
+    if (server->is_closing) {
+        http_refuse(req, REFUSED_CLOSING, 503, "Shutting down; send it again.");
+        return -1;
+    }
+    if (has_body(req) && server->body_bytes >= server->max_body_bytes) {
+        http_refuse(req, REFUSED_MEMORY, 503, "Too many bodies are coming in at once;"
+                    " send it again.");
+        return -1;
+    }
+    return 0;
+}
+
+int
+http_gate(struct http_request *req)
+{
+    static int (*const checks[])(struct http_request *) = {
+        check_head, find_route, check_access, check_type, check_size, check_room,
+    };
+
+    read_length(req);
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+        if (checks[i](req) != 0)
+            return -1;
+    return 0;
+}

@@ -1,0 +1,166 @@
+/*
+ * http_server_parts.h - what the files of the HTTP server share; of no use to others
+ *
+ * http_server.c joins libmicrohttpd to the loop; _serve is what libmicrohttpd calls;
+ * _listen opens the socket; _gate decides, before a body is read, whether a
+ * request may pass; _request is read and _reply written by handlers; _linger
+ * sees refused uploads off.
+ */
+#ifndef PROTO_RUN_HTTP_SERVER_PARTS_H
+#define PROTO_RUN_HTTP_SERVER_PARTS_H
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+
+#include "proto/base/buf.h"
+#include "proto/run/http_server.h"
+
+enum {
+    HTTP_MAX_TABLES = 8,            /* of routes */
+    HTTP_MAX_PARAMS = 8,            /* {names} in one route */
+    HTTP_MAX_QUERY = 64,            /* parameters of one query string */
+    HTTP_MAX_HEAD = 16 * 1024,      /* request line and headers, bytes */
+    HTTP_MAX_KEY = 512,             /* longest key that is looked at */
+    HTTP_DRAIN_BYTES = 64 * 1024,   /* a refused body up to this is read and thrown away */
+    HTTP_CACHED_BODY = 512          /* longest answer that is kept for reuse */
+};
+
+enum http_stage {
+    STAGE_NEW,              /* the request line is known */
+    STAGE_READING,          /* the body comes in */
+    STAGE_DISCARDING,       /* refused; what is left of the body is thrown away */
+    STAGE_HANDLING,         /* the route's handler runs */
+    STAGE_WAITING,          /* deferred: the connection is suspended */
+    STAGE_RESUMED,          /* deferred and answered */
+    STAGE_SENT              /* given to libmicrohttpd */
+};
+
+/* The reasons of bongsu_http_refused_total, in the order of their names. */
+enum http_refusal {
+    REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE, REFUSED_SIZE,
+    REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING, REFUSED_BROKEN,
+    REFUSED_COUNT
+};
+
+struct http_pair {
+    struct text name, value;
+};
+
+struct http_request {
+    struct http_request *prev, *next;       /* among the server's, or the spare ones */
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    const struct http_route *route;
+    void *self;                             /* the handler's */
+    enum http_stage stage;
+    const char *method;                     /* libmicrohttpd's */
+    struct buf uri;                         /* path (decoded in place), '?', query */
+    struct text path, raw_query;
+    int is_bad_path;                        /* broken escapes, NUL, no UTF-8 */
+    struct text params[HTTP_MAX_PARAMS];
+    struct buf body;
+    size_t max_body, received, counted;     /* bytes; counted towards the server's total */
+    int64_t content_length;                 /* -1: chunked */
+    struct buf query;                       /* the decoded parameters */
+    struct http_pair pairs[HTTP_MAX_QUERY];
+    size_t pair_count;
+    int has_pairs;                          /* query was decoded */
+    struct buf headers;                     /* of the answer: name NUL value NUL */
+    int has_cache_control, has_retry_after;
+    int is_deferred, is_answered, needs_linger;
+    unsigned status;
+    struct MHD_Response *response;
+    char type[80];                          /* Content-Type */
+    char peer[INET6_ADDRSTRLEN];
+    char key_id[9];
+};
+
+struct http_keys {
+    unsigned char api[32], reader[32];      /* digests: no key is kept */
+    int has_api, has_reader, is_reading_open;
+};
+
+struct http_table {
+    const struct http_route *routes;
+    size_t count;
+    void *self;
+};
+
+struct http_socket {
+    int fd;
+    int is_local;                           /* loopback or unix */
+    char address[160];                      /* for people */
+    char path[112];                         /* of a unix socket, "" for tcp */
+};
+
+struct http_server {
+    zloop_t *loop;
+    struct MHD_Daemon *mhd;
+    zmq_pollitem_t poll;
+    struct http_socket socket;
+    struct http_table tables[HTTP_MAX_TABLES];
+    size_t table_count;
+    struct http_keys keys;
+    size_t max_body;
+    size_t body_bytes, max_body_bytes;      /* of all requests together */
+    void (*end)(void *self);
+    void *end_self;
+    struct http_request *requests, *spare;
+    size_t spare_count;
+    size_t unsent;                          /* answered, not yet with the client */
+    struct http_linger *linger;
+    int timer;                              /* zloop's id, -1: none */
+    int is_now;                             /* that timer is due at once */
+    int is_due;                             /* libmicrohttpd has work no socket announces */
+    int is_running, has_handled, is_quiesced, is_closing;
+    struct MHD_Response *cached;            /* the last short answer without own headers */
+    struct text cached_body;
+    char cached_bytes[HTTP_CACHED_BODY], cached_type[80];
+    uint64_t *answered[6];                  /* [2]: 2xx */
+    uint64_t *refused[REFUSED_COUNT];
+    uint64_t *connections;
+};
+
+/* Open the socket that address names. 0, or -1 with the reason (errno is
+ * EADDRINUSE when another has it). */
+int http_listen(const char *address, const char *flag, struct http_socket *ret_socket,
+                struct err *err);
+
+/* Close it and remove a unix socket's file. */
+void http_listen_end(struct http_socket *socket);
+
+/* Digests of the keys, and whether reading is open. */
+void http_keys_init(struct http_keys *keys, const struct http_options *options, int is_local);
+
+/* Take in the request line as it was sent (copied). 0, or -1 when out of memory. */
+int http_request_set_uri(struct http_request *req, const char *uri);
+
+/* Decode %XX (and + when is_form) from `from` into out, which has room for
+ * as many bytes. Returns the length; *ret_is_bad is set on a broken escape. */
+size_t http_unescape(struct text from, char *out, int is_form, int *ret_is_bad);
+
+/* 0: pass, req->route and self are set. -1: it was answered with a refusal. */
+int http_gate(struct http_request *req);
+
+/* Answer with a problem and count why. */
+void http_refuse(struct http_request *req, enum http_refusal why, unsigned status,
+                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Start libmicrohttpd on the socket. 0, or -1 with the reason. */
+int http_serve_start(struct http_server *server, const struct http_options *options,
+                     struct err *err);
+
+/* Stop it (no request may be waiting) and free the requests. */
+void http_serve_end(struct http_server *server);
+
+/* Have the loop run the server as soon as it can. */
+void http_server_wake(struct http_server *server);
+
+/* Connections that were answered before their upload was read: closing them
+ * at once would make the kernel send a reset, and the client lose the answer.
+ * They are read empty for up to 2 s first. */
+struct http_linger *http_linger_new(zloop_t *loop);
+void http_linger_destroy(struct http_linger **linger);
+void http_linger_add(struct http_linger *linger, int fd);
+
+#endif

@@ -1,0 +1,322 @@
+#include "proto/run/http_server_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/log.h"
+
+enum {
+    CONNECTION_MEMORY = 32 * 1024,      /* libmicrohttpd's, for headers and reading */
+    SPARE_REQUESTS = 256,
+    SPARE_BODY = 16 * 1024,             /* a spare request keeps at most this much memory */
+    MAX_DISCARD = 64 * 1024 * 1024      /* past the limit of a chunked body; then cut off */
+};
+
+/* --- requests: taken from the spare ones and given back --- */
+
+static void
+destroy_request(struct http_request *req)
+{
+    buf_release(&req->uri);
+    buf_release(&req->body);
+    buf_release(&req->query);
+    buf_release(&req->headers);
+    free(req);
+}
+
+static struct http_request *
+take_request(struct http_server *server)
+{
+    struct http_request *req = server->spare;
+
+    if (req != NULL) {
+        server->spare = req->next;
+        server->spare_count--;
+    } else {
+        req = calloc(1, sizeof(*req));
+        if (req == NULL)
+            return NULL;
+    }
+    req->server = server;
+    req->prev = NULL;
+    req->next = server->requests;
+    if (req->next != NULL)
+        req->next->prev = req;
+    server->requests = req;
+    return req;
+}
+
+/* The buffers stay, everything else is forgotten. */
+static void
+reset_request(struct http_request *req)
+{
+    if (req->body.cap > SPARE_BODY)
+        buf_release(&req->body);
+    buf_clear(&req->body);
+    buf_clear(&req->headers);
+    req->connection = NULL;
+    req->route = NULL;
+    req->self = NULL;
+    req->stage = STAGE_NEW;
+    req->is_bad_path = req->has_pairs = 0;
+    req->received = req->counted = req->max_body = 0;
+    req->has_cache_control = req->has_retry_after = 0;
+    req->is_deferred = req->is_answered = req->needs_linger = 0;
+    req->response = NULL;
+    req->type[0] = req->peer[0] = req->key_id[0] = '\0';
+}
+
+static void
+give_back_request(struct http_request *req)
+{
+    struct http_server *server = req->server;
+
+    if (req->prev != NULL)
+        req->prev->next = req->next;
+    else
+        server->requests = req->next;
+    if (req->next != NULL)
+        req->next->prev = req->prev;
+    server->body_bytes -= req->counted;
+    if (req->is_answered)
+        server->unsent--;
+    if (req->response != NULL && req->stage != STAGE_SENT)
+        MHD_destroy_response(req->response);
+    if (server->spare_count >= SPARE_REQUESTS) {
+        destroy_request(req);
+        return;
+    }
+    reset_request(req);
+    req->next = server->spare;
+    server->spare = req;
+    server->spare_count++;
+}
+
+/* --- what libmicrohttpd calls --- */
+
+static void *
+on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct http_request *req = take_request(cls);
+
+    if (req == NULL)
+        return NULL;
+    req->connection = connection;
+    if (http_request_set_uri(req, uri) != 0) {
+        give_back_request(req);
+        return NULL;
+    }
+    return req;
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *connection, void **ret_req,
+             enum MHD_RequestTerminationCode how)
+{
+    struct http_request *req = *ret_req;
+    const union MHD_ConnectionInfo *info;
+
+    (void)cls;
+    (void)how;
+    *ret_req = NULL;
+    if (req == NULL)
+        return;
+    if (req->stage != STAGE_SENT)           /* it broke off, or was no HTTP */
+        ++*req->server->refused[REFUSED_BROKEN];
+    if (req->needs_linger && !req->server->is_closing) {
+        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        if (info != NULL)
+            http_linger_add(req->server->linger, info->connect_fd);
+    }
+    give_back_request(req);
+}
+
+static void
+on_connection(void *cls, struct MHD_Connection *connection, void **context,
+              enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *server = cls;
+
+    (void)connection;
+    (void)context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        ++*server->connections;
+    else
+        --*server->connections;
+    /* at its limit it listens again only when it is run once more */
+    server->is_due |= what == MHD_CONNECTION_NOTIFY_CLOSED;
+}
+
+static enum MHD_Result
+queue_answer(struct http_request *req)
+{
+    enum MHD_Result result;
+
+    if (req->response == NULL)
+        return MHD_NO;                      /* out of memory */
+    result = MHD_queue_response(req->connection, req->status, req->response);
+    if (result == MHD_YES && req->status >= 200 && req->status < 600)
+        ++*req->server->answered[req->status / 100];
+    if (req->response != req->server->cached)
+        MHD_destroy_response(req->response);
+    req->response = NULL;
+    req->stage = STAGE_SENT;
+    return result;
+}
+
+/* The head is complete. A refusal is sent at once when the body would be long
+ * or the client waits for leave to send it; a short body is read first, which
+ * keeps the connection. (Queued now, libmicrohttpd closes it.) */
+static enum MHD_Result
+begin(struct http_request *req, const char *method)
+{
+    const char *expect;
+
+    req->method = method;
+    if (http_gate(req) == 0) {
+        req->stage = STAGE_READING;
+        return MHD_YES;
+    }
+    req->stage = STAGE_DISCARDING;
+    expect = http_header(req, "Expect").ptr;
+    if (req->content_length == 0 ||
+        (req->content_length > 0 && req->content_length <= HTTP_DRAIN_BYTES &&
+         expect == NULL && req->status != 413))
+        return MHD_YES;
+    req->needs_linger = 1;
+    return queue_answer(req);
+}
+
+/* A chunked body says its size only by growing. */
+static enum MHD_Result
+take_body(struct http_request *req, const char *bytes, size_t len)
+{
+    struct http_server *server = req->server;
+
+    req->received += len;
+    if (req->stage == STAGE_DISCARDING)
+        return req->received > req->max_body + MAX_DISCARD ? MHD_NO : MHD_YES;
+    if (req->received > req->max_body) {
+        http_refuse(req, REFUSED_SIZE, 413, "The body is longer than the %zu bytes that are"
+                    " taken.", req->max_body);
+    } else if (server->body_bytes + len > server->max_body_bytes) {
+        http_refuse(req, REFUSED_MEMORY, 503, "Too many bodies are coming in at once;"
+                    " send it again.");
+    } else if (buf_append(&req->body, bytes, len) != 0) {
+        http_refuse(req, REFUSED_MEMORY, 503, "Out of memory; send it again.");
+    } else {
+        server->body_bytes += len;
+        req->counted += len;
+        return MHD_YES;
+    }
+    req->stage = STAGE_DISCARDING;
+    server->body_bytes -= req->counted;
+    req->counted = 0;
+    buf_release(&req->body);
+    return MHD_YES;
+}
+
+static enum MHD_Result
+dispatch(struct http_request *req)
+{
+    req->stage = STAGE_HANDLING;
+    req->server->has_handled = 1;
+    req->route->handle(req, req->self);
+    if (!req->is_answered && req->is_deferred) {
+        req->stage = STAGE_WAITING;
+        MHD_suspend_connection(req->connection);
+        return MHD_YES;
+    }
+    if (!req->is_answered) {
+        log_error("a handler gave no answer", "path=%s", req->route->path);
+        http_reply_problem(req, 500, "This request got no answer: a bug in the server.");
+    }
+    return queue_answer(req);
+}
+
+static enum MHD_Result
+on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+           const char *version, const char *bytes, size_t *len, void **ret_req)
+{
+    struct http_request *req = *ret_req;
+
+    (void)cls;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (req == NULL)
+        return MHD_NO;                      /* out of memory in on_uri */
+    if (req->stage == STAGE_NEW)
+        return begin(req, method);
+    if (*len > 0) {
+        size_t taken = *len;
+
+        *len = 0;
+        return take_body(req, bytes, taken);
+    }
+    switch (req->stage) {
+    case STAGE_READING:
+        return dispatch(req);
+    case STAGE_DISCARDING:
+    case STAGE_RESUMED:
+        return queue_answer(req);
+    case STAGE_WAITING:                     /* woken without an answer */
+        MHD_suspend_connection(connection);
+        return MHD_YES;
+    default:
+        return MHD_YES;
+    }
+}
+
+static void
+on_log(void *cls, const char *fmt, va_list args)
+{
+    char line[256];
+
+    (void)cls;
+    vsnprintf(line, sizeof(line), fmt, args);
+    line[strcspn(line, "\r\n")] = '\0';
+    log_debug("libmicrohttpd", "said=\"%s\"", line);
+}
+
+int
+http_serve_start(struct http_server *server, const struct http_options *options, struct err *err)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+
+#if MHD_VERSION >= 0x00097707
+    flags |= MHD_USE_NO_THREAD_SAFETY;
+#endif
+    server->mhd = MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, server->socket.fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_END);
+    if (server->mhd == NULL) {
+        err_set(err, "%s: libmicrohttpd does not start", server->socket.address);
+        return -1;
+    }
+    return 0;
+}
+
+void
+http_serve_end(struct http_server *server)
+{
+    if (server->mhd != NULL)
+        MHD_stop_daemon(server->mhd);
+    server->mhd = NULL;
+    while (server->spare != NULL) {
+        struct http_request *req = server->spare;
+
+        server->spare = req->next;
+        destroy_request(req);
+    }
+}

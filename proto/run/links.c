@@ -1,0 +1,399 @@
+#include "proto/run/links.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/log.h"
+#include "proto/run/resolver.h"
+
+enum {
+    MAX_LINKS = RESOLVER_MAX_ADDRESSES,
+    READS_PER_TURN = 32,
+    ALIVE_MS = 5000,
+    RESOLVE_EVERY_MS = 5000,
+    RESOLVE_POLL_MS = 20,       /* while a look-up is under way */
+    GONE_AFTER = 3              /* look-ups without the address */
+};
+
+/* A link outlives its address: a consumer may still name it for a batch that
+ * it works on. It is closed then, and used again for a later address. */
+struct link {
+    struct links *links;
+    char address[RESOLVER_ADDRESS_LEN];     /* "": the endpoints as they are */
+    zsock_t *data, *report;                 /* NULL: closed */
+    uint64_t origin;
+    int64_t last_ms;                        /* 0: nothing came yet */
+    unsigned missed;                        /* look-ups in a row without it */
+};
+
+struct links {
+    zloop_t *loop;
+    struct links_spec spec;                 /* its endpoints are ours */
+    int is_paused;
+    struct link *links[MAX_LINKS];
+    size_t count;
+    struct resolver *resolver;              /* NULL: nothing to resolve */
+    char *host;
+    int timer;                              /* -1: none */
+    struct log_burst refused_burst, resolve_burst;
+    uint64_t *refused, *open, *left_out, *unresolved, *reports_dropped;
+};
+
+/* --- one link --- */
+
+/* zloop may call this once more after a timer of the same turn has closed the
+ * link: the socket it names is gone then. */
+static int
+read_link(zloop_t *loop, zsock_t *unused, void *self)
+{
+    struct link *link = self;
+    struct links *links = link->links;
+    int is_enough = 0;
+
+    for (int i = 0; i < READS_PER_TURN && !is_enough; i++) {
+        struct bus_batch batch;
+        struct err err = { "" };
+        int rc;
+
+        if (link->data == NULL || links->is_paused)
+            break;
+        rc = bus_recv_batch(link->data, &batch, &err);
+        if (rc == 0)
+            break;
+        if (rc < 0) {
+            ++*links->refused;
+            log_warn_burst(&links->refused_burst, "message refused", "reason=\"%s\"",
+                           err.text);
+            continue;
+        }
+        link->origin = batch.head.origin;
+        link->last_ms = clock_steady_ms();
+        is_enough = links->spec.on_batch(links->spec.self, link, &batch);
+        bus_batch_release(&batch);
+    }
+    return 0;
+}
+
+static int
+link_listen(struct link *link)
+{
+    if (zloop_reader(link->links->loop, link->data, read_link, link) != 0)
+        return -1;
+    /* else zloop drops the reader after a second error, in silence */
+    zloop_reader_set_tolerant(link->links->loop, link->data);
+    return 0;
+}
+
+static void
+link_close(struct link *link)
+{
+    if (link->data == NULL)
+        return;
+    zloop_reader_end(link->links->loop, link->data);
+    zsock_destroy(&link->data);
+    zsock_destroy(&link->report);
+    --*link->links->open;
+}
+
+static int
+link_open(struct link *link, struct err *err)
+{
+    struct links *links = link->links;
+    char data[RESOLVER_ENDPOINT_LEN], report[RESOLVER_ENDPOINT_LEN];
+
+    if (resolver_put_address(links->spec.data, link->address, data) != 0 ||
+        resolver_put_address(links->spec.report, link->address, report) != 0) {
+        err_set(err, "%s: too long", links->spec.data);
+        return -1;
+    }
+    link->data = bus_connect(ZMQ_PULL, data, err);
+    link->report = link->data == NULL ? NULL : bus_connect(ZMQ_PUSH, report, err);
+    if (link->report == NULL) {
+        zsock_destroy(&link->data);
+        return -1;
+    }
+    link->origin = 0;
+    link->last_ms = 0;
+    link->missed = 0;
+    ++*links->open;
+    if (!links->is_paused && link_listen(link) != 0) {
+        err_set(err, "out of memory");
+        link_close(link);
+        return -1;
+    }
+    return 0;
+}
+
+/* The link of this address, open or closed, or NULL. */
+static struct link *
+links_find(struct links *links, const char *address)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (strcmp(links->links[i]->address, address) == 0)
+            return links->links[i];
+    return NULL;
+}
+
+/* A place for a link: the one it had, else a new one, else any closed one. */
+static struct link *
+links_place(struct links *links, const char *address)
+{
+    struct link *link = links_find(links, address);
+
+    if (link != NULL)
+        return link;
+    for (size_t i = 0; i < links->count && links->count == MAX_LINKS; i++)
+        if (links->links[i]->data == NULL)
+            return links->links[i];
+    if (links->count == MAX_LINKS)
+        return NULL;
+    link = calloc(1, sizeof(*link));
+    if (link != NULL) {
+        link->links = links;
+        links->links[links->count++] = link;
+    }
+    return link;
+}
+
+static int
+links_add(struct links *links, const char *address, struct err *err)
+{
+    struct link *link = links_place(links, address);
+
+    if (link == NULL) {
+        ++*links->left_out;
+        err_set(err, "no room for a further link");
+        return -1;
+    }
+    snprintf(link->address, sizeof(link->address), "%s", address);
+    return link_open(link, err);
+}
+
+/* --- names --- */
+
+static int
+link_is_alive(const struct link *link, int64_t now_ms)
+{
+    return link->data != NULL && link->last_ms != 0 && now_ms - link->last_ms <= ALIVE_MS;
+}
+
+/* A name that answers without an address for a moment, or with a few of many
+ * at a time, must not cut a link. */
+static void
+drop_missing(struct links *links, const struct resolved *found)
+{
+    int64_t now_ms = clock_steady_ms();
+
+    for (size_t i = 0; i < links->count; i++) {
+        struct link *link = links->links[i];
+        size_t a = 0;
+
+        while (a < found->count && strcmp(found->addresses[a], link->address) != 0)
+            a++;
+        link->missed = a < found->count ? 0 : link->missed + 1;
+        if (link->data != NULL && link->missed >= GONE_AFTER &&
+            !link_is_alive(link, now_ms)) {
+            log_info("link closed", "address=%s", link->address);
+            link_close(link);
+        }
+    }
+}
+
+static void
+take_addresses(struct links *links, const struct resolved *found)
+{
+    drop_missing(links, found);
+    *links->left_out += found->left_out;
+    for (size_t a = 0; a < found->count; a++) {
+        const char *address = found->addresses[a];
+        const struct link *link = links_find(links, address);
+        struct err err = { "" };
+
+        if (link != NULL && link->data != NULL)
+            continue;
+        if (links_add(links, address, &err) == 0)
+            log_info("link opened", "address=%s", address);
+        else
+            log_warn_burst(&links->resolve_burst, "link refused",
+                           "address=%s reason=\"%s\"", address, err.text);
+    }
+}
+
+static int
+resolve(zloop_t *loop, int timer, void *self)
+{
+    struct links *links = self;
+    struct resolved found;
+    const char *why = "out of memory";
+    size_t next_ms = RESOLVE_EVERY_MS;
+    int rc = resolver_poll(links->resolver, &found, &why);
+
+    if (rc == 1) {
+        take_addresses(links, &found);
+    } else if (rc == 0 && resolver_start(links->resolver) == 0) {
+        next_ms = RESOLVE_POLL_MS;
+    } else {
+        ++*links->unresolved;
+        log_warn_burst(&links->resolve_burst, "host not found", "host=%s reason=\"%s\"",
+                       links->host, why);
+    }
+    links->timer = zloop_timer(loop, next_ms, 1, resolve, links);
+    if (links->timer < 0)
+        log_error("names are resolved no more: out of memory", "host=%s", links->host);
+    return 0;
+}
+
+static uint64_t *
+counter(struct metrics *metrics, const char *name, const char *labels, const char *help)
+{
+    return metrics_number(metrics, METRIC_COUNTER, name, labels, help);
+}
+
+static void
+ask_metrics(struct links *links, struct metrics *metrics)
+{
+    links->open = metrics_number(metrics, METRIC_GAUGE, "bongsu_links", "",
+                                 "connections to producers");
+    links->refused = counter(metrics, "bongsu_bus_refused_total", "socket=\"data\"",
+                             "messages refused as malformed");
+    links->left_out = counter(metrics, "bongsu_links_left_out_total", "",
+                              "producer addresses beyond the limit");
+    links->unresolved = counter(metrics, "bongsu_unresolved_total", "",
+                                "look-ups that failed");
+    links->reports_dropped = counter(metrics, "bongsu_reports_dropped_total", "",
+                                     "reports that a socket did not take");
+}
+
+/* Open the one link, or begin to look for those behind a name. */
+static int
+links_begin(struct links *links, struct err *err)
+{
+    char *report_host = NULL;
+    int rc = -1;
+
+    if (resolver_split_host(links->spec.data, &links->host, err) != 0 ||
+        resolver_split_host(links->spec.report, &report_host, err) != 0)
+        goto done;
+    if (links->host == NULL || resolver_is_numeric(links->host)) {
+        rc = links_add(links, "", err);
+        goto done;
+    }
+    if (report_host == NULL || strcmp(links->host, report_host) != 0) {
+        err_set(err, "%s and %s: not on one host", links->spec.data, links->spec.report);
+        goto done;
+    }
+    links->resolver = resolver_new(links->host);
+    if (links->resolver == NULL) {
+        err_set(err, "out of memory");
+    } else {
+        resolve(links->loop, -1, links);
+        rc = 0;
+    }
+
+done:
+    free(report_host);
+    return rc;
+}
+
+struct links *
+links_new(zloop_t *loop, const struct links_spec *spec, struct metrics *metrics,
+          struct err *err)
+{
+    struct links *links = calloc(1, sizeof(*links));
+
+    if (links == NULL) {
+        err_set(err, "out of memory");
+        return NULL;
+    }
+    links->loop = loop;
+    links->timer = -1;
+    links->spec = *spec;
+    links->spec.data = strdup(spec->data);
+    links->spec.report = strdup(spec->report);
+    ask_metrics(links, metrics);
+    if (links->spec.data == NULL || links->spec.report == NULL)
+        err_set(err, "out of memory");
+    else if (links_begin(links, err) == 0)
+        return links;
+    links_destroy(&links);
+    return NULL;
+}
+
+void
+links_destroy(struct links **ref)
+{
+    struct links *links = *ref;
+
+    if (links == NULL)
+        return;
+    if (links->timer >= 0)
+        zloop_timer_end(links->loop, links->timer);
+    for (size_t i = 0; i < links->count; i++) {
+        link_close(links->links[i]);
+        free(links->links[i]);
+    }
+    resolver_destroy(&links->resolver);
+    free(links->host);
+    free((char *)(uintptr_t)links->spec.data);
+    free((char *)(uintptr_t)links->spec.report);
+    free(links);
+    *ref = NULL;
+}
+
+void
+links_pause(struct links *links, int is_paused)
+{
+    if (!links->is_paused == !is_paused)
+        return;
+    links->is_paused = is_paused;
+    for (size_t i = 0; i < links->count; i++) {
+        struct link *link = links->links[i];
+
+        if (link->data == NULL)
+            continue;
+        if (is_paused)
+            zloop_reader_end(links->loop, link->data);
+        else if (link_listen(link) != 0)
+            log_error("link is deaf: out of memory", "address=%s", link->address);
+    }
+}
+
+void
+link_report(struct link *link, const struct report *report)
+{
+    if (link->report == NULL || bus_send_report(link->report, report) != 0)
+        ++*link->links->reports_dropped;
+}
+
+void
+links_report(struct links *links, const struct report *report)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (links->links[i]->data != NULL)
+            link_report(links->links[i], report);
+}
+
+uint64_t
+link_origin(const struct link *link)
+{
+    return link->origin;
+}
+
+void
+links_each(struct links *links, void (*each)(void *ctx, struct link *link), void *ctx)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (links->links[i]->data != NULL)
+            each(ctx, links->links[i]);
+}
+
+unsigned
+links_alive(const struct links *links, int64_t now_ms)
+{
+    unsigned alive = 0;
+
+    for (size_t i = 0; i < links->count; i++)
+        alive += (unsigned)link_is_alive(links->links[i], now_ms);
+    return alive;
+}

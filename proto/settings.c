@@ -1,0 +1,221 @@
+#include "proto/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/base/log.h"
+#include "proto/event.h"
+
+#define AT(member) offsetof(struct settings, member)
+
+#define KIB INT64_C(1024)
+#define MIB (INT64_C(1024) * 1024)
+#define GIB (INT64_C(1024) * 1024 * 1024)
+#define SECOND INT64_C(1000)
+#define DAY (24 * 3600 * SECOND)
+
+enum { API_KEY_MIN = 16 };
+
+/* A wider table than the code around it: a row is an option. */
+const struct option settings_options[] = {
+    { "data_dir", NULL, OPTION_TEXT, AT(data_dir), "./var", 0, 0, 0, NULL,
+      "folder of everything kept on disk" },
+    { "log.level", NULL, OPTION_TEXT, AT(log_level), "info", 0, 16, 0, NULL,
+      "what is logged: debug, info, warn or error, and what is worse" },
+    { "public_url", NULL, OPTION_TEXT, AT(public_url), NULL, 0, 0, 0, NULL,
+      "address under which people reach the web UI, for links in messages" },
+    { "api_key", "API_KEY", OPTION_TEXT, AT(api_key), NULL, 0, 512, OPTION_SECRET,
+      "change-me", "key that senders of events and changers of incidents must give, "
+      "16 characters or more" },
+    { "reader_key", "READER_KEY", OPTION_TEXT, AT(reader_key), NULL, 0, 512,
+      OPTION_SECRET, NULL,
+      "key that readers of dashboard, reports and events must give" },
+    { "read_open", "READ_OPEN", OPTION_BOOL, AT(read_open), "false", 0, 1, 0, NULL,
+      "let anyone read without a key, on any address; on loopback that is so anyway" },
+    { "ingest.listen", NULL, OPTION_TEXT, AT(ingest_listen), "127.0.0.1:8000", 0, 256, 0,
+      NULL, "host:port that takes events" },
+    { "api.listen", NULL, OPTION_TEXT, AT(api_listen), "127.0.0.1:8080", 0, 256, 0,
+      NULL, "host:port of dashboard, reports, incidents and search" },
+    { "http.max_body", NULL, OPTION_BYTES, AT(http_max_body), "10MiB", KIB, GIB, 0, NULL,
+      "largest body of a request; a larger one is answered 413" },
+    { "http.max_connections", NULL, OPTION_INT, AT(http_max_connections), "1024",
+      1, 65536, 0, NULL, "connections that a process holds at once" },
+    { "http.timeout", NULL, OPTION_DURATION, AT(http_timeout_ms), "60s",
+      100, 3600 * SECOND, 0, NULL, "how long a connection may be idle" },
+    { "bus.dir", NULL, OPTION_TEXT, AT(bus_dir), NULL, 0, 0, 0, NULL,
+      "folder of the sockets between the processes; unset: tcp" },
+    { "bus.listen", NULL, OPTION_TEXT, AT(bus_listen), "127.0.0.1", 0, 256, 0, NULL,
+      "address that the tcp sockets between the processes are bound to" },
+    { "ingest.host", NULL, OPTION_TEXT, AT(ingest_host), "127.0.0.1", 0, 256, 0, NULL,
+      "where the other processes find ingest, over tcp" },
+    { "detector.host", NULL, OPTION_TEXT, AT(detector_host), "127.0.0.1", 0, 256, 0,
+      NULL, "where the other processes find the detector, over tcp" },
+    { "journal.dir", NULL, OPTION_TEXT, AT(journal_dir), NULL, 0, 0, 0, NULL,
+      "folder of the journal; unset: journal in data_dir" },
+    { "journal.max_bytes", NULL, OPTION_BYTES, AT(journal_max_bytes), "0",
+      0, INT64_MAX, 0, NULL,
+      "largest journal, then ingest answers 503; 0: the smaller of 10 GiB and 80 % "
+      "of the disk" },
+    { "journal.min_free", NULL, OPTION_BYTES, AT(journal_min_free), "1GiB",
+      0, INT64_MAX, 0, NULL, "free space that ingest leaves on the journal's disk" },
+    { "journal.segment_bytes", NULL, OPTION_BYTES, AT(journal_segment_bytes), "64MiB",
+      64 * KIB, 4 * GIB, 0, NULL, "size at which a new journal file begins" },
+    { "detector.rules", NULL, OPTION_TEXT, AT(rules_dir), NULL, 0, 0, 0, NULL,
+      "folder of the Sigma rules; unset: the rules that came with the program" },
+    { "detector.slots", NULL, OPTION_INT, AT(detector_slots), "1", 1, 16, 0, NULL,
+      "how many detectors share the work" },
+    { "detector.slot", NULL, OPTION_INT, AT(detector_slot), "0", 0, 15, 0, NULL,
+      "which of them this one is, from 0" },
+    { "detector.lateness", NULL, OPTION_DURATION, AT(detector_lateness_ms), "5m",
+      0, DAY, 0, NULL, "how late an event may come and still count into windows" },
+    { "detector.max_keys", NULL, OPTION_INT, AT(detector_max_keys), "100000",
+      1, 10000000, 0, NULL, "keys (addresses, users) that the windows hold" },
+    { "detector.max_entries", NULL, OPTION_INT, AT(detector_max_entries), "10000",
+      1, 1000000, 0, NULL, "events that the window of one key holds" },
+    { "detector.checkpoint", NULL, OPTION_DURATION, AT(checkpoint_ms), "1s",
+      10, 60 * SECOND, 0, NULL, "how often the detector saves its state" },
+    { "store.dir", NULL, OPTION_TEXT, AT(store_dir), NULL, 0, 0, 0, NULL,
+      "folder of the embedded store; unset: store in data_dir" },
+    { "store.retention", NULL, OPTION_DURATION, AT(store_retention_ms), "90d",
+      0, 36500 * DAY, 0, NULL, "how long events are kept; 0: for ever" },
+    { "store.max_bytes", NULL, OPTION_BYTES, AT(store_max_bytes), "0",
+      0, INT64_MAX, 0, NULL, "largest store, then the oldest days go; 0: no limit" },
+    { "indexer.batch_events", NULL, OPTION_INT, AT(indexer_batch_events), "5000",
+      1, 100000, 0, NULL, "events that one transaction of the store holds" },
+    { "indexer.batch_time", NULL, OPTION_DURATION, AT(indexer_batch_ms), "50ms",
+      0, 10 * SECOND, 0, NULL, "how long a transaction waits for more events" },
+    { "slack.webhook_url", "SLACK_WEBHOOK_URL", OPTION_TEXT, AT(slack_webhook_url), NULL,
+      0, 2048, OPTION_SECRET, "https://hooks.slack.com/services/CHANGE/ME",
+      "Slack incoming webhook; unset: messages are only logged" },
+    { "slack.min_severity", NULL, OPTION_TEXT, AT(slack_min_severity), "medium",
+      0, 16, 0, NULL,
+      "least severity that Slack is told: low, medium, high or critical" },
+    { "slack.digest_over", NULL, OPTION_INT, AT(slack_digest_over), "20",
+      1, 10000, 0, NULL, "incidents a minute beyond which they become one digest" },
+    { "health.listen", NULL, OPTION_TEXT, AT(health_listen), NULL, 0, 256, 0, NULL,
+      "host:port of health and metrics; unset: a socket in data_dir" },
+    { "elastic.password", "ELASTIC_PASSWORD", OPTION_TEXT, AT(elastic_password), NULL,
+      0, 512, OPTION_SECRET, "change-me",
+      "password of Elasticsearch; taken, and not used before the Elasticsearch store "
+      "is there" },
+};
+
+const size_t settings_option_count =
+    sizeof(settings_options) / sizeof(settings_options[0]);
+
+/* From the folder of the running program: a checkout's build/bin, its
+ * build/check/bin (or tests), an installed package. */
+static const char *const rules_places[] = {
+    "../../detector/rules",
+    "../../../detector/rules",
+    "/usr/share/bongsu/rules",
+};
+
+static int
+find_rules(struct settings *settings)
+{
+    char exe[PATH_MAX], path[PATH_MAX * 2];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    char *slash;
+
+    exe[len > 0 ? len : 0] = '\0';
+    slash = strrchr(exe, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    for (size_t i = 0; i < sizeof(rules_places) / sizeof(rules_places[0]); i++) {
+        char *real;
+
+        if (rules_places[i][0] == '/')
+            snprintf(path, sizeof(path), "%s", rules_places[i]);
+        else
+            snprintf(path, sizeof(path), "%s/%s", exe, rules_places[i]);
+        real = realpath(path, NULL);
+        if (real != NULL) {
+            settings->rules_dir = real;
+            return 0;
+        }
+        if (errno == ENOMEM)
+            return -1;
+    }
+    return 0;           /* NULL: the detector says that it has no rules */
+}
+
+static int
+check(const struct settings *settings, struct err *err)
+{
+    const char *key = settings->api_key;
+
+    if (settings->detector_slot >= settings->detector_slots)
+        err_set(err, "detector.slot: %lld, but detector.slots is %lld: at most %lld",
+                (long long)settings->detector_slot, (long long)settings->detector_slots,
+                (long long)settings->detector_slots - 1);
+    else if (key != NULL && strlen(key) < API_KEY_MIN)
+        err_set(err, "api_key: must be %d characters or more", (int)API_KEY_MIN);
+    else if (settings->log_level == NULL || log_level_parse(settings->log_level) < 0)
+        err_set(err, "log.level: must be debug, info, warn or error");
+    else if (severity_parse(text_of(settings->slack_min_severity)) < 0)
+        err_set(err, "slack.min_severity: must be low, medium, high or critical");
+    else
+        return 0;
+    return -1;
+}
+
+int
+settings_load(struct settings *settings, int argc, char **argv,
+              struct options_call *ret_call, struct err *err)
+{
+    if (options_load(settings_options, settings_option_count, settings, argc, argv,
+                     ret_call, err) != 0)
+        return -1;
+    /* Who asks for help gets it, whatever is set. */
+    if (ret_call->wants_help || ret_call->wants_version)
+        return 0;
+    if (check(settings, err) != 0)
+        goto failed;
+    if (settings->rules_dir == NULL && find_rules(settings) != 0) {
+        err_set(err, "detector.rules: out of memory");
+        goto failed;
+    }
+    return 0;
+
+failed:
+    settings_release(settings);
+    return -1;
+}
+
+void
+settings_release(struct settings *settings)
+{
+    options_release(settings_options, settings_option_count, settings);
+}
+
+/* What may stand elsewhere than in data_dir. */
+static const struct {
+    const char *name;
+    size_t offset;
+} places[] = {
+    { "journal", AT(journal_dir) },
+    { "store",   AT(store_dir) },
+};
+
+char *
+settings_path(const struct settings *settings, const char *name)
+{
+    size_t first_len = strcspn(name, "/");
+    struct text first = { name, first_len };
+    char *path = NULL;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const char *dir =
+            *(char *const *)((const char *)settings + places[i].offset);
+
+        if (dir == NULL || !text_is(first, places[i].name))
+            continue;
+        return asprintf(&path, "%s%s", dir, name + first_len) < 0 ? NULL : path;
+    }
+    return asprintf(&path, "%s/%s", settings->data_dir, name) < 0 ? NULL : path;
+}

@@ -1,0 +1,72 @@
+/*
+ * settings.h - every option of every process, in one table
+ *
+ * All five read the same bongsu.yml, so one table knows all its keys. Times
+ * are milliseconds, sizes bytes, booleans 0 or 1.
+ */
+#ifndef PROTO_SETTINGS_H
+#define PROTO_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/options.h"
+
+struct settings {
+    char *data_dir;                 /* default ./var */
+    char *log_level;
+    char *public_url;               /* for links in messages */
+
+    char *api_key;                  /* API_KEY, secret */
+    char *reader_key;               /* READER_KEY, secret */
+    int64_t read_open;              /* READ_OPEN */
+
+    char *ingest_listen;            /* 127.0.0.1:8000 */
+    char *api_listen;               /* 127.0.0.1:8080 */
+    int64_t http_max_body;          /* POST /logs, 10 MiB */
+    int64_t http_max_connections;
+    int64_t http_timeout_ms;        /* idle */
+
+    char *bus_dir;                  /* ipc folder; NULL: tcp */
+    char *bus_listen;               /* tcp bind address */
+    char *ingest_host, *detector_host;
+
+    char *journal_dir;              /* NULL: data_dir/journal */
+    int64_t journal_max_bytes;      /* 0: the smaller of 10 GiB and 80 % of the disk */
+    int64_t journal_min_free;       /* 1 GiB */
+    int64_t journal_segment_bytes;  /* 64 MiB */
+
+    char *rules_dir;
+    int64_t detector_slots, detector_slot;
+    int64_t detector_lateness_ms;   /* 5 min */
+    int64_t detector_max_keys;
+    int64_t detector_max_entries;   /* per key of a window */
+    int64_t checkpoint_ms;          /* 1 s */
+
+    char *store_dir;                /* NULL: data_dir/store */
+    int64_t store_retention_ms;     /* 0: for ever; default 90d */
+    int64_t store_max_bytes;        /* 0: no limit */
+    int64_t indexer_batch_events;
+    int64_t indexer_batch_ms;
+
+    char *slack_webhook_url;        /* SLACK_WEBHOOK_URL, secret */
+    char *slack_min_severity;       /* medium */
+    int64_t slack_digest_over;      /* per minute, 20 */
+
+    char *health_listen;            /* host:port instead of the unix socket; NULL */
+
+    char *elastic_password;         /* ELASTIC_PASSWORD, secret; the store comes later */
+};
+
+extern const struct option settings_options[];
+extern const size_t settings_option_count;
+
+/* options_load with this table. 0 or -1. */
+int settings_load(struct settings *settings, int argc, char **argv,
+                  struct options_call *ret_call, struct err *err);
+void settings_release(struct settings *settings);
+
+/* data_dir/name (or *dir/name where the option is set); the caller frees. */
+char *settings_path(const struct settings *settings, const char *name);
+
+#endif

@@ -1,0 +1,151 @@
+/*
+ * store.h - where events and incidents are kept, and what is asked of it
+ *
+ * A small struct of functions per kind of store; what is common (batching,
+ * retrying, acknowledging) stays with the callers. Every write is idempotent
+ * on the event's id and the incident's (id, rev). The embedded store is
+ * SQLite: one host, one writer process (the indexer; the api writes only an
+ * incident's status), any number of readers.
+ */
+#ifndef PROTO_STORE_STORE_H
+#define PROTO_STORE_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/err.h"
+#include "proto/codec_msgpack.h"
+#include "proto/event.h"
+#include "proto/incident.h"
+#include "proto/settings.h"
+
+enum { STORE_READ, STORE_WRITE };
+
+/* Why a write failed, and so what to do. */
+enum store_outcome {
+    STORE_DONE = 0,
+    STORE_RETRY = -1,       /* full disk, busy lock: keep it and try again */
+    STORE_UNCLEAR = -2      /* anything else: do not trust this process; exit */
+};
+
+struct store_written { uint64_t inserted, repeated, refused; };
+
+/* An event to write: the view, and its encoded map as it stands on the wire. */
+struct store_event {
+    const struct event *ev;
+    struct text encoded;
+};
+
+enum { STORE_MAX_FILTERS = 16, STORE_MAX_PAGE = 1000 };
+
+/* Events with from_us <= time < to_us and every filter equal (ASCII case
+ * ignored for text) and text, when set, inside raw_log, description or any
+ * further text field. Newest first, (at, id) descending. */
+struct event_query {
+    int64_t from_us, to_us;
+    struct { struct text field, value; } filters[STORE_MAX_FILTERS];
+    size_t filter_count;
+    struct text text;
+    /* go on below this place, as given by the last page */
+    int has_cursor;
+    int64_t cursor_at_us;
+    struct event_id cursor_id;
+    unsigned limit;             /* 1..STORE_MAX_PAGE */
+};
+
+/* Where the next page starts; is_more 0 at the end. A page that ran into the
+ * 5 s limit has is_more 1 and perhaps fewer events. */
+struct event_page {
+    int is_more;
+    int64_t cursor_at_us;
+    struct event_id cursor_id;
+};
+
+struct incident_query {
+    int64_t from_us, to_us;     /* by last_seen; 0, INT64_MAX: all */
+    int64_t updated_from_us;    /* written to this store since, by its clock; 0: all */
+    int status;                 /* -1: any */
+    int severity;               /* least; -1: any */
+    struct text rule_id;        /* ptr NULL: any */
+    struct text key_value;      /* any key has this value; ptr NULL: any */
+    int has_cursor;             /* (last_seen, id) descending */
+    int64_t cursor_us;
+    char cursor_id[INCIDENT_ID_HEX];
+    unsigned limit;
+};
+
+/* Sums over [from_us, to_us) of event time: what a dashboard shows. */
+enum count_dimension { COUNT_TOTAL, COUNT_TYPE, COUNT_SEVERITY, COUNT_SOURCE, COUNT_USER,
+                       COUNT_DIMENSIONS };
+
+struct count_row { char *value; uint64_t events; };
+
+struct counts {
+    uint64_t total;
+    struct count_row *rows[COUNT_DIMENSIONS];   /* most first; "(other)" is what did not get an own row */
+    size_t row_count[COUNT_DIMENSIONS];
+    uint64_t *timeline;         /* events per step */
+    size_t steps;
+};
+
+struct count_query {
+    int64_t from_us, to_us;     /* whole minutes */
+    int64_t step_us;            /* whole minutes; of the timeline, from from_us */
+    size_t top;                 /* rows per dimension */
+};
+
+struct store;
+
+struct store_ops {
+    const char *name;
+    void (*close)(struct store **store);
+
+    /* Write events, all of one call in as few transactions as days are
+     * touched. After STORE_DONE every one is on disk, new or met again. */
+    enum store_outcome (*put_events)(struct store *store, const struct store_event *events,
+                                     size_t count, struct store_written *ret_written,
+                                     struct err *err);
+    /* Apply snapshots: only newer ones, only the detector's fields; re-opens
+     * a resolved one whose newest event was journalled after the resolution. */
+    enum store_outcome (*put_incidents)(struct store *store,
+                                        struct incident *const *incidents, size_t count,
+                                        struct err *err);
+    /* Delete what is past its age or over the size; call now and then.
+     * *ret_deleted counts files. 0 or -1. */
+    int (*retain)(struct store *store, int64_t now_us, unsigned *ret_deleted, struct err *err);
+
+    /* Call visit for each event of the page (borrowed); it returns 0 to go on. */
+    int (*find_events)(struct store *store, const struct event_query *query,
+                       int (*visit)(void *ctx, const struct event *ev), void *ctx,
+                       struct event_page *ret_page, struct err *err);
+    /* One event by id; day is where it is kept, or INT32_MIN: look everywhere.
+     * 1, 0 not there, -1. */
+    int (*get_event)(struct store *store, const struct event_id *id, int32_t day,
+                     int (*visit)(void *ctx, const struct event *ev), void *ctx,
+                     struct err *err);
+    /* An array (caller frees with store_free_incidents) and its length. */
+    int (*find_incidents)(struct store *store, const struct incident_query *query,
+                          struct incident ***ret_incidents, size_t *ret_count,
+                          int *ret_is_more, struct err *err);
+    /* 1 and the incident (caller destroys), 0 not there, -1. */
+    int (*get_incident)(struct store *store, const char *id, struct incident **ret_inc,
+                        struct err *err);
+    /* Change the status, with a line of history. 1 done, 0 not there, -1. */
+    int (*set_status)(struct store *store, const char *id, const struct incident_change *change,
+                      struct err *err);
+    int (*count)(struct store *store, const struct count_query *query,
+                 struct counts *ret_counts, struct err *err);
+};
+
+struct store {
+    const struct store_ops *ops;
+};
+
+/* Open the store that the settings name. NULL with the reason. */
+struct store *store_open(const struct settings *settings, int mode, struct err *err);
+void store_close(struct store **store);
+
+void store_free_incidents(struct incident ***incidents, size_t count);
+void counts_release(struct counts *counts);
+
+#endif

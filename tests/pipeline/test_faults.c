@@ -1,0 +1,203 @@
+/*
+ * Every named fault point, alone: the process kills itself there, is started
+ * again, and afterwards every event that was answered 2xx is stored exactly
+ * once, the incidents are those of a replay, and each was told.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/base/fault.h"
+#include "tests/support/chain.h"
+#include "tests/support/http_stub.h"
+#include "tests/support/replay.h"
+
+enum { HIT = 2 };
+
+struct drive {
+    struct chain *chain;
+    unsigned next;                  /* nonce */
+    unsigned char acked[4096];
+};
+
+static enum process
+process_of(const char *point)
+{
+    for (int i = 0; i < PROCESSES; i++)
+        if (strncmp(point, process_names[i], strlen(process_names[i])) == 0)
+            return (enum process)i;
+    fail_msg("%s: of no process", point);
+    return INGEST;
+}
+
+static void
+post_one(struct drive *drive)
+{
+    char body[256];
+    unsigned nonce = drive->next++;
+    int len = snprintf(body, sizeof(body),
+                       "{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.%u\","
+                       "\"username\":\"u%u\",\"nonce\":%u}",
+                       nonce % 6, nonce % 5, nonce);
+
+    if (chain_post(drive->chain, "/log", "application/json", body, (size_t)len, NULL) == 202)
+        drive->acked[nonce] = 1;
+}
+
+/* A few events of another day, keyed: so that a write touches two day files. */
+static void
+post_old(struct drive *drive)
+{
+    char body[4096];
+    size_t len = 0;
+    unsigned first = drive->next;
+
+    for (int i = 0; i < 4; i++) {
+        unsigned nonce = drive->next++;
+
+        len += (size_t)snprintf(body + len, sizeof(body) - len,
+                                "{\"event_type\":\"login_failed\",\"source_ip\":\"192.0.2.9\","
+                                "\"timestamp\":\"2026-0%d-01T00:00:00Z\",\"idempotency_key\":\"k%u\","
+                                "\"nonce\":%u}\n",
+                                1 + i, nonce, nonce);
+    }
+    if (chain_post(drive->chain, "/logs", "application/x-ndjson", body, len, NULL) == 202)
+        memset(drive->acked + first, 1, 4);
+}
+
+static void
+change_a_status(struct drive *drive)
+{
+    static const char change[] = "{\"status\":\"acknowledged\",\"by\":\"test\"}";
+    json_t *list = chain_get(drive->chain, "/incidents");
+    const char *id = json_string_value(
+        json_object_get(json_array_get(json_object_get(list, "incidents"), 0), "id"));
+    char path[128];
+
+    if (id != NULL) {
+        snprintf(path, sizeof(path), "/incidents/%s/status", id);
+        chain_post_api(drive->chain, path, change, sizeof(change) - 1);
+    }
+    json_decref(list);
+}
+
+/* Work until the process has died at its point; then a little more. */
+static void
+drive_until_dead(struct drive *drive, enum process victim, const char *point)
+{
+    int64_t deadline = now_ms() + 40000;
+
+    while (!chain_has_died(drive->chain, victim)) {
+        if (drive->next >= 4000 || now_ms() > deadline)
+            fail_msg("%s was never reached", point);
+        post_one(drive);
+        if (drive->next % 20 == 0)
+            post_old(drive);
+        if (victim == API)
+            change_a_status(drive);
+        wait_a_little();
+    }
+    chain_revive(drive->chain);
+    chain_wait_ready(drive->chain, 20000);
+    for (int i = 0; i < 10; i++)
+        post_one(drive);
+}
+
+static void
+wait_stored(struct drive *drive)
+{
+    int64_t deadline = now_ms() + 40000;
+
+    while (chain_metric(drive->chain, INGEST, "bongsu_ingest_backlog_events") != 0) {
+        if (now_ms() > deadline)
+            fail_msg("the backlog does not drain");
+        wait_a_little();
+    }
+}
+
+static void
+check(struct drive *drive, struct stub *slack)
+{
+    json_t *events, *ev, *expected, *list = NULL, *found = NULL;
+    unsigned char seen[4096] = { 0 };
+    int64_t deadline = now_ms() + 20000;
+    size_t i;
+
+    wait_stored(drive);
+    events = chain_all_events(drive->chain);
+    json_array_foreach(events, i, ev) {
+        json_int_t nonce = json_integer_value(json_object_get(ev, "nonce"));
+
+        assert_int_equal(seen[nonce], 0);
+        seen[nonce] = 1;
+    }
+    for (unsigned n = 0; n < drive->next; n++)
+        if (drive->acked[n] && !seen[n])
+            fail_msg("nonce %u was answered 2xx and is not stored", n);
+    json_decref(events);
+    expected = replay_incidents(chain_dir(drive->chain), "detector/rules");
+    assert_true(json_object_size(expected) > 0);
+    do {
+        json_decref(list);
+        json_decref(found);
+        list = chain_all_incidents(drive->chain);
+        found = replay_shape(list);
+        wait_a_little();
+    } while (!json_equal(expected, found) && now_ms() < deadline);
+    assert_true(json_equal(expected, found));
+    json_array_foreach(list, i, ev)
+        while (stub_count_containing(slack, json_string_value(json_object_get(ev, "id"))) == 0) {
+            if (now_ms() > deadline + 70000)
+                fail_msg("an incident was told to nobody");
+            wait_a_little();
+        }
+    json_decref(list);
+    json_decref(found);
+    json_decref(expected);
+}
+
+static void
+try_point(const char *point)
+{
+    enum process victim = process_of(point);
+    struct stub *slack = stub_new();
+    struct drive drive = { .chain = chain_new(NULL, stub_url(slack)) };
+    char fault[128];
+
+    printf("%s\n", point);
+    snprintf(fault, sizeof(fault), "%s:%d", point, HIT);
+    chain_set(drive.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
+    chain_set(drive.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "64KiB");
+    chain_set(drive.chain, "BONGSU_SLACK_DIGEST_OVER", "100000");
+    for (int i = 0; i < PROCESSES; i++)
+        chain_start(drive.chain, (enum process)i, i == (int)victim ? fault : NULL);
+    drive_until_dead(&drive, victim, point);
+    check(&drive, slack);
+    chain_destroy(&drive.chain);
+    stub_destroy(&slack);
+}
+
+static void
+survives_each_fault_point(void **state)
+{
+    const char *only = getenv("BONGSU_POINT");
+
+    (void)state;
+    for (size_t i = 0; i < fault_point_count; i++)
+        if (only == NULL || strcmp(only, fault_points[i]) == 0)
+            try_point(fault_points[i]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(survives_each_fault_point),
+    };
+
+    return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}

@@ -1,0 +1,87 @@
+/*
+ * chain.h - the five real processes in a folder of their own, for pipeline tests
+ *
+ * Each test program makes one or more chains; programs come from
+ * $BONGSU_BUILD/bin. Waiting is always for a condition with a deadline.
+ */
+#ifndef TESTS_SUPPORT_CHAIN_H
+#define TESTS_SUPPORT_CHAIN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum process { INGEST, DETECTOR, INDEXER, NOTIFIER, API, PROCESSES };
+
+extern const char *const process_names[PROCESSES];
+
+struct chain;
+
+/* A folder, free ports, an API key; nothing started. Fails the test when it
+ * cannot. slack_url may be NULL. parent is where the folder goes (NULL: /tmp). */
+struct chain *chain_new(const char *parent, const char *slack_url);
+
+/* Kill what runs; remove the folder. */
+void chain_destroy(struct chain **chain);
+
+/* A further setting for all, as an environment variable; before starting. */
+void chain_set(struct chain *chain, const char *name, const char *value);
+
+/* Start one, with BONGSU_FAULT=fault when not NULL; start all and wait until
+ * they are ready. */
+void chain_start(struct chain *chain, enum process which, const char *fault);
+void chain_start_all(struct chain *chain);
+
+/* Send a signal. */
+void chain_signal(struct chain *chain, enum process which, int signo);
+
+/* kill -9 and reap. */
+void chain_kill(struct chain *chain, enum process which);
+
+/* SIGTERM and wait: the exit code, or 128 + signal. */
+int chain_stop(struct chain *chain, enum process which);
+
+/* 1 once it has died by itself (a fault point was hit); reaps it. */
+int chain_has_died(struct chain *chain, enum process which);
+
+/* Start again each one that is dead (without a fault). Returns how many. */
+int chain_revive(struct chain *chain);
+
+/* Until all answer /readyz with 200; fails the test at the deadline. */
+void chain_wait_ready(struct chain *chain, int64_t deadline_ms);
+
+/* HTTP status of a POST to ingest with the right key (0: no answer); the answer's JSON
+ * into *ret_body when not NULL (may be NULL). Thread-safe: opens its own connection. */
+long chain_post(struct chain *chain, const char *path, const char *content_type,
+                const char *body, size_t len, json_t **ret_body);
+
+/* The same to the api, JSON. */
+long chain_post_api(struct chain *chain, const char *path, const char *body, size_t len);
+
+/* GET from the api: new reference, or NULL. */
+json_t *chain_get(struct chain *chain, const char *path);
+
+/* Every event (all pages), or incident with its events: new arrays. Fails the test on an error. */
+json_t *chain_all_events(struct chain *chain);
+json_t *chain_all_incidents(struct chain *chain);
+
+/* A number of /metrics of a process (sum over labels), -1 when it does not answer. */
+double chain_metric(struct chain *chain, enum process which, const char *name);
+
+/* Until metric >= least (or the condition holds), else the test fails. */
+void chain_wait_metric(struct chain *chain, enum process which, const char *name, double least,
+                       int64_t deadline_ms);
+
+/* Resident KiB of a process. */
+long chain_resident_kib(struct chain *chain, enum process which);
+
+const char *chain_ingest_url(const struct chain *chain);
+const char *chain_api_url(const struct chain *chain);
+const char *chain_key(const struct chain *chain);
+const char *chain_dir(const struct chain *chain);
+long chain_pid(const struct chain *chain, enum process which);
+
+/* Milliseconds since some start; and a pause of a waiting loop (10 ms). */
+int64_t now_ms(void);
+void wait_a_little(void);
+
+#endif

@@ -1,0 +1,132 @@
+#include "tests/support/store_case.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int
+remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    return remove(path);
+}
+
+static struct store *
+open_or_fail(const struct settings *settings, int mode)
+{
+    struct err err;
+    struct store *store = store_open(settings, mode, &err);
+
+    if (store == NULL)
+        fail_msg("store_open: %s", err.text);
+    return store;
+}
+
+int
+store_case_open(void **state)
+{
+    struct store_case *the = calloc(1, sizeof(*the));
+    char store_dir[80];
+
+    if (the == NULL)
+        return -1;
+    snprintf(the->dir, sizeof(the->dir), "/tmp/bongsu-store-XXXXXX");
+    the->made = calloc(CASE_EVENTS, sizeof(*the->made));
+    the->events = calloc(CASE_EVENTS, sizeof(*the->events));
+    if (the->made == NULL || the->events == NULL || mkdtemp(the->dir) == NULL)
+        return -1;
+    snprintf(store_dir, sizeof(store_dir), "%s/var/store", the->dir);
+    the->store_dir = strdup(store_dir);
+    the->settings.store_dir = the->store_dir;
+    the->writer = open_or_fail(&the->settings, STORE_WRITE);
+    the->reader = open_or_fail(&the->settings, STORE_READ);
+    *state = the;
+    return 0;
+}
+
+int
+store_case_close(void **state)
+{
+    struct store_case *the = *state;
+
+    store_close(&the->reader);
+    store_close(&the->writer);
+    for (size_t i = 0; i < the->made_count; i++) {
+        event_release(&the->made[i].ev);
+        buf_release(&the->made[i].encoded);
+    }
+    nftw(the->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(the->store_dir);
+    free(the->made);
+    free(the->events);
+    free(the);
+    return 0;
+}
+
+void
+store_case_reopen(struct store_case *the)
+{
+    store_close(&the->reader);
+    store_close(&the->writer);
+    the->writer = open_or_fail(&the->settings, STORE_WRITE);
+    the->reader = open_or_fail(&the->settings, STORE_READ);
+}
+
+static void
+set_text(struct event *ev, enum event_field field, const char *str)
+{
+    if (str != NULL)
+        ev->known[field] = value_text(text_of(str));
+}
+
+const struct event *
+store_case_add(struct store_case *the, struct event_plan plan)
+{
+    struct made_event *made = &the->made[the->made_count];
+    struct event *ev = &made->ev;
+    int64_t received_s = plan.received_s != 0 ? plan.received_s : plan.at_s;
+
+    assert_in_range(the->made_count, 0, CASE_EVENTS - 1);
+    ev->at_us = CASE_START + plan.at_s * CASE_SECOND;
+    ev->received_us = CASE_START + received_s * CASE_SECOND;
+    set_text(ev, EVENT_TIMESTAMP, "2026-03-01T00:00:00Z");
+    set_text(ev, EVENT_TYPE, plan.type != NULL ? plan.type : "test");
+    set_text(ev, EVENT_SEVERITY, plan.severity != NULL ? plan.severity : "low");
+    set_text(ev, EVENT_SOURCE_IP, plan.source);
+    set_text(ev, EVENT_USERNAME, plan.username);
+    set_text(ev, EVENT_RAW_LOG, plan.raw_log);
+    set_text(ev, EVENT_DESCRIPTION, plan.description);
+    ev->known[EVENT_COUNT] = value_int(1);
+    if (plan.extra_name != NULL)
+        assert_int_equal(event_add_extra(ev, text_of(plan.extra_name),
+                                         value_text(text_of(plan.extra))), 0);
+    event_derive(ev);
+    ev->id = event_id_make(0xb0b0, 7, plan.sequence);
+    if (plan.key != NULL) {
+        ev->is_keyed = 1;
+        ev->id = event_id_keyed(text_of("test"), text_of(plan.key));
+    }
+    assert_int_equal(event_pack(ev, &made->encoded), 0);
+    the->events[the->made_count] = (struct store_event){ ev, buf_text(&made->encoded) };
+    the->made_count++;
+    return ev;
+}
+
+struct store_written
+store_case_put(struct store_case *the)
+{
+    struct store_written written = { 0 };
+    struct err err = { "" };
+    int outcome = the->writer->ops->put_events(the->writer, the->events + the->first,
+                                               the->made_count - the->first, &written, &err);
+
+    if (outcome != STORE_DONE)
+        fail_msg("put_events: %d, %s", outcome, err.text);
+    the->first = the->made_count;
+    return written;
+}
