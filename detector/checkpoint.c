@@ -1,17 +1,12 @@
-#include "detector/checkpoint.h"
+#include "detector/checkpoint_inner.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "proto/base/buf.h"
 #include "proto/base/fault.h"
 #include "proto/base/hash.h"
 #include "proto/base/log.h"
 
-enum { MAX_JOURNALS = 256, VERSION = 1 };
+enum { VERSION = 1 };
 
 static const char schema[] =
     "CREATE TABLE meta (id INTEGER NOT NULL, created_us INTEGER NOT NULL, counter INTEGER NOT NULL);"
@@ -21,12 +16,7 @@ static const char schema[] =
     "CREATE TABLE outbox (counter INTEGER PRIMARY KEY, incident TEXT NOT NULL, body BLOB NOT NULL);"
     "CREATE INDEX outbox_incident ON outbox (incident)";
 
-enum statement {
-    PUT_STATE, DROP_STATE, PUT_POSITION, PUT_OUTBOX, REPLACE_OUTBOX, CLEAR_OUTBOX,
-    PUT_COUNTER, NEXT_OUTBOX, STATEMENTS
-};
-
-static const char *const statements[STATEMENTS] = {
+static const char *const statements[CHECKPOINT_STATEMENTS] = {
     [PUT_STATE] = "INSERT INTO state VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET"
                   " hash = excluded.hash, state = excluded.state",
     [DROP_STATE] = "DELETE FROM state WHERE rule = ?1 AND key = ?2",
@@ -40,33 +30,6 @@ static const char *const statements[STATEMENTS] = {
                     " ORDER BY counter LIMIT 1",
 };
 
-/* A snapshot of this commit, to be published once it is on disk. */
-struct snapshot {
-    struct incident *inc;
-    struct buf body;
-};
-
-struct checkpoint {
-    sqlite3 *db;
-    sqlite3_stmt *stmts[STATEMENTS];
-    int is_new;
-    uint64_t id, counter;
-    int64_t created_us;
-    struct position positions[MAX_JOURNALS];
-    size_t position_count;
-    struct snapshot *snapshots;
-    size_t snapshot_count, snapshot_cap;
-    struct buf next_body;
-};
-
-/* What one commit hands to its visitors. */
-struct work {
-    struct checkpoint *cp;
-    const struct checkpoint_commit *commit;
-    enum db_outcome outcome;
-    struct err *err;
-};
-
 static int
 read_positions(struct checkpoint *cp, struct err *err)
 {
@@ -74,7 +37,7 @@ read_positions(struct checkpoint *cp, struct err *err)
 
     if (db_prepare(cp->db, &stmt, "SELECT origin, last FROM position", err) != 0)
         return -1;
-    while (sqlite3_step(stmt) == SQLITE_ROW && cp->position_count < MAX_JOURNALS) {
+    while (sqlite3_step(stmt) == SQLITE_ROW && cp->position_count < CHECKPOINT_MAX_JOURNALS) {
         struct position *pos = &cp->positions[cp->position_count++];
 
         pos->origin = (uint64_t)sqlite3_column_int64(stmt, 0);
@@ -87,23 +50,12 @@ read_positions(struct checkpoint *cp, struct err *err)
     return 0;
 }
 
-/* Read the meta row, or write a new one. */
 static int
-read_meta(struct checkpoint *cp, int64_t now_us, struct err *err)
+write_meta(struct checkpoint *cp, int64_t now_us, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
     enum db_outcome outcome;
 
-    if (db_prepare(cp->db, &stmt, "SELECT id, created_us, counter FROM meta", err) != 0)
-        return -1;
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        cp->id = (uint64_t)sqlite3_column_int64(stmt, 0);
-        cp->created_us = sqlite3_column_int64(stmt, 1);
-        cp->counter = (uint64_t)sqlite3_column_int64(stmt, 2);
-        sqlite3_finalize(stmt);
-        return 0;
-    }
-    sqlite3_finalize(stmt);
     cp->is_new = 1;
     cp->id = hash_random64();
     cp->created_us = now_us;
@@ -116,70 +68,102 @@ read_meta(struct checkpoint *cp, int64_t now_us, struct err *err)
     return outcome == DB_DONE ? 0 : -1;
 }
 
-/* Put a file that is no database out of the way, so that work can go on. */
+/* Read the meta row, or write a new one. */
 static int
-set_aside(const char *path, int64_t now_us, struct err *err)
+read_meta(struct checkpoint *cp, int64_t now_us, struct err *err)
 {
-    static const char *const endings[] = { "", "-wal", "-shm" };
-    char from[4096], to[4200];
+    sqlite3_stmt *stmt = NULL;
+    int has_row;
 
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        snprintf(from, sizeof(from), "%s%s", path, endings[i]);
-        snprintf(to, sizeof(to), "%s.corrupt-%lld%s", path, (long long)(now_us / 1000000),
-                 endings[i]);
-        if (rename(from, to) != 0 && errno != ENOENT) {
-            err_set(err, "%s: cannot be renamed: %s", from, strerror(errno));
-            return -1;
-        }
+    if (db_prepare(cp->db, &stmt, "SELECT id, created_us, counter FROM meta", err) != 0)
+        return -1;
+    has_row = sqlite3_step(stmt) == SQLITE_ROW;
+    if (has_row) {
+        cp->id = (uint64_t)sqlite3_column_int64(stmt, 0);
+        cp->created_us = sqlite3_column_int64(stmt, 1);
+        cp->counter = (uint64_t)sqlite3_column_int64(stmt, 2);
     }
-    log_error("state file is damaged; a new one is begun", "kept=%s.corrupt-%lld", path,
-              (long long)(now_us / 1000000));
-    return 0;
+    if (sqlite3_finalize(stmt) != SQLITE_OK) {
+        db_failed(cp->db, err);
+        return -1;
+    }
+    return has_row ? 0 : write_meta(cp, now_us, err);
 }
 
-static sqlite3 *
-open_file(const char *path, int64_t now_us, struct err *err)
+/* Every page is read at start anyway; one that is damaged should show now. */
+static int
+check_pages(struct checkpoint *cp, const char *path, struct err *err)
 {
-    int is_corrupt = 0;
-    sqlite3 *db = db_open(path, schema, VERSION, &is_corrupt, err);
+    sqlite3_stmt *stmt = NULL;
+    int is_sound = 0;
 
-    if (db == NULL && is_corrupt && set_aside(path, now_us, err) == 0)
-        db = db_open(path, schema, VERSION, NULL, err);
-    return db;
+    if (db_prepare(cp->db, &stmt, "PRAGMA quick_check(1)", err) != 0)
+        return -1;
+    if (sqlite3_step(stmt) == SQLITE_ROW) {
+        is_sound = text_is(db_column(stmt, 0), "ok");
+        if (!is_sound)
+            err_set(err, "%s: %s", path, (const char *)sqlite3_column_text(stmt, 0));
+    } else {
+        db_failed(cp->db, err);
+    }
+    sqlite3_finalize(stmt);
+    return is_sound ? 0 : -1;
+}
+
+static int
+open_parts(struct checkpoint *cp, const char *path, int64_t now_us, int *ret_is_corrupt,
+           struct err *err)
+{
+    int code;
+
+    cp->db = db_open(path, schema, VERSION, ret_is_corrupt, err);
+    if (cp->db == NULL)
+        return -1;
+    if (check_pages(cp, path, err) != 0) {
+        code = sqlite3_errcode(cp->db) & 0xff;
+        /* what the check has found is no error of the call itself */
+        *ret_is_corrupt = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ||
+                          code == SQLITE_OK || code == SQLITE_DONE || code == SQLITE_ROW;
+        return -1;
+    }
+    for (size_t i = 0; i < CHECKPOINT_STATEMENTS; i++)
+        if (db_prepare(cp->db, &cp->stmts[i], statements[i], err) != 0)
+            return -1;
+    return read_meta(cp, now_us, err) == 0 ? read_positions(cp, err) : -1;
+}
+
+static void
+close_parts(struct checkpoint *cp)
+{
+    for (size_t i = 0; i < CHECKPOINT_STATEMENTS; i++) {
+        sqlite3_finalize(cp->stmts[i]);
+        cp->stmts[i] = NULL;
+    }
+    db_close(&cp->db);
+    cp->position_count = 0;
 }
 
 struct checkpoint *
 checkpoint_open(const char *path, int64_t now_us, struct err *err)
 {
     struct checkpoint *cp = calloc(1, sizeof(*cp));
+    char kept[DB_PATH_LEN];
+    int is_corrupt = 0;
 
     if (cp == NULL) {
         err_set(err, "%s: out of memory", path);
         return NULL;
     }
-    cp->db = open_file(path, now_us, err);
-    if (cp->db == NULL)
-        goto failed;
-    for (size_t i = 0; i < STATEMENTS; i++)
-        if (db_prepare(cp->db, &cp->stmts[i], statements[i], err) != 0)
-            goto failed;
-    if (read_meta(cp, now_us, err) != 0 || read_positions(cp, err) != 0)
-        goto failed;
-    return cp;
-
-failed:
+    if (open_parts(cp, path, now_us, &is_corrupt, err) == 0)
+        return cp;
+    close_parts(cp);
+    if (is_corrupt && db_set_aside(path, now_us, kept, err) == 0) {
+        log_error("state file is damaged; a new one is begun", "kept=\"%s\"", kept);
+        if (open_parts(cp, path, now_us, &is_corrupt, err) == 0)
+            return cp;
+    }
     checkpoint_close(&cp);
     return NULL;
-}
-
-static void
-forget_snapshots(struct checkpoint *cp)
-{
-    for (size_t i = 0; i < cp->snapshot_count; i++) {
-        incident_destroy(&cp->snapshots[i].inc);
-        buf_release(&cp->snapshots[i].body);
-    }
-    cp->snapshot_count = 0;
 }
 
 void
@@ -189,12 +173,10 @@ checkpoint_close(struct checkpoint **checkpoint)
 
     if (cp == NULL)
         return;
-    forget_snapshots(cp);
+    checkpoint_forget_snapshots(cp);
     free(cp->snapshots);
     buf_release(&cp->next_body);
-    for (size_t i = 0; i < STATEMENTS; i++)
-        sqlite3_finalize(cp->stmts[i]);
-    db_close(&cp->db);
+    close_parts(cp);
     free(cp);
     *checkpoint = NULL;
 }
@@ -215,6 +197,12 @@ int64_t
 checkpoint_epoch(const struct checkpoint *checkpoint)
 {
     return checkpoint->created_us;
+}
+
+uint64_t
+checkpoint_counter(const struct checkpoint *checkpoint)
+{
+    return checkpoint->counter;
 }
 
 int
@@ -254,7 +242,7 @@ checkpoint_position(struct checkpoint *checkpoint, uint64_t origin)
     for (size_t i = 0; i < checkpoint->position_count; i++)
         if (checkpoint->positions[i].origin == origin)
             return &checkpoint->positions[i];
-    if (checkpoint->position_count == MAX_JOURNALS)
+    if (checkpoint->position_count == CHECKPOINT_MAX_JOURNALS)
         return NULL;
     pos = &checkpoint->positions[checkpoint->position_count++];
     pos->origin = origin;
@@ -271,7 +259,7 @@ checkpoint_positions(const struct checkpoint *checkpoint, size_t *ret_count)
 static int
 put_row(void *ctx, const struct engine_row *row)
 {
-    struct work *work = ctx;
+    struct checkpoint_work *work = ctx;
     int is_gone = row->state.ptr == NULL;
     sqlite3_stmt *stmt = work->cp->stmts[is_gone ? DROP_STATE : PUT_STATE];
 
@@ -285,59 +273,8 @@ put_row(void *ctx, const struct engine_row *row)
     return work->outcome != DB_DONE;
 }
 
-static struct snapshot *
-add_snapshot(struct checkpoint *cp, const struct incident *inc)
-{
-    struct snapshot *snap;
-
-    if (cp->snapshot_count == cp->snapshot_cap) {
-        size_t cap = cp->snapshot_cap == 0 ? 16 : cp->snapshot_cap * 2;
-        struct snapshot *grown = realloc(cp->snapshots, cap * sizeof(*grown));
-
-        if (grown == NULL)
-            return NULL;
-        cp->snapshots = grown;
-        cp->snapshot_cap = cap;
-    }
-    snap = &cp->snapshots[cp->snapshot_count];
-    memset(snap, 0, sizeof(*snap));
-    snap->inc = incident_copy(inc);
-    if (snap->inc == NULL)
-        return NULL;
-    cp->snapshot_count++;
-    snap->inc->rev_epoch = cp->created_us;
-    snap->inc->rev_counter = ++cp->counter;
-    if (batch_pack_count(1, &snap->body) != 0 || incident_pack(snap->inc, &snap->body) != 0)
-        return NULL;
-    return snap;
-}
-
-static int
-put_incident(void *ctx, const struct incident *inc)
-{
-    struct work *work = ctx;
-    struct checkpoint *cp = work->cp;
-    const struct snapshot *snap = add_snapshot(cp, inc);
-
-    if (snap == NULL) {
-        err_set(work->err, "state file: out of memory");
-        work->outcome = DB_RETRY;
-        return 1;
-    }
-    db_bind_text(cp->stmts[REPLACE_OUTBOX], 1, text_of(snap->inc->id));
-    sqlite3_bind_int64(cp->stmts[REPLACE_OUTBOX], 2, (sqlite3_int64)work->commit->sent);
-    work->outcome = db_step(cp->stmts[REPLACE_OUTBOX], work->err);
-    if (work->outcome != DB_DONE)
-        return 1;
-    sqlite3_bind_int64(cp->stmts[PUT_OUTBOX], 1, (sqlite3_int64)snap->inc->rev_counter);
-    db_bind_text(cp->stmts[PUT_OUTBOX], 2, text_of(snap->inc->id));
-    db_bind_blob(cp->stmts[PUT_OUTBOX], 3, buf_text(&snap->body));
-    work->outcome = db_step(cp->stmts[PUT_OUTBOX], work->err);
-    return work->outcome != DB_DONE;
-}
-
 static enum db_outcome
-put_positions(struct checkpoint *cp, const struct checkpoint_commit *commit, struct err *err)
+put_positions(struct checkpoint *cp, struct err *err)
 {
     enum db_outcome outcome = DB_DONE;
 
@@ -349,10 +286,6 @@ put_positions(struct checkpoint *cp, const struct checkpoint_commit *commit, str
         outcome = db_step(cp->stmts[PUT_POSITION], err);
     }
     if (outcome == DB_DONE) {
-        sqlite3_bind_int64(cp->stmts[CLEAR_OUTBOX], 1, (sqlite3_int64)commit->acked);
-        outcome = db_step(cp->stmts[CLEAR_OUTBOX], err);
-    }
-    if (outcome == DB_DONE) {
         sqlite3_bind_int64(cp->stmts[PUT_COUNTER], 1, (sqlite3_int64)cp->counter);
         outcome = db_step(cp->stmts[PUT_COUNTER], err);
     }
@@ -360,17 +293,16 @@ put_positions(struct checkpoint *cp, const struct checkpoint_commit *commit, str
 }
 
 static enum db_outcome
-write_all(struct work *work)
+write_all(struct checkpoint_work *work)
 {
     struct engine *engine = work->commit->engine;
 
     work->outcome = db_exec(work->cp->db, "BEGIN IMMEDIATE", work->err);
     if (work->outcome == DB_DONE)
-        engine_changes(engine, put_row, work);
-    if (work->outcome == DB_DONE)
-        engine_incidents(engine, put_incident, work);
-    if (work->outcome == DB_DONE)
-        work->outcome = put_positions(work->cp, work->commit, work->err);
+        checkpoint_walked(work, engine_changes(engine, put_row, work));
+    if (work->outcome != DB_DONE || checkpoint_outbox_write(work) != DB_DONE)
+        return work->outcome;
+    work->outcome = put_positions(work->cp, work->err);
     fault_point("detector.before_commit");
     if (work->outcome == DB_DONE)
         work->outcome = db_exec(work->cp->db, "COMMIT", work->err);
@@ -381,65 +313,20 @@ enum db_outcome
 checkpoint_commit(struct checkpoint *checkpoint, const struct checkpoint_commit *commit,
                   struct err *err)
 {
-    struct work work = { checkpoint, commit, DB_DONE, err };
+    struct checkpoint_work work = { checkpoint, commit, DB_DONE, err };
     uint64_t counter = checkpoint->counter;
 
     if (write_all(&work) != DB_DONE) {
         sqlite3_exec(checkpoint->db, "ROLLBACK", NULL, NULL, NULL);
         checkpoint->counter = counter;
-        forget_snapshots(checkpoint);
+        checkpoint_forget_snapshots(checkpoint);
         return work.outcome;
     }
     fault_point("detector.after_commit");
     for (size_t i = 0; i < checkpoint->position_count; i++)
         checkpoint->positions[i].durable = checkpoint->positions[i].last;
     engine_settle(commit->engine);
-    for (size_t i = 0; i < checkpoint->snapshot_count; i++) {
-        const struct snapshot *snap = &checkpoint->snapshots[i];
-        const struct batch_head head = {
-            .origin = checkpoint->id, .first = snap->inc->rev_counter, .count = 1,
-        };
-
-        commit->published(commit->ctx, snap->inc, &head, buf_text(&snap->body));
-    }
-    forget_snapshots(checkpoint);
+    checkpoint_outbox_publish(checkpoint, commit);
+    checkpoint_forget_snapshots(checkpoint);
     return DB_DONE;
-}
-
-int
-checkpoint_next(struct checkpoint *checkpoint, uint64_t after, struct batch_head *ret_head,
-                struct text *ret_body, struct err *err)
-{
-    sqlite3_stmt *stmt = checkpoint->stmts[NEXT_OUTBOX];
-    int code, rc = 0;
-
-    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)after);
-    code = sqlite3_step(stmt);
-    if (code == SQLITE_ROW) {
-        buf_clear(&checkpoint->next_body);
-        rc = buf_append_text(&checkpoint->next_body, db_column(stmt, 1)) == 0 ? 1 : -1;
-        *ret_head = (struct batch_head){
-            .origin = checkpoint->id, .first = (uint64_t)sqlite3_column_int64(stmt, 0),
-            .count = 1,
-        };
-        *ret_body = buf_text(&checkpoint->next_body);
-        if (rc < 0)
-            err_set(err, "outbox: out of memory");
-    } else if (code != SQLITE_DONE) {
-        db_failed(checkpoint->db, err);
-        rc = -1;
-    }
-    sqlite3_reset(stmt);
-    return rc;
-}
-
-uint64_t
-checkpoint_frontier(struct checkpoint *checkpoint)
-{
-    struct batch_head head;
-    struct text body;
-
-    if (checkpoint_next(checkpoint, 0, &head, &body, NULL) == 1)
-        return head.first - 1;
-    return checkpoint->counter;
 }

@@ -26,8 +26,8 @@ struct position {
     uint64_t durable;       /* the same as of the last commit */
 };
 
-/* Open path, created when missing. A file that is no database is set aside
- * under another name and a new one begun. NULL with the reason. */
+/* Open path, created when missing. A file that is no database, or a damaged
+ * one, is set aside under another name and a new one begun. NULL with the reason. */
 struct checkpoint *checkpoint_open(const char *path, int64_t now_us, struct err *err);
 void checkpoint_close(struct checkpoint **checkpoint);
 
@@ -37,6 +37,9 @@ int checkpoint_is_new(const struct checkpoint *checkpoint);
 /* The state file's id (origin of its incidents) and creation time (their rev_epoch). */
 uint64_t checkpoint_id(const struct checkpoint *checkpoint);
 int64_t checkpoint_epoch(const struct checkpoint *checkpoint);
+
+/* The rev counter of the newest snapshot that is on disk. */
+uint64_t checkpoint_counter(const struct checkpoint *checkpoint);
 
 /* Give every kept row to the engine. Rows that make no sense are counted
  * into *ret_refused and dropped. 0 or -1. */
@@ -52,7 +55,8 @@ const struct position *checkpoint_positions(const struct checkpoint *checkpoint,
  * changed (each gets the next rev and goes to the outbox; an older snapshot
  * of it that was not sent yet, above `sent`, is replaced), and what is
  * acknowledged (counters up to `acked`) leaves the outbox. published is called
- * for each snapshot after the commit. On DB_DONE the engine is settled. */
+ * for each snapshot after the commit. On DB_DONE the engine is settled; else
+ * nothing was written and the next commit tries all of it again. */
 struct checkpoint_commit {
     struct engine *engine;
     uint64_t sent, acked;
@@ -68,7 +72,8 @@ enum db_outcome checkpoint_commit(struct checkpoint *checkpoint,
 int checkpoint_next(struct checkpoint *checkpoint, uint64_t after, struct batch_head *ret_head,
                     struct text *ret_body, struct err *err);
 
-/* The lowest counter still in the outbox, minus one; the sender starts there. */
+/* The lowest counter still in the outbox, minus one; the sender starts there.
+ * 0 when the outbox cannot be read. */
 uint64_t checkpoint_frontier(struct checkpoint *checkpoint);
 
 #endif

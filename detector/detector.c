@@ -66,12 +66,9 @@ pump(struct detector *det)
         log_warn_burst(&det->fail_burst, "outbox cannot be read", "reason=\"%s\"", err.text);
 }
 
-/* Nothing is taken in while the state cannot be written: the journal keeps it. */
-static void
-commit_failed(struct detector *det, enum db_outcome outcome, const struct err *err)
+void
+detector_refuse(struct detector *det, const struct err *err)
 {
-    if (outcome == DB_UNCLEAR)
-        daemon_die(EXIT_IO, err->text);
     ++*det->failures;
     det->is_refused = 1;
     links_pause(det->links, 1);
@@ -92,8 +89,10 @@ detector_commit(struct detector *det)
 
     det->is_commit_due = 0;
     outcome = checkpoint_commit(det->checkpoint, &work, &err);
+    if (outcome == DB_UNCLEAR)
+        daemon_die(EXIT_IO, err.text);
     if (outcome != DB_DONE) {
-        commit_failed(det, outcome, &err);
+        detector_refuse(det, &err);
         return;
     }
     ++*det->commits;
@@ -139,6 +138,17 @@ on_checkpoint(zloop_t *loop, int timer, void *self)
     return 0;
 }
 
+/* An empty head each second: who subscribed sees that we are there, and by
+ * `previous`, the newest snapshot's counter, whether it has missed one. */
+static void
+beat(struct detector *det)
+{
+    const struct batch_head head = { .origin = checkpoint_id(det->checkpoint),
+                                     .previous = checkpoint_counter(det->checkpoint) };
+
+    (void)bus_send_batch(det->live, BUS_INCIDENTS, &head, (struct text){ "\x90", 1 });
+}
+
 static int
 on_second(zloop_t *loop, int timer, void *self)
 {
@@ -147,16 +157,17 @@ on_second(zloop_t *loop, int timer, void *self)
     (void)loop, (void)timer;
     detector_report(det);
     pump(det);
+    beat(det);
     health_set(det->daemon->health, "ingest",
                links_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
     return 0;
 }
 
-
 static int
 on_report(zloop_t *loop, zsock_t *sock, void *self)
 {
     struct detector *det = self;
+    uint64_t frontier = sender_frontier(det->sender);
     struct report report;
     struct err err;
     int rc;
@@ -174,8 +185,10 @@ on_report(zloop_t *loop, zsock_t *sock, void *self)
                 ours = report.origins[i];
         sender_report(det->sender, report.boot, &ours, clock_steady_ms());
         report_release(&report);
-        det->is_dirty = 1;      /* the next commit clears what is acknowledged */
     }
+    /* the next commit clears what is acknowledged; a report that says nothing
+     * new is worth no write */
+    det->is_dirty |= sender_frontier(det->sender) != frontier;
     pump(det);
     return 0;
 }
@@ -213,8 +226,8 @@ fill_status(void *self, json_t *status)
     json_t *sources = json_object();
 
     for (size_t i = 0; i < count; i++)
-        json_object_set_new(sources, late[i].source.ptr,
-                            json_integer((json_int_t)late[i].events));
+        json_object_setn_new(sources, late[i].source.ptr, late[i].source.len,
+                             json_integer((json_int_t)late[i].events));
     json_object_set_new(status, "late_sources", sources);
     json_object_set_new(status, "incidents_in_flight",
                         json_integer((json_int_t)numbers.in_flight));
@@ -233,6 +246,7 @@ open_metrics(struct detector *det)
         { &det->repeats, "bongsu_detector_rows_repeated_total", "rows that came again, dropped" },
         { &det->gaps, "bongsu_detector_gaps_total", "gaps seen in a stream, asked for again" },
         { &det->lost, "bongsu_detector_rows_lost_total", "gaps that the journal no longer holds" },
+        { &det->unplaced, "bongsu_detector_rows_unplaced_total", "rows of one journal too many, not judged" },
         { &det->poisoned, "bongsu_detector_dead_letters_total", "events set aside: they killed the detector" },
         { &det->commits, "bongsu_detector_commits_total", "commits of the state file" },
         { &det->failures, "bongsu_detector_commits_failed_total", "commits refused by a full disk or a lock" },

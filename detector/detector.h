@@ -36,8 +36,8 @@ struct detector {
     uint64_t resend[DETECTOR_MAX_JOURNALS];       /* journals in which a gap was seen */
     size_t resend_count;
     int is_dirty, is_commit_due, is_refused;
-    struct log_burst gap_burst, fail_burst;
-    uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *poisoned;
+    struct log_burst gap_burst, fail_burst, place_burst;
+    uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
     uint64_t *commits, *failures;
 };
 
@@ -47,6 +47,10 @@ int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);
 /* Commit now; or within a few milliseconds, together with what comes until then. */
 void detector_commit(struct detector *det);
 void detector_commit_soon(struct detector *det);
+
+/* Nothing is taken in while the disk or memory is full: the journals keep
+ * it. Tried again with each checkpoint until a commit goes through. */
+void detector_refuse(struct detector *det, const struct err *err);
 
 /* Tell every ingest how far we are. */
 void detector_report(struct detector *det);

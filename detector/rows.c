@@ -8,82 +8,139 @@
 #include "proto/base/log.h"
 #include "proto/run/poison.h"
 
+/* A row killed us this often before: go event by event. */
+enum { ATTEMPTS_BEFORE_CARE = 3 };
+
 /* How long after a lost state its incidents may miss events that came before. */
 static const int64_t incomplete_us = INT64_C(3600) * 1000000;
 
-/* Judge the events of a row; by_event after it killed us twice before. */
+/* What became of a row: judged, none of it yet, or not to be read. */
+enum judged { JUDGED, JUDGED_LATER, JUDGED_NEVER };
+
+/* Half a row is in the engine and the rest cannot be: neither may its commit
+ * hold the half nor may it be judged twice. The state on disk is that of a moment
+ * before the row, where the next process begins. */
+static void
+die_amid(const struct bus_batch *batch, struct err *err)
+{
+    err_add(err, "row %llu cannot be judged to its end",
+            (unsigned long long)batch->head.first);
+    daemon_die(EXIT_SOFTWARE, err->text);
+}
+
+/* An event at which we died before is set aside. 1: it was; 0: judge it; -1:
+ * the disk takes nothing now. */
 static int
+pass_over(struct detector *det, const struct batch_reader *reader, struct err *err)
+{
+    int seen = poison_begin_event(det->poison, reader->head.origin,
+                                  reader->head.first + reader->index - 1, err);
+
+    if (seen != 1)
+        return seen;
+    if (poison_set_aside(det->poison, &det->event.id, clock_real_us(),
+                         "the detector died while judging it", reader->encoded, err) != 0)
+        return -1;
+    ++*det->poisoned;
+    return 1;
+}
+
+/* Judge the events of a row; by_event after it killed us twice before. */
+static enum judged
 judge_row(struct detector *det, const struct bus_batch *batch, int by_event, struct err *err)
 {
+    enum judged judged = JUDGED;
     struct batch_reader reader;
+    uint64_t before = *det->judged;
     int rc = batch_reader_init(&reader, &batch->head, batch->body.ptr, batch->body.len, err);
 
     if (rc != 0)
-        return -1;
+        goto done;
     while ((rc = batch_reader_next(&reader, &det->event, err)) == 1) {
-        if (by_event) {
-            int seen = poison_begin_event(det->poison, batch->head.origin,
-                                          batch->head.first + reader.index - 1, err);
+        int passed = by_event ? pass_over(det, &reader, err) : 0;
 
-            if (seen == 1) {
-                rc = poison_set_aside(det->poison, &det->event.id, clock_real_us(),
-                                      "the detector died while judging it", reader.encoded, err);
-                ++*det->poisoned;
-                if (rc == 0)
-                    continue;
-            }
-            if (seen != 0)
-                break;
+        if (passed < 0 && *det->judged == before) {
+            judged = JUDGED_LATER;
+            goto done;
         }
-        if (engine_judge(det->engine, &det->event, batch->head.origin, err) != 0) {
-            rc = -1;
-            break;
-        }
-        ++*det->judged;
+        if (passed < 0 || (passed == 0 && engine_judge(det->engine, &det->event,
+                                                       batch->head.origin, err) != 0))
+            die_amid(batch, err);
+        *det->judged += passed == 0;
     }
+
+done:
     batch_reader_release(&reader);
-    return rc == 0 ? 0 : -1;
+    return rc < 0 ? JUDGED_NEVER : judged;
+}
+
+/* The next report asks for this journal's rows after our place. */
+static void
+ask_again(struct detector *det, uint64_t origin)
+{
+    for (size_t i = 0; i < det->resend_count; i++)
+        if (det->resend[i] == origin)
+            return;
+    if (det->resend_count < DETECTOR_MAX_JOURNALS)
+        det->resend[det->resend_count++] = origin;
+}
+
+/* The disk or memory is full: the row comes again, for its journal keeps it. */
+static void
+put_off(struct detector *det, uint64_t origin, const struct err *err)
+{
+    detector_refuse(det, err);
+    ask_again(det, origin);
 }
 
 static void
 take_row(struct detector *det, const struct bus_batch *batch, struct position *pos)
 {
+    const struct batch_head *head = &batch->head;
     int is_careful = poison_is_careful(det->poison, clock_steady_ms());
     unsigned attempts = 0;
+    enum judged judged;
     struct err err;
 
-    if (is_careful)
-        attempts = poison_attempt(det->poison, batch->head.origin, batch->head.first, &err);
-    if (judge_row(det, batch, attempts >= 3, &err) != 0) {
+    if (is_careful) {
+        attempts = poison_attempt(det->poison, head->origin, head->first, &err);
+        if (attempts == 0) {
+            put_off(det, head->origin, &err);
+            return;
+        }
+    }
+    judged = judge_row(det, batch, attempts >= ATTEMPTS_BEFORE_CARE, &err);
+    if (judged == JUDGED_LATER) {
+        put_off(det, head->origin, &err);
+        return;
+    }
+    if (judged == JUDGED_NEVER) {
         /* the rest of a row that cannot be read is lost to rules; it is stored all the same */
         ++*det->refused_rows;
         log_error("row cannot be judged", "first=%llu reason=\"%s\"",
-                  (unsigned long long)batch->head.first, err.text);
+                  (unsigned long long)head->first, err.text);
     }
     ++*det->rows;
-    pos->last = batch->head.first + batch->head.count - 1;
+    pos->last = head->first + head->count - 1;
     det->is_dirty = 1;
     if (is_careful) {
         detector_commit(det);
-        poison_done(det->poison, batch->head.origin, batch->head.first, &err);
+        if (!det->is_refused)
+            poison_done(det->poison, head->origin, head->first, &err);
     } else if (engine_is_urgent(det->engine)) {
         detector_commit_soon(det);
     }
 }
 
 static void
-ask_again(struct detector *det, const struct bus_batch *batch, const struct position *pos)
+seen_gap(struct detector *det, const struct bus_batch *batch, const struct position *pos)
 {
     ++*det->gaps;
     log_warn_burst(&det->gap_burst, "gap in the stream, asking again",
                    "journal=%016llx have=%llu previous=%llu",
                    (unsigned long long)batch->head.origin, (unsigned long long)pos->last,
                    (unsigned long long)batch->head.previous);
-    for (size_t i = 0; i < det->resend_count; i++)
-        if (det->resend[i] == batch->head.origin)
-            return;
-    if (det->resend_count < DETECTOR_MAX_JOURNALS)
-        det->resend[det->resend_count++] = batch->head.origin;
+    ask_again(det, batch->head.origin);
     detector_report(det);
 }
 
@@ -107,15 +164,22 @@ detector_on_batch(void *self, struct link *link, struct bus_batch *batch)
     struct position *pos = checkpoint_position(det->checkpoint, head->origin);
 
     (void)link;
-    if (batch->kind != BUS_EVENTS || pos == NULL)
+    if (batch->kind != BUS_EVENTS)
         return 0;
+    if (pos == NULL) {
+        ++*det->unplaced;
+        log_warn_burst(&det->place_burst, "too many journals, rows are not judged",
+                       "journal=%016llx most=%d", (unsigned long long)head->origin,
+                       DETECTOR_MAX_JOURNALS);
+        return 0;
+    }
     if (head->count > 0 && head->first <= pos->last) {
         ++*det->repeats;
         return 0;
     }
     if (head->previous > pos->last) {
         if (head->count == 0 || head->first != head->oldest) {
-            ask_again(det, batch, pos);
+            seen_gap(det, batch, pos);
             return 0;
         }
         skip_lost(det, batch, pos);

@@ -131,6 +131,16 @@ sqli_in_query(struct text query, struct buf *scratch)
     return 0;
 }
 
+static int
+is_encoded(struct text word)
+{
+    for (size_t i = 0; i + 2 < word.len; i++)
+        if (word.ptr[i] == '%' && hex_digit(word.ptr[i + 1]) >= 0 &&
+            hex_digit(word.ptr[i + 2]) >= 0)
+            return 1;
+    return 0;
+}
+
 /* A word of a log line: an URL's query, and encoded pieces of its path. */
 static int
 in_word(struct text word, struct buf *scratch)
@@ -145,14 +155,14 @@ in_word(struct text word, struct buf *scratch)
         if (sqli_in_query(query, scratch))
             return 1;
     }
-    if (memchr(path.ptr, '%', path.len) == NULL)
+    if (!is_encoded(path))
         return 0;
     if (mark == NULL && memchr(path.ptr, '=', path.len) != NULL)
         return sqli_in_query(path, scratch);
     while (path.ptr != NULL) {
         struct text piece = cut_at(&path, "/");
 
-        if (memchr(piece.ptr, '%', piece.len) != NULL && in_encoded(piece, scratch))
+        if (is_encoded(piece) && in_encoded(piece, scratch))
             return 1;
     }
     return 0;

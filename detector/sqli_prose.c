@@ -99,24 +99,36 @@ compares_soon(struct cursor cur)
     return 0;
 }
 
+/* A comment after a quote ends a statement only where the quote ends a value
+ * ("admin'--"); '--help' and '#' in quotes are what manuals are full of. */
+static int
+ends_value(const char *quote, const char *start, const char *end)
+{
+    if (quote == start)
+        return memchr(quote + 1, *quote, (size_t)(end - quote - 1)) == NULL;
+    return is_name(quote[-1]) || quote[-1] == ')';
+}
+
 /* An opening quote that is followed by SQL instead of text. */
 static int
-breaks_out(struct cursor cur)
+breaks_out(struct cursor cur, const char *text_start)
 {
     static const char *const clauses[] = { "union", "having", "order by", "group by", "limit",
                                            "waitfor", "procedure", "into" };
     static const char *const comments[] = { "--", "#", "/*", ";" };
-    struct cursor start;
+    const char *quote = cur.at - 1, *start;
 
     while (cur.at < cur.end && *cur.at == ')')
         cur.at++;
-    start = cur;
+    start = cur.at;
     skip_gap(&cur);
+    /* 'limit' and "&&" between quotes are words that somebody talks of */
     if (skip_one_of(&cur, joins, COUNT(joins)))
-        return compares_soon(cur);
+        return (cur.at == cur.end || *cur.at != *quote) && compares_soon(cur);
     if (skip_one_of(&cur, clauses, COUNT(clauses)))
-        return 1;
-    return cur.at - start.at <= 1 && skip_one_of(&cur, comments, COUNT(comments));
+        return cur.at == cur.end || *cur.at != *quote;
+    return cur.at - start <= 1 && ends_value(quote, text_start, cur.end) &&
+           skip_one_of(&cur, comments, COUNT(comments));
 }
 
 /* "1=1", "'a'='a", "1<2": after a join. */
@@ -144,10 +156,15 @@ compares_constants(struct cursor cur)
     return cur.at < cur.end && (isdigit((unsigned char)*cur.at) || is_quote(*cur.at));
 }
 
-/* union [all] select, followed by a list or a table. */
+/* union [all] select, followed by a list or, where a sentence would not have
+ * it, a table. */
 static int
-is_union(struct cursor cur)
+is_union(struct cursor cur, const char *start)
 {
+    const char *before = cur.at;
+
+    while (before > start && isspace((unsigned char)before[-1]))
+        before--;
     if (!skip_word(&cur, "union"))
         return 0;
     skip_gap(&cur);
@@ -165,24 +182,39 @@ is_union(struct cursor cur)
     for (; cur.at < cur.end; cur.at++) {
         struct cursor word = cur;
 
-        if (*cur.at == ',' || (cur.at[-1] == ' ' && skip_word(&word, "from")))
+        if (*cur.at == ',')
             return 1;
+        if (cur.at[-1] == ' ' && skip_word(&word, "from"))
+            return before == start || !isalpha((unsigned char)before[-1]);
     }
     return 0;
 }
 
-/* "; drop table x" */
+/* "; drop table x": verbs with the word that a sentence would not put there */
 static int
 is_second_statement(struct cursor cur)
 {
     static const char *const verbs[] = { "drop table", "drop database", "delete from",
-                                         "insert into", "update", "exec", "execute",
-                                         "truncate table", "shutdown", "alter table",
-                                         "create table", "declare", "waitfor delay" };
+                                         "insert into", "truncate table", "alter table",
+                                         "create table", "create user", "waitfor delay",
+                                         "shutdown--", "shutdown;", "exec xp_cmdshell",
+                                         "exec sp_executesql", "exec master", "declare @" };
+    const char *text_end = cur.end;
 
     cur.at++;
     skip_gap(&cur);
-    return skip_one_of(&cur, verbs, COUNT(verbs));
+    if (skip_one_of(&cur, verbs, COUNT(verbs)))
+        return 1;
+    if (!skip_word(&cur, "update"))
+        return 0;
+    cur.end = text_end - cur.at > NEAR ? cur.at + NEAR : text_end;
+    for (; cur.at < cur.end; cur.at++) {
+        struct cursor word = cur;
+
+        if (cur.at[-1] == ' ' && skip_word(&word, "set"))
+            return 1;
+    }
+    return 0;
 }
 
 /* 1 when `at` could be where an injection works; quotes is how many quotes
@@ -194,7 +226,7 @@ is_place(const struct cursor *cur, const char *start, unsigned quotes)
 
     if (is_quote(*cur->at)) {
         next.at++;
-        return quotes % 2 == 0 && breaks_out(next);
+        return quotes % 2 == 0 && breaks_out(next, start);
     }
     if (*cur->at == ';')
         return is_second_statement(next);
@@ -202,7 +234,7 @@ is_place(const struct cursor *cur, const char *start, unsigned quotes)
         return 0;
     if (skip_one_of(&next, joins, COUNT(joins)))
         return compares_constants(next);
-    return is_union(*cur);
+    return is_union(*cur, start);
 }
 
 /* Show libinjection the piece that ends soon after the place, from each point
@@ -226,6 +258,10 @@ judge_place(const char *start, const char *place, const char *end)
     }
     const char *const begins[] = { place, word, colon, quote, from };
 
+    /* libinjection believes a comment only at the end: cut what follows */
+    if (to - place > 3 && memcmp(place + 1, "--", 2) == 0 &&
+        sqli_in_value((struct text){ word, (size_t)(place + 3 - word) }))
+        return 1;
     for (size_t i = 0; i < COUNT(begins); i++)
         if (begins[i] != NULL &&
             sqli_in_value((struct text){ begins[i], (size_t)(to - begins[i]) }))

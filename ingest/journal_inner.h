@@ -15,7 +15,8 @@
 /* BODY_SPACE bytes before the maps, for the array's header, which is known
  * when the row is closed. */
 enum { RING_ROWS = 96, SPARE_BUFS = 8, BODY_SPACE = 5, MAX_OPEN_SEGMENTS = 4 };
-enum { RECENT_MAX_BYTES = 4 * 1024 * 1024, CHECKPOINT_BYTES = 4 * 1024 * 1024 };
+enum { RECENT_MAX_BYTES = 4 * 1024 * 1024, CHECKPOINT_BYTES = 4 * 1024 * 1024,
+       ROOM_PLENTY = 256 * 1024 * 1024, ROOM_FOR_US = 50000 };
 
 struct row {
     struct batch_head head;
@@ -43,7 +44,8 @@ struct journal {
     struct row ring[RING_ROWS];
     size_t ring_first, recent_count, pending_count;
     size_t recent_bytes, pending_bytes;
-    int64_t room_bytes;         /* what this turn may add */
+    int64_t room_bytes;         /* what may be added */
+    int64_t room_at_us;         /* when that was measured */
     struct buf spare[SPARE_BUFS];
     size_t spare_count;
 

@@ -16,8 +16,9 @@ enum { SEGMENT_VERSION = 1 };
  * the file has its first page, so before db_open. */
 static const char new_file[] = "PRAGMA page_size=16384; PRAGMA user_version=1";
 
-/* The caller checkpoints after the answers, never SQLite inside a COMMIT. */
-static const char tuning[] = "PRAGMA wal_autocheckpoint=0";
+/* The caller checkpoints after the answers, never SQLite inside a COMMIT; and
+ * nobody else writes here, so the locks (10 calls a commit) are kept. */
+static const char tuning[] = "PRAGMA wal_autocheckpoint=0; PRAGMA locking_mode=EXCLUSIVE";
 
 static const char schema_format[] =
     "CREATE TABLE meta(id INTEGER NOT NULL, base INTEGER NOT NULL);"

@@ -16,7 +16,7 @@
 #include "proto/base/buf.h"
 #include "proto/base/db.h"
 
-enum { CURSOR_NAME_LEN = 24, MAX_CONSUMERS = 257 };
+enum { CURSOR_NAME_LEN = 32, MAX_CONSUMERS = 257 };
 
 struct cursor {
     char name[CURSOR_NAME_LEN];

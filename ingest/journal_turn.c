@@ -118,6 +118,19 @@ journal_check(struct journal *journal, struct err *err)
     return measure_room(journal, &journal->room_bytes, err);
 }
 
+/* Asking the file system at each turn would cost as much as a small COMMIT:
+ * while there is plenty, once every 50 ms will do. */
+static int
+is_room_known(struct journal *journal, int64_t now_us)
+{
+    int64_t age_us = now_us - journal->room_at_us;
+
+    if (journal->room_bytes >= ROOM_PLENTY && age_us >= 0 && age_us < ROOM_FOR_US)
+        return 1;
+    journal->room_at_us = now_us;
+    return 0;
+}
+
 /* --- one turn --- */
 
 /* The row that takes an event of len bytes; NULL with *ret_outcome. */
@@ -128,7 +141,7 @@ row_for(struct journal *journal, size_t len, int64_t now_us,
     struct row *row = last_pending(journal);
 
     *ret_outcome = JOURNAL_DONE;
-    if (row == NULL)
+    if (row == NULL && !is_room_known(journal, now_us))
         *ret_outcome = journal_check(journal, err);
     if (*ret_outcome != JOURNAL_DONE)
         return NULL;
@@ -289,6 +302,7 @@ keep_recent(struct journal *journal, struct segment *seg)
         journal->recent_bytes += row->buf.len;
     }
     journal->recent_count += journal->pending_count;
+    journal->room_bytes -= (int64_t)journal->pending_bytes;
     journal->pending_count = 0;
     journal->pending_bytes = 0;
     journal->last = journal->last_given;

@@ -8,7 +8,11 @@
 #include "proto/endpoints.h"
 #include "proto/run/http_client.h"
 
-enum { READ_STORE_MS = 60000, PAGE = 200 };
+enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200,
+       CATCH_UP_MS = 500,          /* the indexer has stored by then what was published */
+       DETECTOR_GONE_MS = 5000 };
+
+static int on_read_store(zloop_t *loop, int timer, void *self);
 
 /* An outbox that was lost tells only what is younger than this. */
 static const int64_t lost_outbox_us = INT64_C(24) * 3600 * 1000000;
@@ -34,6 +38,50 @@ outbox_failed(struct notifier *nt, const struct err *err)
                    "reason=\"%s\"", err->text);
 }
 
+static int
+on_catch_up(zloop_t *loop, int timer, void *self)
+{
+    struct notifier *nt = self;
+
+    nt->is_reading_due = 0;
+    return on_read_store(loop, timer, nt);
+}
+
+/* Note how far the detector's stream is. PUB may lose (a late subscriber, a
+ * full queue): then the store tells what was missed. */
+static void
+follow_stream(struct notifier *nt, const struct batch_head *head)
+{
+    uint64_t before = head->count > 0 ? head->first - 1 : head->previous;
+    int is_gap = head->origin != nt->heard_origin || before > nt->heard_counter;
+
+    nt->heard_ms = clock_steady_ms();
+    nt->heard_origin = head->origin;
+    if (head->count > 0)
+        nt->heard_counter = head->first;
+    else if (is_gap)
+        nt->heard_counter = head->previous;
+    if (!is_gap)
+        return;
+    ++*nt->gaps;
+    if (nt->is_reading_due)
+        return;
+    nt->is_reading_due = 1;
+    zloop_timer(nt->daemon->loop, CATCH_UP_MS, 1, on_catch_up, nt);
+}
+
+static int
+on_look(zloop_t *loop, int timer, void *self)
+{
+    struct notifier *nt = self;
+
+    (void)loop, (void)timer;
+    health_set(nt->daemon->health, "detector",
+               nt->heard_ms != 0 && clock_steady_ms() - nt->heard_ms < DETECTOR_GONE_MS,
+               "no detector is heard");
+    return 0;
+}
+
 /* Take in what the detector has published: one transaction for all that waits. */
 static int
 on_live(zloop_t *loop, zsock_t *sock, void *self)
@@ -47,6 +95,12 @@ on_live(zloop_t *loop, zsock_t *sock, void *self)
     while ((rc = bus_recv_batch(sock, &batch, &err)) != 0) {
         struct incident *inc = NULL;
 
+        if (rc > 0 && batch.kind == BUS_INCIDENTS)
+            follow_stream(nt, &batch.head);
+        if (rc > 0 && batch.head.count == 0) {
+            bus_batch_release(&batch);
+            continue;
+        }
         if (rc < 0 || batch.kind != BUS_INCIDENTS || batch.body.len < 2 ||
             incident_unpack(batch.body.ptr + 1, batch.body.len - 1, &inc, &err) != 0)
             ++*nt->refused;
@@ -142,6 +196,7 @@ open_metrics(struct notifier *nt)
         { &nt->failed, "bongsu_notifier_messages_failed_total", "messages refused for good" },
         { &nt->heard, "bongsu_notifier_deliveries_heard_total", "deliveries that the detector's call made" },
         { &nt->found, "bongsu_notifier_deliveries_found_total", "deliveries that only the store told of" },
+        { &nt->gaps, "bongsu_notifier_gaps_total", "times the detector's stream had a gap and the store was read" },
         { &nt->refused, "bongsu_notifier_refused_total", "messages from the bus that make no sense" },
     };
 
@@ -244,6 +299,8 @@ notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     health_on_status(daemon->health, fill_status, nt);
     notifier_add_routes(nt);
     zloop_timer(daemon->loop, READ_STORE_MS, 0, on_read_store, nt);
+    zloop_timer(daemon->loop, LOOK_MS, 0, on_look, nt);
+    on_look(daemon->loop, 0, nt);
     return on_read_store(daemon->loop, 0, nt);
 }
 

@@ -32,6 +32,11 @@ struct notifier {
     const char *url;                /* NULL: messages go to the log */
     int min_severity;
 
+    /* what the detector's stream has brought: a gap makes us read the store */
+    uint64_t heard_origin, heard_counter;
+    int64_t heard_ms;
+    int is_reading_due;
+
     /* the request on the way */
     struct delivery deliveries[OUTBOX_MAX_DUE];
     size_t delivery_count;
@@ -45,7 +50,7 @@ struct notifier {
     size_t sent_next;
     int64_t digest_ms;              /* when the last digest went out */
     struct log_burst burst;
-    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused;
+    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused, *gaps;
 };
 
 /* deliver.c: tell what is due, if nothing is on the way. */

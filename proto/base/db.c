@@ -1,6 +1,7 @@
 #include "proto/base/db.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { APPLICATION_ID = 0x626f6e67 };   /* "bong" */
@@ -14,29 +15,32 @@ name_of(sqlite3 *db)
 }
 
 static int
-read_number(sqlite3 *db, const char *pragma, int *ret_number)
+read_number(sqlite3 *db, const char *sql, int *ret_number)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, pragma, -1, &stmt, NULL);
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
 
     if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
         *ret_number = sqlite3_column_int(stmt, 0);
-    rc = sqlite3_finalize(stmt);
+    /* finalize says what the step came to; without a statement it says "fine" */
+    if (rc == SQLITE_OK)
+        rc = sqlite3_finalize(stmt);
     return rc == SQLITE_OK ? 0 : -1;
 }
 
-/* 0 when the file is new or ours and not newer than version. */
+/* 0 when the file is empty or ours and not newer than version. */
 static int
 check_owner(sqlite3 *db, int version, int *ret_is_new, struct err *err)
 {
-    int owner = 0, found = 0;
+    int owner = 0, found = 0, tables = 0;
 
     if (read_number(db, "PRAGMA application_id", &owner) != 0 ||
-        read_number(db, "PRAGMA user_version", &found) != 0) {
+        read_number(db, "PRAGMA user_version", &found) != 0 ||
+        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables) != 0) {
         db_failed(db, err);
         return -1;
     }
-    if (owner != 0 && owner != APPLICATION_ID) {
+    if (owner != APPLICATION_ID && (owner != 0 || tables != 0)) {
         err_set(err, "%s: a database of another program", name_of(db));
         return -1;
     }
@@ -80,7 +84,8 @@ db_open(const char *path, const char *schema, int version, int *ret_is_corrupt,
         *ret_is_corrupt = 0;
     code = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK) {
-        err_set(err, "%s: %s (%s)", path, sqlite3_errstr(code), strerror(errno));
+        err_set(err, "%s: %s (%s)", path, sqlite3_errstr(code),
+                strerror(db == NULL ? ENOMEM : sqlite3_system_errno(db)));
         goto done;
     }
     sqlite3_extended_result_codes(db, 1);
@@ -104,6 +109,29 @@ done:
         db_close(&db);
     }
     return db;
+}
+
+int
+db_set_aside(const char *path, int64_t now_us, char ret_kept[DB_PATH_LEN], struct err *err)
+{
+    static const char *const endings[] = { "", "-wal", "-shm" };
+    char from[DB_PATH_LEN], to[DB_PATH_LEN];
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        if (snprintf(from, sizeof(from), "%s%s", path, endings[i]) >= (int)sizeof(from) ||
+            snprintf(to, sizeof(to), "%s.corrupt-%lld%s", path, (long long)(now_us / 1000000),
+                     endings[i]) >= (int)sizeof(to)) {
+            err_set(err, "%s: the path is too long", path);
+            return -1;
+        }
+        if (rename(from, to) != 0 && errno != ENOENT) {
+            err_set(err, "%s: cannot be renamed: %s", from, strerror(errno));
+            return -1;
+        }
+        if (i == 0)
+            memcpy(ret_kept, to, sizeof(to));
+    }
+    return 0;
 }
 
 void
@@ -144,6 +172,19 @@ db_step(sqlite3_stmt *stmt, struct err *err)
     return outcome;
 }
 
+/* An I/O error that is a full disk, a quota, or a limit in disguise. Not that
+ * of a failed sync: what it was to keep may be on the disk or not. */
+static int
+is_for_a_while(int code, int os_error)
+{
+    if (code == SQLITE_IOERR_NOMEM)
+        return 1;
+    if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+        return 0;
+    return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ||
+           os_error == EMFILE || os_error == ENFILE;
+}
+
 enum db_outcome
 db_failed(sqlite3 *db, struct err *err)
 {
@@ -159,9 +200,7 @@ db_failed(sqlite3 *db, struct err *err)
         return DB_RETRY;
     case SQLITE_CANTOPEN:
     case SQLITE_IOERR:
-        /* a full disk shows as an I/O error where the file's size is set */
-        return os_error == ENOSPC || os_error == EDQUOT || os_error == EMFILE ||
-               os_error == ENFILE || code == SQLITE_IOERR_NOMEM ? DB_RETRY : DB_UNCLEAR;
+        return is_for_a_while(code, os_error) ? DB_RETRY : DB_UNCLEAR;
     default:
         return DB_UNCLEAR;
     }

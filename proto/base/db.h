@@ -14,6 +14,8 @@
 #include "proto/base/err.h"
 #include "proto/base/text.h"
 
+enum { DB_PATH_LEN = 4096 };
+
 /* What a failed call means for the one who made it. */
 enum db_outcome {
     DB_DONE = 0,
@@ -22,10 +24,16 @@ enum db_outcome {
 };
 
 /* Open path. With schema (SQL) it is created when missing and its
- * application id set; without, it must exist and is opened for reading. A file
- * of another application or of a newer version is refused. NULL with the
- * reason; *ret_is_corrupt (may be NULL) says whether it is no database. */
+ * application id set; without, it must exist and is opened for reading (an
+ * empty one is fine). A file of another application or of a newer version is
+ * refused. NULL with the reason; *ret_is_corrupt (may be NULL) says whether it
+ * is no database, or a damaged one. */
 sqlite3 *db_open(const char *path, const char *schema, int version, int *ret_is_corrupt,
+                 struct err *err);
+
+/* Put a damaged file and its WAL out of the way, so that a new one can be
+ * begun: as path.corrupt-<unix time>, whose name goes to ret_kept. 0 or -1. */
+int db_set_aside(const char *path, int64_t now_us, char ret_kept[DB_PATH_LEN],
                  struct err *err);
 
 /* Close and null; statements must be finalized before. */

@@ -102,7 +102,8 @@ print_help(const struct daemon_spec *spec)
 
 /* 0: go on. 1: all is said, end with *ret_code. */
 static int
-read_options(struct process *process, int argc, char **argv, int *ret_is_check, int *ret_code)
+read_options(struct process *process, int argc, char **argv, int *ret_is_check,
+             int *ret_code)
 {
     const char *name = process->spec->name;
     struct options_call call = { 0 };
@@ -126,12 +127,12 @@ read_options(struct process *process, int argc, char **argv, int *ret_is_check, 
     }
     level = log_level_parse(process->settings.log_level);
     if (call.arg_count > 0) {
-        fprintf(stderr, "bongsu-%s: what is \"%s\"? Options start with --; see --help\n", name,
-                call.args[0]);
+        fprintf(stderr, "bongsu-%s: what is \"%s\"? Options start with --; see --help\n",
+                name, call.args[0]);
         *ret_code = EXIT_USAGE;
     } else if (level < 0) {
-        fprintf(stderr, "bongsu-%s: log.level: \"%s\" is not debug, info, warn or error\n",
-                name, process->settings.log_level);
+        fprintf(stderr, "bongsu-%s: log.level: \"%s\" is no level\n", name,
+                process->settings.log_level);
         *ret_code = EXIT_CONFIG;
     } else {
         log_open(name, (enum log_level)level);
@@ -259,8 +260,8 @@ serve_health(struct process *process, int *ret_code, struct err *err)
     /* on the unix socket, mode 0600, whoever can connect may read */
     if (settings->health_listen == NULL)
         options.reader_key = NULL;
-    process->daemon.server = http_server_new(process->daemon.loop, &options, process->daemon.metrics,
-                                      err);
+    process->daemon.server = http_server_new(process->daemon.loop, &options,
+                                             process->daemon.metrics, err);
     if (process->daemon.server == NULL && errno == EADDRINUSE)
         *ret_code = EXIT_TAKEN;
     free(address);
@@ -314,14 +315,15 @@ run(struct process *process, int is_check)
         daemon->health = health_new(daemon->name, daemon->metrics);
     if (daemon->health == NULL)
         err_set(&err, "out of memory");
-    else if (timestamp_init(&err) == 0 && (is_check || set_up(process, &code, &err) == 0) &&
+    else if (timestamp_init(&err) == 0 &&
+             (is_check || set_up(process, &code, &err) == 0) &&
              process->spec->start(daemon, is_check, &process->self, &code, &err) == 0) {
         if (is_check) {
             puts("configuration OK");
             return EXIT_DONE;
         }
         log_info("started", "pid=%d version=%s zone=%s health=%s", (int)getpid(),
-                 BONGSU_VERSION, timestamp_zone(), http_server_address(process->daemon.server));
+                 BONGSU_VERSION, timestamp_zone(), http_server_address(daemon->server));
         zloop_start(daemon->loop);
         log_info("stopped", "exit=%d", daemon->exit_code);
         return daemon->exit_code;

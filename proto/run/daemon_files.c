@@ -69,9 +69,9 @@ name_holder(int fd, const char *path, struct err *err)
     char bytes[24];
     ssize_t len = pread(fd, bytes, sizeof(bytes), 0);
     int64_t pid;
+    struct text text = { bytes, len > 0 ? (size_t)len : 0 };
 
-    if (len > 0 &&
-        text_to_int(text_trim((struct text){ bytes, (size_t)len }), 1, INT_MAX, &pid) == 0)
+    if (text_to_int(text_trim(text), 1, INT_MAX, &pid) == 0)
         err_set(err, "%s is in use by process %d", path, (int)pid);
     else
         err_set(err, "%s is in use by another process", path);

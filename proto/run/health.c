@@ -60,13 +60,14 @@ health_beat(struct health *health)
 void
 health_set(struct health *health, const char *name, int is_ok, const char *why)
 {
+    static struct log_burst burst;
     struct check *check = health->checks, *end = check + health->check_count;
 
     while (check < end && strcmp(check->name, name) != 0)
         check++;
     if (check == end) {
         if (health->check_count == MAX_CHECKS) {
-            log_error("no room for a further check", "name=%s", name);
+            log_warn_burst(&burst, "no room for a further check", "name=%s", name);
             return;
         }
         health->check_count++;
@@ -83,7 +84,8 @@ health_set_draining(struct health *health)
 }
 
 void
-health_on_status(struct health *health, void (*fill)(void *self, json_t *status), void *self)
+health_on_status(struct health *health, void (*fill)(void *self, json_t *status),
+                 void *self)
 {
     health->fill = fill;
     health->fill_self = self;
@@ -120,7 +122,7 @@ checks_object(const struct health *health)
         json_object_set_new(checks, check->name, text_value(check->is_ok ? "ok" : shown));
     }
     if (health->is_draining)
-        json_object_set_new(checks, "draining", json_string("this process is shutting down"));
+        json_object_set_new(checks, "draining", json_string("this process is ending"));
     return checks;
 }
 
@@ -189,6 +191,14 @@ render_process(const struct health *health, struct buf *out)
         (uint64_t)limit.rlim_cur, (double)health->started_us / 1e6);
 }
 
+static json_t *
+number_value(const char *value)
+{
+    if (strchr(value, '.') != NULL)
+        return json_real(strtod(value, NULL));
+    return json_integer(strtoll(value, NULL, 10));
+}
+
 /* The text of /metrics as an object: each line's last word is its value. */
 static json_t *
 metrics_object(struct text rest)
@@ -206,14 +216,18 @@ metrics_object(struct text rest)
             continue;
         memcpy(value, line.ptr + at, line.len - at);
         value[line.len - at] = '\0';
-        json_object_setn_new(object, line.ptr, at - 1,
-                             strchr(value, '.') != NULL ? json_real(strtod(value, NULL))
-                                                        : json_integer(strtoll(value, NULL, 10)));
+        json_object_setn_new(object, line.ptr, at - 1, number_value(value));
     }
     return object;
 }
 
 /* --- the routes --- */
+
+static json_int_t
+beat_age_ms(const struct health *health)
+{
+    return (json_int_t)(clock_steady_ms() - health->beat_ms);
+}
 
 static void
 on_healthz(struct http_request *req, void *self)
@@ -221,9 +235,9 @@ on_healthz(struct http_request *req, void *self)
     const struct health *health = self;
 
     /* this answer itself is the proof that the loop goes round */
-    http_reply_json(req, 200, json_pack("{s:s, s:s, s:I}", "status", "ok", "process",
-                                        health->process, "last_beat_ms",
-                                        (json_int_t)(clock_steady_ms() - health->beat_ms)));
+    http_reply_json(req, 200,
+                    json_pack("{s:s, s:s, s:I}", "status", "ok", "process",
+                              health->process, "last_beat_ms", beat_age_ms(health)));
 }
 
 static void
@@ -235,8 +249,8 @@ on_readyz(struct http_request *req, void *self)
     if (!ready)
         http_set_header(req, "Retry-After", "1");
     http_reply_json(req, ready ? 200 : 503,
-                    json_pack("{s:s, s:o}", "status", ready ? "ready" : "not ready", "checks",
-                              checks_object(health)));
+                    json_pack("{s:s, s:o}", "status", ready ? "ready" : "not ready",
+                              "checks", checks_object(health)));
 }
 
 static void
@@ -261,12 +275,11 @@ on_status(struct http_request *req, void *self)
 
     if (render_process(health, &out) == 0 && metrics_render(health->metrics, &out) == 0)
         status = json_pack(
-            "{s:s, s:s, s:i, s:I, s:b, s:o, s:I, s:o}", "process", health->process, "version",
-            BONGSU_VERSION, "pid", (int)getpid(), "uptime_s",
+            "{s:s, s:s, s:i, s:I, s:b, s:o, s:I, s:o}", "process", health->process,
+            "version", BONGSU_VERSION, "pid", (int)getpid(), "uptime_s",
             (json_int_t)((clock_steady_ms() - health->started_ms) / 1000), "ready",
             is_ready(health), "checks", checks_object(health), "last_beat_ms",
-            (json_int_t)(clock_steady_ms() - health->beat_ms), "metrics",
-            metrics_object(buf_text(&out)));
+            beat_age_ms(health), "metrics", metrics_object(buf_text(&out)));
     buf_release(&out);
     if (status == NULL) {
         http_reply_problem(req, 503, "Out of memory.");

@@ -11,7 +11,7 @@
 #include "proto/base/clock.h"
 
 enum {
-    ROUNDS_PER_TURN = 4,                /* then the loop's other sockets have their turn */
+    ROUNDS_PER_TURN = 4,                /* then the loop's other sockets are looked at */
     MIN_BODIES = 64 * 1024 * 1024,      /* all bodies together */
     MAX_TIMER_MS = 60000,
     FLUSH_MS = 500                      /* at the end, for answers on their way */
@@ -70,7 +70,7 @@ run_turn(struct http_server *server)
         http_server_wake(server);
     else if (server->timer < 0 && timeout_ms != ULLONG_MAX)
         /* later idle connections only end later: an armed timer is early enough */
-        set_timer(server, timeout_ms < MAX_TIMER_MS ? (size_t)timeout_ms + 1 : MAX_TIMER_MS, 0);
+        set_timer(server, 1 + (timeout_ms < MAX_TIMER_MS ? timeout_ms : MAX_TIMER_MS), 0);
 }
 
 static int
@@ -116,10 +116,10 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
         snprintf(labels, sizeof(labels), "reason=\"%s\"", reasons[why]);
         server->refused[why] = metrics_number(metrics, METRIC_COUNTER,
                                               "bongsu_http_refused_total", labels,
-                                              "HTTP requests refused before a handler saw them");
+                                              "HTTP requests no handler has seen");
     }
-    server->connections = metrics_number(metrics, METRIC_GAUGE, "bongsu_http_connections", "",
-                                         "HTTP connections that are open");
+    server->connections = metrics_number(metrics, METRIC_GAUGE, "bongsu_http_connections",
+                                         "", "HTTP connections that are open");
 }
 
 static int
@@ -138,8 +138,8 @@ join_loop(struct http_server *server, struct err *err)
 }
 
 struct http_server *
-http_server_new(zloop_t *loop, const struct http_options *options, struct metrics *metrics,
-                struct err *err)
+http_server_new(zloop_t *loop, const struct http_options *options,
+                struct metrics *metrics, struct err *err)
 {
     struct http_server *server = NULL;
     int saved = 0;

@@ -95,8 +95,9 @@ find_route(struct http_request *req)
         }
     }
     if (allowed[0] == '\0') {
-        while (shown < req->path.len && ((unsigned char)req->path.ptr[shown] & 0xc0) == 0x80)
-            shown--;                        /* not in the middle of a character */
+        /* not in the middle of a character */
+        while (shown < req->path.len && (req->path.ptr[shown] & 0xc0) == 0x80)
+            shown--;
         http_refuse(req, REFUSED_PATH, 404, "There is nothing at %.*s.", (int)shown,
                     req->path.ptr);
     } else {
@@ -122,9 +123,9 @@ holds_key(struct http_request *req, int may_be_reader)
     if (sent.len == 0 || sent.len > HTTP_MAX_KEY)
         return 0;
     digest(sent, found);
-    is_api = sodium_memcmp(found, keys->api, sizeof(found)) == 0 && keys->has_api;
-    is_reader = sodium_memcmp(found, keys->reader, sizeof(found)) == 0 && keys->has_reader;
-    if (!is_api && !(is_reader && may_be_reader))
+    is_api = sodium_memcmp(found, keys->api, sizeof(found)) == 0;
+    is_reader = sodium_memcmp(found, keys->reader, sizeof(found)) == 0;
+    if (!(is_api && keys->has_api) && !(is_reader && keys->has_reader && may_be_reader))
         return 0;
     snprintf(req->key_id, sizeof(req->key_id), "%02x%02x%02x%02x", found[0], found[1],
              found[2], found[3]);
@@ -140,15 +141,16 @@ check_access(struct http_request *req)
         (req->route->access == HTTP_READ && keys->is_reading_open))
         return 0;
     if (req->route->access == HTTP_WRITE && !keys->has_api) {
-        http_refuse(req, REFUSED_NO_KEY, 503, "API_KEY is not set, so nothing can be written;"
-                    " set it and start again.");
+        http_refuse(req, REFUSED_NO_KEY, 503, "API_KEY is not set, so nothing can be"
+                    " written; set it and start again.");
         return -1;
     }
     if (holds_key(req, req->route->access == HTTP_READ))
         return 0;
     if (req->route->access == HTTP_READ && !keys->has_reader)
-        http_refuse(req, REFUSED_AUTH, 401, "Reading is closed on this address: set READER_KEY"
-                    " and send it as X-API-Key, or set READ_OPEN=1 to let anybody read.");
+        http_refuse(req, REFUSED_AUTH, 401, "Reading is closed on this address: set"
+                    " READER_KEY and send it as X-API-Key, or set READ_OPEN=1 to let"
+                    " anybody read.");
     else
         http_refuse(req, REFUSED_AUTH, 401, "X-API-Key is missing or wrong.");
     return -1;
@@ -192,7 +194,8 @@ check_size(struct http_request *req)
     if (req->max_body == 0)
         http_refuse(req, REFUSED_SIZE, 413, "No body is expected here.");
     else
-        http_refuse(req, REFUSED_SIZE, 413, "The body has %lld bytes; at most %zu are taken.",
+        http_refuse(req, REFUSED_SIZE, 413,
+                    "The body has %lld bytes; at most %zu are taken.",
                     (long long)req->content_length, req->max_body);
     return -1;
 }
@@ -218,19 +221,21 @@ check_head(struct http_request *req)
     size_t parameters = req->raw_query.len > 0;
 
     if (info != NULL && info->header_size > HTTP_MAX_HEAD) {
-        http_refuse(req, REFUSED_HEAD, 431, "The headers have %zu bytes; at most %d are taken.",
+        http_refuse(req, REFUSED_HEAD, 431,
+                    "The headers have %zu bytes; at most %d are taken.",
                     info->header_size, HTTP_MAX_HEAD);
         return -1;
     }
     if (req->is_bad_path) {
-        http_refuse(req, REFUSED_PATH, 400, "The path is not valid: a broken %%XX escape, a NUL,"
-                    " or no UTF-8.");
+        http_refuse(req, REFUSED_PATH, 400, "The path is not valid: a broken %%XX escape,"
+                    " a NUL, or no UTF-8.");
         return -1;
     }
     for (size_t i = 0; i < req->raw_query.len; i++)
         parameters += req->raw_query.ptr[i] == '&';
     if (parameters > HTTP_MAX_QUERY) {
-        http_refuse(req, REFUSED_QUERY, 400, "More than %d query parameters.", HTTP_MAX_QUERY);
+        http_refuse(req, REFUSED_QUERY, 400, "More than %d query parameters.",
+                    HTTP_MAX_QUERY);
         return -1;
     }
     return 0;

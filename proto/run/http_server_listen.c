@@ -67,7 +67,8 @@ is_loopback(const struct sockaddr *addr)
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)addr;
 
         return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr) ||
-               (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) && in6->sin6_addr.s6_addr[12] == 127);
+               (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) &&
+                in6->sin6_addr.s6_addr[12] == 127);
     }
     return 0;
 }
@@ -127,7 +128,8 @@ explain(const char *address, const char *flag, struct err *err)
 }
 
 static int
-listen_tcp(const char *address, const char *flag, struct http_socket *sock, struct err *err)
+listen_tcp(const char *address, const char *flag, struct http_socket *sock,
+           struct err *err)
 {
     static const int families[] = { AF_INET, AF_INET6 };
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
@@ -149,7 +151,8 @@ listen_tcp(const char *address, const char *flag, struct http_socket *sock, stru
     /* IPv4 first: who writes localhost then opens 127.0.0.1 */
     errno = EADDRNOTAVAIL;
     for (size_t f = 0; f < 2 && sock->fd < 0; f++)
-        for (struct addrinfo *info = found; info != NULL && sock->fd < 0; info = info->ai_next)
+        for (const struct addrinfo *info = found; info != NULL && sock->fd < 0;
+             info = info->ai_next)
             if (info->ai_family == families[f])
                 sock->fd = bind_one(info);
     code = errno;

@@ -21,7 +21,7 @@ enum {
     HTTP_MAX_QUERY = 64,            /* parameters of one query string */
     HTTP_MAX_HEAD = 16 * 1024,      /* request line and headers, bytes */
     HTTP_MAX_KEY = 512,             /* longest key that is looked at */
-    HTTP_DRAIN_BYTES = 64 * 1024,   /* a refused body up to this is read and thrown away */
+    HTTP_DRAIN_BYTES = 64 * 1024,   /* a refused body up to this is read, to no end */
     HTTP_CACHED_BODY = 512          /* longest answer that is kept for reuse */
 };
 
@@ -37,9 +37,9 @@ enum http_stage {
 
 /* The reasons of bongsu_http_refused_total, in the order of their names. */
 enum http_refusal {
-    REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE, REFUSED_SIZE,
-    REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING, REFUSED_BROKEN,
-    REFUSED_COUNT
+    REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE,
+    REFUSED_SIZE, REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING,
+    REFUSED_BROKEN, REFUSED_COUNT
 };
 
 struct http_pair {
@@ -59,7 +59,8 @@ struct http_request {
     int is_bad_path;                        /* broken escapes, NUL, no UTF-8 */
     struct text params[HTTP_MAX_PARAMS];
     struct buf body;
-    size_t max_body, received, counted;     /* bytes; counted towards the server's total */
+    size_t max_body, received;              /* bytes */
+    size_t counted;                         /* of the server's body_bytes */
     int64_t content_length;                 /* -1: chunked */
     struct buf query;                       /* the decoded parameters */
     struct http_pair pairs[HTTP_MAX_QUERY];
@@ -111,9 +112,9 @@ struct http_server {
     struct http_linger *linger;
     int timer;                              /* zloop's id, -1: none */
     int is_now;                             /* that timer is due at once */
-    int is_due;                             /* libmicrohttpd has work no socket announces */
+    int is_due;                             /* work that no socket announces */
     int is_running, has_handled, is_quiesced, is_closing;
-    struct MHD_Response *cached;            /* the last short answer without own headers */
+    struct MHD_Response *cached;            /* the last short plain answer */
     struct text cached_body;
     char cached_bytes[HTTP_CACHED_BODY], cached_type[80];
     uint64_t *answered[6];                  /* [2]: 2xx */
@@ -130,7 +131,8 @@ int http_listen(const char *address, const char *flag, struct http_socket *ret_s
 void http_listen_end(struct http_socket *socket);
 
 /* Digests of the keys, and whether reading is open. */
-void http_keys_init(struct http_keys *keys, const struct http_options *options, int is_local);
+void http_keys_init(struct http_keys *keys, const struct http_options *options,
+                    int is_local);
 
 /* Take in the request line as it was sent (copied). 0, or -1 when out of memory. */
 int http_request_set_uri(struct http_request *req, const char *uri);

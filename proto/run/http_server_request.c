@@ -62,7 +62,8 @@ http_request_set_uri(struct http_request *req, const char *uri)
     query = memchr(req->uri.ptr, '?', path.len);
     req->raw_query = (struct text){ req->uri.ptr + path.len, 0 };
     if (query != NULL) {
-        req->raw_query = (struct text){ query + 1, path.len - (size_t)(query - path.ptr) - 1 };
+        req->raw_query.ptr = query + 1;
+        req->raw_query.len = path.len - (size_t)(query - path.ptr) - 1;
         path.len = (size_t)(query - path.ptr);
     }
     path.len = http_unescape(path, req->uri.ptr, 0, &req->is_bad_path);

@@ -9,8 +9,8 @@
 enum {
     CONNECTION_MEMORY = 32 * 1024,      /* libmicrohttpd's, for headers and reading */
     SPARE_REQUESTS = 256,
-    SPARE_BODY = 16 * 1024,             /* a spare request keeps at most this much memory */
-    MAX_DISCARD = 64 * 1024 * 1024      /* past the limit of a chunked body; then cut off */
+    SPARE_BODY = 16 * 1024,             /* that a spare request keeps at most */
+    MAX_DISCARD = 64 * 1024 * 1024      /* past a chunked body's limit; then cut off */
 };
 
 /* --- requests: taken from the spare ones and given back --- */
@@ -198,8 +198,9 @@ take_body(struct http_request *req, const char *bytes, size_t len)
     if (req->stage == STAGE_DISCARDING)
         return req->received > req->max_body + MAX_DISCARD ? MHD_NO : MHD_YES;
     if (req->received > req->max_body) {
-        http_refuse(req, REFUSED_SIZE, 413, "The body is longer than the %zu bytes that are"
-                    " taken.", req->max_body);
+        http_refuse(req, REFUSED_SIZE, 413,
+                    "The body is longer than the %zu bytes that are taken.",
+                    req->max_body);
     } else if (server->body_bytes + len > server->max_body_bytes) {
         http_refuse(req, REFUSED_MEMORY, 503, "Too many bodies are coming in at once;"
                     " send it again.");
@@ -236,8 +237,9 @@ dispatch(struct http_request *req)
 }
 
 static enum MHD_Result
-on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-           const char *version, const char *bytes, size_t *len, void **ret_req)
+on_request(void *cls, struct MHD_Connection *connection, const char *url,
+           const char *method, const char *version, const char *bytes, size_t *len,
+           void **ret_req)
 {
     struct http_request *req = *ret_req;
 
@@ -281,7 +283,8 @@ on_log(void *cls, const char *fmt, va_list args)
 }
 
 int
-http_serve_start(struct http_server *server, const struct http_options *options, struct err *err)
+http_serve_start(struct http_server *server, const struct http_options *options,
+                 struct err *err)
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 

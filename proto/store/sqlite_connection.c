@@ -53,8 +53,9 @@ make_empty(const char *path)
     sqlite3 *db = NULL;
 
     unlink_logs(path);
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                        SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
+    if (sqlite3_open_v2(path, &db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) == SQLITE_OK)
         sqlite3_exec(db, empty_file, NULL, NULL, NULL);
     sqlite3_close_v2(db);
 }

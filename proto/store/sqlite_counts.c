@@ -8,8 +8,8 @@
 #define MINUTE_US (INT64_C(60) * 1000000)
 
 enum {
-    MINUTES = 60,               /* of an hour */
-    ANSWER_VALUES = 200000,     /* distinct values one question adds up */
+    MINUTES = 60,           /* of an hour */
+    ANSWER_VALUES = 200000, /* distinct values one question adds up */
     ANSWER_STEPS = 100000
 };
 
@@ -24,9 +24,9 @@ hour_of(int64_t minute)
 struct answer {
     struct sqlite_store *store;
     const struct count_query *query;
-    int64_t from, to;           /* minutes */
+    int64_t from, to; /* minutes */
     int64_t step;
-    struct tally sums;          /* by kind = dimension */
+    struct tally sums; /* by kind = dimension */
     struct counts counts;
 };
 
@@ -34,7 +34,7 @@ static int
 add_value(struct answer *answer, int dimension, struct text value, uint64_t events)
 {
     if (answer->sums.count >= ANSWER_VALUES &&
-        tally_find(&answer->sums, dimension, 0, value) == NULL)
+        sqlite_tally_find(&answer->sums, dimension, 0, value) == NULL)
         value = count_other;
     return sqlite_tally_add(&answer->sums, dimension, 0, value, events) == NULL ? -1 : 0;
 }
@@ -173,7 +173,7 @@ make_all_rows(struct answer *answer, struct err *err)
 {
     size_t next = 0;
 
-    tally_most_first(answer->sums.entries, answer->sums.count);
+    sqlite_tally_most_first(answer->sums.entries, answer->sums.count);
     for (int dimension = COUNT_TOTAL + 1; dimension < COUNT_DIMENSIONS; dimension++)
         if (make_rows(answer, dimension, &next) != 0) {
             err_set(err, "store: out of memory");

@@ -4,16 +4,18 @@
 #include "proto/store/store_sqlite.h"
 
 enum {
-    MINUTES = 60,               /* of an hour */
-    BUCKETS_KNOWN = 4096        /* per file, whose number of sheets is remembered */
+    MINUTES = 60,        /* of an hour */
+    BUCKETS_KNOWN = 4096 /* per file, whose number of sheets is remembered */
 };
 
 /* What a sheet may hold of a bucket, so that disk and answers are bounded:
  * the values with the most events keep a row of their own, the others are
  * summed as "(other)". When a bucket has `sheets` of them, they become one. */
-static const struct { size_t values, sheets; } limits[2] = {
-    { 1000, 4 },                /* per minute */
-    { 10000, 16 },              /* per hour */
+static const struct {
+    size_t values, sheets;
+} limits[2] = {
+    { 1000, 4 },  /* per minute */
+    { 10000, 8 }, /* per hour */
 };
 
 static enum db_outcome
@@ -45,11 +47,11 @@ bind_bucket(struct day_file *file, enum day_stmt which, int kind, int64_t bucket
 
 /* How many sheets the bucket has, in an entry that may be changed. */
 static enum db_outcome
-find_sheets(struct day_file *file, int kind, int64_t bucket, struct tally_entry **ret_known,
-            struct err *err)
+find_sheets(struct day_file *file, int kind, int64_t bucket,
+            struct tally_entry **ret_known, struct err *err)
 {
     const struct text none = { "", 0 };
-    struct tally_entry *known = tally_find(&file->sheets, kind, bucket, none);
+    struct tally_entry *known = sqlite_tally_find(&file->sheets, kind, bucket, none);
     sqlite3_stmt *stmt = NULL;
     enum db_outcome outcome;
 
@@ -63,7 +65,7 @@ find_sheets(struct day_file *file, int kind, int64_t bucket, struct tally_entry 
             outcome = db_failed(file->db, err);
         else
             known = sqlite_tally_add(&file->sheets, kind, bucket, none,
-                              (uint64_t)sqlite3_column_int64(stmt, 0));
+                                     (uint64_t)sqlite3_column_int64(stmt, 0));
         sqlite3_reset(stmt);
         if (outcome != DB_DONE)
             return outcome;
@@ -80,7 +82,7 @@ make_sheet(struct tally_entry *entries, size_t n, size_t most, struct buf *sheet
     int rc = 0;
 
     if (n > most)
-        tally_most_first(entries, n);
+        sqlite_tally_most_first(entries, n);
     for (size_t i = 0; i < n && rc == 0; i++) {
         if (n > most && (i >= most || text_equals(entries[i].value, count_other)))
             rest += entries[i].events;
@@ -95,8 +97,8 @@ write_sheet(struct day_file *file, const struct tally_entry *bucket, uint64_t pa
             const struct buf *sheet, struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    enum db_outcome outcome = bind_bucket(file, DAY_INSERT_SHEET, bucket->kind,
-                                          bucket->bucket, &stmt, err);
+    enum db_outcome outcome =
+        bind_bucket(file, DAY_INSERT_SHEET, bucket->kind, bucket->bucket, &stmt, err);
 
     if (outcome != DB_DONE)
         return outcome;
@@ -111,8 +113,8 @@ read_sheets(struct day_file *file, const struct tally_entry *bucket, struct tall
             struct err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    enum db_outcome outcome = bind_bucket(file, DAY_READ_SHEETS, bucket->kind,
-                                          bucket->bucket, &stmt, err);
+    enum db_outcome outcome =
+        bind_bucket(file, DAY_READ_SHEETS, bucket->kind, bucket->bucket, &stmt, err);
     int code = SQLITE_DONE;
 
     if (outcome == DB_DONE)
@@ -123,13 +125,15 @@ read_sheets(struct day_file *file, const struct tally_entry *bucket, struct tall
         int rc;
 
         while ((rc = sheet_next(&rest, &value, &events)) == 1)
-            if (sqlite_tally_add(merged, bucket->kind, bucket->bucket, value, events) == NULL)
+            if (sqlite_tally_add(merged, bucket->kind, bucket->bucket, value, events) ==
+                NULL)
                 break;
         if (rc == 1)
             outcome = no_memory(err);
         else if (rc < 0)
             err_set(err, "%s: a broken sheet of counts",
-                    sqlite3_db_filename(file->db, "main")), outcome = DB_UNCLEAR;
+                    sqlite3_db_filename(file->db, "main")),
+                outcome = DB_UNCLEAR;
     }
     if (outcome == DB_DONE && code != SQLITE_DONE)
         outcome = db_failed(file->db, err);
@@ -150,7 +154,7 @@ merge_bucket(struct day_file *file, struct tally_entry *entries, size_t n, size_
 
     for (size_t i = 0; i < n && outcome == DB_DONE; i++)
         if (sqlite_tally_add(&merged, entries->kind, entries->bucket, entries[i].value,
-                      entries[i].events) == NULL)
+                             entries[i].events) == NULL)
             outcome = no_memory(err);
     if (outcome == DB_DONE)
         outcome = bind_bucket(file, DAY_DELETE_SHEETS, entries->kind, entries->bucket,
@@ -173,8 +177,8 @@ write_bucket(struct day_file *file, struct tally_entry *entries, size_t n,
 {
     int is_hour = entries->kind >= HOUR_KIND;
     struct tally_entry *known = NULL;
-    enum db_outcome outcome = find_sheets(file, entries->kind, entries->bucket, &known,
-                                          err);
+    enum db_outcome outcome =
+        find_sheets(file, entries->kind, entries->bucket, &known, err);
 
     if (outcome != DB_DONE)
         return outcome;
@@ -198,8 +202,8 @@ add_hours(struct tally *tally)
         struct tally_entry entry = tally->entries[i];
 
         if (entry.kind != COUNT_TOTAL &&
-            sqlite_tally_add(tally, entry.kind + HOUR_KIND, hour_of(entry.bucket), entry.value,
-                      entry.events) == NULL)
+            sqlite_tally_add(tally, entry.kind + HOUR_KIND, hour_of(entry.bucket),
+                             entry.value, entry.events) == NULL)
             return -1;
     }
     return 0;
@@ -214,7 +218,7 @@ counts_write(struct day_file *file, struct tally *tally, struct err *err)
 
     if (add_hours(tally) != 0)
         return no_memory(err);
-    tally_by_bucket(tally);
+    sqlite_tally_by_bucket(tally);
     for (; first < tally->count && outcome == DB_DONE; first = end) {
         const struct tally_entry *entry = &tally->entries[first];
 

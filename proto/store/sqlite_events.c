@@ -9,11 +9,11 @@
 #define MINUTE_US (INT64_C(60) * 1000000)
 
 const struct place_row places[PLACE_COUNT] = {
-    [PLACE_TYPE]        = { EVENT_TYPE,           "type" },
-    [PLACE_SEVERITY]    = { EVENT_SEVERITY,       "severity" },
-    [PLACE_SOURCE]      = { EVENT_SOURCE_ADDRESS, "source" },
+    [PLACE_TYPE] = { EVENT_TYPE, "type" },
+    [PLACE_SEVERITY] = { EVENT_SEVERITY, "severity" },
+    [PLACE_SOURCE] = { EVENT_SOURCE_ADDRESS, "source" },
     [PLACE_DESTINATION] = { EVENT_DESTINATION_IP, "destination" },
-    [PLACE_USERNAME]    = { EVENT_USERNAME,       "username" },
+    [PLACE_USERNAME] = { EVENT_USERNAME, "username" },
 };
 
 /* Which field each dimension of the counters counts; the total counts none. */
@@ -29,7 +29,7 @@ struct batch {
     struct sqlite_store *store;
     struct day_file *file;
     const struct store_event *events;
-    const int32_t *days;            /* each event's; NO_DAY: refused */
+    const int32_t *days; /* each event's; NO_DAY: refused */
     size_t count;
     struct store_written written;
     int64_t min_at, max_at, last_write;
@@ -47,7 +47,8 @@ place_hash(struct text value)
 
     for (size_t i = 0; i < len; i++)
         start[i] = value.ptr[i] >= 'A' && value.ptr[i] <= 'Z'
-                       ? (char)(value.ptr[i] + ('a' - 'A')) : value.ptr[i];
+                       ? (char)(value.ptr[i] + ('a' - 'A'))
+                       : value.ptr[i];
     return (int32_t)(uint32_t)hash64(start, len);
 }
 
@@ -216,7 +217,8 @@ enum store_outcome
 sqlite_put_events(struct store *base, const struct store_event *events, size_t count,
                   struct store_written *ret_written, struct err *err)
 {
-    struct batch batch = { .store = (struct sqlite_store *)base, .events = events,
+    struct batch batch = { .store = (struct sqlite_store *)base,
+                           .events = events,
                            .count = count };
     int32_t *days = calloc(count + 1, sizeof(*days)), day = NO_DAY;
     struct store_written sum = { 0 };

@@ -36,6 +36,8 @@ static const char *const day_sql[DAY_STMTS] = {
     [DAY_COUNT_SHEETS] = "SELECT COUNT(*) FROM counts WHERE kind = ?1 AND bucket = ?2",
     [DAY_READ_SHEETS] = "SELECT bucket, sheet FROM counts"
                         " WHERE kind = ?1 AND bucket >= ?2 AND bucket < ?3",
+    [DAY_READ_HOURS] = "SELECT bucket, sheet FROM counts WHERE kind = ?1"
+                       " AND bucket >= ?2 AND bucket <= ?3 ORDER BY bucket DESC",
     [DAY_DELETE_SHEETS] = "DELETE FROM counts WHERE kind = ?1 AND bucket = ?2",
     [DAY_TOUCH] = "INSERT INTO span VALUES(1, ?1, ?2, ?3) ON CONFLICT DO UPDATE SET"
                   " min_at = MIN(min_at, excluded.min_at),"
@@ -109,13 +111,11 @@ file_open(struct sqlite_store *store, int32_t day, int may_create,
     outcome = errno == ENOENT || errno == ENOTDIR ? 0 : STORE_RETRY;
     if (!exists && outcome != 0)
         err_set(err, "%s: %s", path, strerror(errno));
-    if (file->db != NULL &&
-        (!exists || file->day != day || file->inode != info.st_ino))
-        file_close(file);       /* another day's, or deleted under us */
+    if (file->db != NULL && (!exists || file->day != day || file->inode != info.st_ino))
+        file_close(file); /* another day's, or deleted under us */
     if (file->db == NULL && (exists || (outcome == 0 && may_create))) {
-        file->db = connection_open(store, path, store->mode == STORE_WRITE ? day_schema
-                                                                           : NULL,
-                                   &outcome, err);
+        file->db = connection_open(
+            store, path, store->mode == STORE_WRITE ? day_schema : NULL, &outcome, err);
         file->day = day;
         if (file->db != NULL && stat(path, &info) == 0)
             file->inode = info.st_ino;
@@ -157,8 +157,8 @@ add_span(struct day_span **spans, size_t *count, size_t *cap, int32_t day)
 
 /* The days that have a file, newest first. A folder that is not there has none. */
 static int
-list_days(const struct sqlite_store *store, struct day_span **ret_spans, size_t *ret_count,
-          struct err *err)
+list_days(const struct sqlite_store *store, struct day_span **ret_spans,
+          size_t *ret_count, struct err *err)
 {
     DIR *dir = opendir(store->dir);
     struct dirent *entry;
@@ -254,8 +254,9 @@ files_refresh(struct sqlite_store *store, struct err *err)
         struct day_span *span = &spans[i], *known;
 
         look_at(store, span);
-        known = store->span_count == 0 ? NULL :
-                bsearch(span, store->spans, store->span_count, sizeof(*span), by_day_falling);
+        known = store->span_count == 0 ? NULL
+                                       : bsearch(span, store->spans, store->span_count,
+                                                 sizeof(*span), by_day_falling);
         if (known != NULL && known->is_settled && known->inode == span->inode &&
             known->changed_ns == span->changed_ns && known->bytes == span->bytes)
             *span = *known;

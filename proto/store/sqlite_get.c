@@ -15,7 +15,7 @@ id_take(struct text bytes, struct event_id *ret_id)
 
 int
 event_of_row(struct day_file *file, sqlite3_stmt *stmt, msgpack_unpacked *unpacked,
-           struct event *ev, struct err *err)
+             struct event *ev, struct err *err)
 {
     struct text body = db_column(stmt, 2);
 

@@ -10,7 +10,7 @@
 #include "proto/incident_rows.h"
 #include "proto/store/sqlite_incidents.h"
 
-enum { HISTORY_MAX_BYTES = 256 * 1024 };    /* of notes, per incident */
+enum { HISTORY_MAX_BYTES = 256 * 1024 }; /* of notes, per incident */
 
 static const char incidents_schema[] =
     "CREATE TABLE incidents(id TEXT NOT NULL PRIMARY KEY, rev_epoch INTEGER NOT NULL,"
@@ -53,8 +53,10 @@ incidents_open(struct sqlite_store *store, int may_write, sqlite3 **ret_db,
         if (outcome != 0)
             err_set(err, "%s: %s", path, strerror(errno));
     } else {
-        db = connection_open(store, path, may_write || store->mode == STORE_WRITE
-                                              ? incidents_schema : NULL, &outcome, err);
+        db = connection_open(store, path,
+                             may_write || store->mode == STORE_WRITE ? incidents_schema
+                                                                     : NULL,
+                             &outcome, err);
         if (is_kept && db != NULL && stat(path, &info) == 0) {
             store->incidents = db;
             store->incidents_inode = info.st_ino;
@@ -116,8 +118,10 @@ write_keys(sqlite3 *db, const struct incident *inc, struct err *err)
     enum db_outcome outcome = DB_DONE;
     sqlite3_stmt *stmt = NULL;
 
-    if (db_prepare(db, &stmt, "INSERT INTO incident_keys(value, id) VALUES(?1, ?2)"
-                              " ON CONFLICT DO NOTHING", err) != 0)
+    if (db_prepare(db, &stmt,
+                   "INSERT INTO incident_keys(value, id) VALUES(?1, ?2)"
+                   " ON CONFLICT DO NOTHING",
+                   err) != 0)
         return db_failed(db, err);
     for (size_t i = 0; i < inc->key_count && outcome == DB_DONE; i++) {
         if (inc->keys[i].value == NULL)
@@ -148,7 +152,8 @@ resolved_at(const struct incident *inc)
 static int
 reopen_if_due(struct incident *stored, const struct incident *inc)
 {
-    if (stored->status != STATUS_RESOLVED || inc->newest_received_us <= resolved_at(stored))
+    if (stored->status != STATUS_RESOLVED ||
+        inc->newest_received_us <= resolved_at(stored))
         return 0;
     if (incident_add_history(stored, clock_real_us(), "bongsu", STATUS_RESOLVED,
                              STATUS_OPEN, "a new event came after it was resolved") != 0)
@@ -259,8 +264,8 @@ change_status(sqlite3 *db, const char *id, const struct incident_change *change,
 }
 
 int
-sqlite_set_status(struct store *base, const char *id, const struct incident_change *change,
-                  struct err *err)
+sqlite_set_status(struct store *base, const char *id,
+                  const struct incident_change *change, struct err *err)
 {
     struct sqlite_store *store = (struct sqlite_store *)base;
     sqlite3 *db = NULL;
@@ -298,11 +303,12 @@ incidents_expire(struct sqlite_store *store, int64_t before_us, struct err *err)
 
     if (rc != 1)
         return rc == 0 ? 0 : -1;
-    rc = buf_printf(&sql, "BEGIN IMMEDIATE; DELETE FROM incidents WHERE last_seen < %lld"
+    rc = buf_printf(&sql,
+                    "BEGIN IMMEDIATE; DELETE FROM incidents WHERE last_seen < %lld"
                     " AND status IN (%d, %d); DELETE FROM incident_keys"
                     " WHERE changes() > 0 AND id NOT IN (SELECT id FROM incidents);"
-                    " COMMIT", (long long)before_us, STATUS_RESOLVED,
-                    STATUS_FALSE_POSITIVE);
+                    " COMMIT",
+                    (long long)before_us, STATUS_RESOLVED, STATUS_FALSE_POSITIVE);
     if (rc != 0)
         err_set(err, "store: out of memory");
     else

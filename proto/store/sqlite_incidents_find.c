@@ -30,8 +30,8 @@ failed:
 }
 
 /* The ways to the rows: by key, by when they were written, by last_seen. */
-static const char by_key[] =
-    " FROM incident_keys AS k CROSS JOIN incidents AS i ON i.id = k.id WHERE k.value = ?1";
+static const char by_key[] = " FROM incident_keys AS k CROSS JOIN incidents AS i ON i.id "
+                             "= k.id WHERE k.value = ?1";
 static const char by_update[] =
     " FROM incidents AS i INDEXED BY incidents_updated WHERE i.updated >= ?2";
 static const char by_last_seen[] =
@@ -45,8 +45,9 @@ static const char the_rest[] =
 static sqlite3_stmt *
 prepare_find(sqlite3 *db, const struct incident_query *query, struct err *err)
 {
-    const char *way = query->key_value.ptr != NULL ? by_key :
-                      query->updated_from_us > 0 ? by_update : by_last_seen;
+    const char *way = query->key_value.ptr != NULL ? by_key
+                      : query->updated_from_us > 0 ? by_update
+                                                   : by_last_seen;
     sqlite3_stmt *stmt = NULL;
     struct buf sql = { 0 };
 

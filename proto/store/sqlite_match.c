@@ -12,13 +12,17 @@ lower(char c)
 int
 has_text_nocase(struct text text, struct text needle)
 {
+    unsigned char first = needle.len == 0 ? 0 : lower(needle.ptr[0]);
+
     if (needle.len == 0)
         return 1;
     if (needle.len > text.len)
         return 0;
     for (size_t i = 0; i <= text.len - needle.len; i++) {
-        size_t k = 0;
+        size_t k = 1;
 
+        if (lower(text.ptr[i]) != first)
+            continue;
         while (k < needle.len && lower(text.ptr[i + k]) == lower(needle.ptr[k]))
             k++;
         if (k == needle.len)

@@ -79,7 +79,7 @@ grow(struct tally *tally)
 }
 
 struct tally_entry *
-tally_find(const struct tally *tally, int kind, int64_t bucket, struct text value)
+sqlite_tally_find(const struct tally *tally, int kind, int64_t bucket, struct text value)
 {
     uint32_t slot;
 
@@ -91,7 +91,7 @@ tally_find(const struct tally *tally, int kind, int64_t bucket, struct text valu
 
 struct tally_entry *
 sqlite_tally_add(struct tally *tally, int kind, int64_t bucket, struct text value,
-          uint64_t events)
+                 uint64_t events)
 {
     uint32_t hash = hash_of(kind, bucket, value), *slot;
     struct tally_entry *entry;
@@ -105,7 +105,10 @@ sqlite_tally_add(struct tally *tally, int kind, int64_t bucket, struct text valu
         if (copy.ptr == NULL)
             return NULL;
         tally->entries[tally->count++] = (struct tally_entry){
-            .bucket = bucket, .value = copy, .hash = hash, .kind = kind,
+            .bucket = bucket,
+            .value = copy,
+            .hash = hash,
+            .kind = kind,
         };
         *slot = (uint32_t)tally->count;
     }
@@ -125,7 +128,7 @@ compare_buckets(const void *left, const void *right)
 }
 
 void
-tally_by_bucket(struct tally *tally)
+sqlite_tally_by_bucket(struct tally *tally)
 {
     if (tally->count > 1)
         qsort(tally->entries, tally->count, sizeof(*tally->entries), compare_buckets);
@@ -148,7 +151,7 @@ compare_events(const void *left, const void *right)
 }
 
 void
-tally_most_first(struct tally_entry *entries, size_t count)
+sqlite_tally_most_first(struct tally_entry *entries, size_t count)
 {
     if (count > 1)
         qsort(entries, count, sizeof(*entries), compare_events);

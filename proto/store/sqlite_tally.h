@@ -37,7 +37,7 @@ void sqlite_tally_release(struct tally *tally);
 void sqlite_tally_clear(struct tally *tally);
 
 /* The entry of (kind, bucket, value), or NULL. Valid until the next add. */
-struct tally_entry *tally_find(const struct tally *tally, int kind, int64_t bucket,
+struct tally_entry *sqlite_tally_find(const struct tally *tally, int kind, int64_t bucket,
                                struct text value);
 
 /* Add events to the entry (made when missing) and return it, valid until the
@@ -47,9 +47,9 @@ struct tally_entry *sqlite_tally_add(struct tally *tally, int kind, int64_t buck
 
 /* Entries of one (kind, bucket) side by side. They can no longer be found or
  * added to until sqlite_tally_clear. */
-void tally_by_bucket(struct tally *tally);
+void sqlite_tally_by_bucket(struct tally *tally);
 
 /* By kind, then the most events first, then by value. As above. */
-void tally_most_first(struct tally_entry *entries, size_t count);
+void sqlite_tally_most_first(struct tally_entry *entries, size_t count);
 
 #endif

@@ -37,8 +37,8 @@ struct place_row {
 extern const struct place_row places[PLACE_COUNT];
 
 enum day_stmt { DAY_INSERT_EVENT, DAY_INSERT_PLACE, DAY_INSERT_SHEET, DAY_COUNT_SHEETS,
-                DAY_READ_SHEETS, DAY_DELETE_SHEETS, DAY_TOUCH, DAY_READ_SPAN,
-                DAY_READ_EVENT, DAY_FIND_ID, DAY_STMTS };
+                DAY_READ_SHEETS, DAY_READ_HOURS, DAY_DELETE_SHEETS, DAY_TOUCH,
+                DAY_READ_SPAN, DAY_READ_EVENT, DAY_FIND_ID, DAY_STMTS };
 
 /* An open file. The pointer is good until the next day is opened. */
 struct day_file {
@@ -68,7 +68,7 @@ struct sqlite_store {
     int64_t retention_us, max_bytes;
     struct day_file files[DAY_FILES_OPEN];
     uint64_t uses;
-    struct day_span *spans;             /* as of the last files_refresh, newest day first */
+    struct day_span *spans;             /* newest day first, as files_refresh found */
     size_t span_count;
     sqlite3 *incidents;
     ino_t incidents_inode;
@@ -76,7 +76,8 @@ struct sqlite_store {
     int64_t deadline_ms;                /* by clock_steady_ms; 0: none */
 };
 
-struct store *sqlite_store_open(const struct settings *settings, int mode, struct err *err);
+struct store *sqlite_store_open(const struct settings *settings, int mode,
+                                struct err *err);
 
 /* sqlite_files.c */
 char *file_path(const struct sqlite_store *store, int32_t day);

@@ -93,8 +93,8 @@ write_all(struct store *store, uint64_t total)
         for (size_t i = 0; i < count; i++, done++) {
             struct sample *sample = &samples[i];
 
-            make_event(sample, done, START + (int64_t)((double)done / (double)total
-                                                       * (double)DAY));
+            make_event(sample, done,
+                       START + (int64_t)((double)done / (double)total * (double)DAY));
             events[i] = (struct store_event){ &sample->ev, buf_text(&sample->encoded) };
             bytes += (int64_t)sample->encoded.len;
         }
@@ -106,9 +106,9 @@ write_all(struct store *store, uint64_t total)
         slowest_us = took > slowest_us ? took : slowest_us;
     }
     printf("stored %" PRIu64 " events of %" PRId64 " B: %.0f events/s, %.0f MB/s, "
-           "slowest batch %.0f ms\n", total, bytes / (int64_t)total,
-           (double)total * 1e6 / (double)spent_us, (double)bytes / (double)spent_us,
-           (double)slowest_us / 1000);
+           "slowest batch %.0f ms\n",
+           total, bytes / (int64_t)total, (double)total * 1e6 / (double)spent_us,
+           (double)bytes / (double)spent_us, (double)slowest_us / 1000);
 }
 
 static void
@@ -137,8 +137,9 @@ static void
 search(struct store *store, const char *what, const char *field, const char *value,
        const char *text)
 {
-    struct event_query query = { .from_us = START, .to_us = START + DAY, .limit = 100,
-                                 .text = text_of(text) };
+    struct event_query query = {
+        .from_us = START, .to_us = START + DAY, .limit = 100, .text = text_of(text)
+    };
     struct event_page page;
     struct err err;
     unsigned found = 0;

@@ -112,7 +112,7 @@ wait_stored(struct drive *drive)
 {
     int64_t deadline = now_ms() + 40000;
 
-    while (chain_metric(drive->chain, INGEST, "bongsu_ingest_backlog_events") != 0) {
+    while (chain_backlog(drive->chain) != 0) {
         if (now_ms() > deadline)
             fail_msg("the backlog does not drain");
         wait_a_little();
@@ -172,7 +172,7 @@ try_point(const char *point)
     snprintf(fault, sizeof(fault), "%s:%d", point, HIT);
     chain_set(drive.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
     chain_set(drive.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "64KiB");
-    chain_set(drive.chain, "BONGSU_SLACK_DIGEST_OVER", "100000");
+    chain_set(drive.chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
     for (int i = 0; i < PROCESSES; i++)
         chain_start(drive.chain, (enum process)i, i == (int)victim ? fault : NULL);
     drive_until_dead(&drive, victim, point);

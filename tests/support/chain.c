@@ -85,7 +85,7 @@ chain_new(const char *parent, const char *slack_url)
     if (slack_url != NULL)
         snprintf(chain->slack_url, sizeof(chain->slack_url), "%s", slack_url);
     chain_set(chain, "API_KEY", api_key);
-    chain_set(chain, "TZ", "Asia/Seoul");
+    chain_set(chain, "TZ", CHAIN_ZONE);
     chain_set(chain, "BONGSU_JOURNAL_MIN_FREE", "1MiB");
     return chain;
 }
@@ -422,6 +422,25 @@ chain_metric(struct chain *chain, enum process which, const char *name)
         }
         line = end == NULL ? NULL : end + 1;
     }
+    free(answer.bytes);
+    return sum;
+}
+
+long
+chain_backlog(struct chain *chain)
+{
+    struct answer answer = { 0 };
+    json_t *status = NULL, *consumer;
+    const char *name;
+    long sum = -1;
+
+    if (ask(chain, INGEST, "/status", &answer) == 200)
+        status = json_loadb(answer.bytes, answer.len, 0, NULL);
+    if (json_object_size(json_object_get(status, "consumers")) > 0)
+        sum = 0;
+    json_object_foreach(json_object_get(status, "consumers"), name, consumer)
+        sum += (long)json_integer_value(json_object_get(consumer, "backlog_events"));
+    json_decref(status);
     free(answer.bytes);
     return sum;
 }

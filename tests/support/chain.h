@@ -14,6 +14,9 @@ enum process { INGEST, DETECTOR, INDEXER, NOTIFIER, API, PROCESSES };
 
 extern const char *const process_names[PROCESSES];
 
+/* The time zone of every chain. */
+#define CHAIN_ZONE "Asia/Seoul"
+
 struct chain;
 
 /* A folder, free ports, an API key; nothing started. Fails the test when it
@@ -66,6 +69,10 @@ json_t *chain_all_incidents(struct chain *chain);
 
 /* A number of /metrics of a process (sum over labels), -1 when it does not answer. */
 double chain_metric(struct chain *chain, enum process which, const char *name);
+
+/* Events that some consumer of the journal has not confirmed, -1 when ingest
+ * does not answer. */
+long chain_backlog(struct chain *chain);
 
 /* Until metric >= least (or the condition holds), else the test fails. */
 void chain_wait_metric(struct chain *chain, enum process which, const char *name, double least,

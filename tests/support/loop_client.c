@@ -53,7 +53,8 @@ connect_to(const char *address)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     struct sockaddr_in in = { .sin_family = AF_INET };
-    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+                                .sin6_addr = IN6ADDR_LOOPBACK_INIT };
     struct sockaddr *addr = (struct sockaddr *)&in;
     socklen_t len = sizeof(in);
     unsigned long port = strtoul(strrchr(address, ':') + 1, NULL, 10);
@@ -125,8 +126,8 @@ step(struct loop_client *client)
     ssize_t len;
 
     if (client->sent < client->out.len) {
-        len = send(client->fd, client->out.ptr + client->sent, client->out.len - client->sent,
-                   MSG_DONTWAIT | MSG_NOSIGNAL);
+        len = send(client->fd, client->out.ptr + client->sent,
+                   client->out.len - client->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (len > 0)
             client->sent += (size_t)len;
         else if (len < 0 && errno != EAGAIN)

@@ -10,9 +10,11 @@
 
 #include "detector/engine.h"
 #include "detector/ruleset.h"
+#include "proto/base/timestamp.h"
 #include "proto/codec_msgpack.h"
 #include "proto/settings.h"
 #include "proto/store/store.h"
+#include "tests/support/chain.h"
 
 struct stored {
     struct event_id id;
@@ -119,7 +121,9 @@ replay_incidents(const char *data_dir, const char *rules_dir)
     struct metrics *metrics = metrics_new();
     struct engine *engine;
 
-    if (settings_load(&settings, 3, args, &call, &err) != 0)
+    /* the chain's zone: rules about hours of the day depend on it */
+    setenv("TZ", CHAIN_ZONE, 1);
+    if (timestamp_init(&err) != 0 || settings_load(&settings, 3, args, &call, &err) != 0)
         fail_msg("%s", err.text);
     const struct engine_options options = {
         .lateness_us = settings.detector_lateness_ms * 1000,
@@ -150,4 +154,29 @@ replay_incidents(const char *data_dir, const char *rules_dir)
     metrics_destroy(&metrics);
     settings_release(&settings);
     return incidents;
+}
+
+static void
+print_one(const char *word, const char *id, const json_t *inc)
+{
+    char *text = json_dumps(inc, JSON_SORT_KEYS | JSON_COMPACT);
+
+    printf("%s %s %.1200s\n", word, id, text == NULL ? "-" : text);
+    free(text);
+}
+
+void
+replay_print_difference(const json_t *expected, const json_t *found)
+{
+    const char *id;
+    json_t *inc;
+
+    json_object_foreach((json_t *)expected, id, inc)
+        if (!json_equal(inc, json_object_get(found, id))) {
+            print_one("expected", id, inc);
+            print_one("found   ", id, json_object_get(found, id));
+        }
+    json_object_foreach((json_t *)found, id, inc)
+        if (json_object_get(expected, id) == NULL)
+            print_one("found, not expected", id, inc);
 }

@@ -17,4 +17,7 @@ json_t *replay_incidents(const char *data_dir, const char *rules_dir);
 /* The API's incidents in the same shape, to be compared. */
 json_t *replay_shape(const json_t *api_incidents);
 
+/* Print, for people, where two of these differ. */
+void replay_print_difference(const json_t *expected, const json_t *found);
+
 #endif

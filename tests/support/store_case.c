@@ -104,7 +104,8 @@ store_case_add(struct store_case *the, struct event_plan plan)
     ev->known[EVENT_COUNT] = value_int(1);
     if (plan.extra_name != NULL)
         assert_int_equal(event_add_extra(ev, text_of(plan.extra_name),
-                                         value_text(text_of(plan.extra))), 0);
+                                         value_text(text_of(plan.extra))),
+                         0);
     event_derive(ev);
     ev->id = event_id_make(0xb0b0, 7, plan.sequence);
     if (plan.key != NULL) {
@@ -122,11 +123,68 @@ store_case_put(struct store_case *the)
 {
     struct store_written written = { 0 };
     struct err err = { "" };
-    int outcome = the->writer->ops->put_events(the->writer, the->events + the->first,
-                                               the->made_count - the->first, &written, &err);
+    int outcome =
+        the->writer->ops->put_events(the->writer, the->events + the->first,
+                                     the->made_count - the->first, &written, &err);
 
     if (outcome != STORE_DONE)
         fail_msg("put_events: %d, %s", outcome, err.text);
     the->first = the->made_count;
     return written;
+}
+
+void
+store_case_incident_id(unsigned n, char out[INCIDENT_ID_HEX])
+{
+    snprintf(out, INCIDENT_ID_HEX, "%032x", n);
+}
+
+struct incident *
+store_case_incident(unsigned n, uint64_t rev, const char *source)
+{
+    struct incident *inc = incident_new();
+
+    assert_non_null(inc);
+    store_case_incident_id(n, inc->id);
+    inc->rev_epoch = 1000;
+    inc->rev_counter = rev;
+    inc->rule_id = strdup(n % 2 ? "rule-odd" : "rule-even");
+    inc->rule_title = strdup("a 'title'");
+    inc->rule_level = strdup("high");
+    inc->summary = strdup("what happened; DROP TABLE incidents");
+    inc->severity = (int)(n % 4);
+    inc->keys[0].field = strdup("source_address");
+    inc->keys[0].value = strdup(source);
+    inc->key_count = 1;
+    inc->opened_us = CASE_START;
+    inc->last_seen_us = CASE_START + n / 2 * CASE_SECOND;
+    inc->newest_received_us = CASE_START + (int64_t)(n + rev) * CASE_SECOND;
+    inc->count = rev;
+    inc->evidence[0] = (struct evidence){ event_id_make(1, 2, n), 20513 };
+    inc->evidence_count = 1;
+    return inc;
+}
+
+void
+store_case_put_incident(struct store_case *the, struct incident *inc)
+{
+    struct err err = { "" };
+    int outcome = the->writer->ops->put_incidents(the->writer, &inc, 1, &err);
+
+    if (outcome != STORE_DONE)
+        fail_msg("put_incidents: %d, %s", outcome, err.text);
+    incident_destroy(&inc);
+}
+
+struct incident *
+store_case_get_incident(struct store_case *the, unsigned n)
+{
+    struct incident *inc = NULL;
+    char id[INCIDENT_ID_HEX];
+    struct err err = { "" };
+
+    store_case_incident_id(n, id);
+    if (the->reader->ops->get_incident(the->reader, id, &inc, &err) != 1)
+        fail_msg("get_incident %u: %s", n, err.text);
+    return inc;
 }

@@ -54,4 +54,17 @@ const struct event *store_case_add(struct store_case *the, struct event_plan pla
 /* Write what was added; fails the test unless the store says DONE. */
 struct store_written store_case_put(struct store_case *the);
 
+/* A snapshot of incident n, the caller destroys: rule-even or rule-odd, the
+ * severity n % 4, last seen at n / 2 s, its newest event received at n + rev s. */
+struct incident *store_case_incident(unsigned n, uint64_t rev, const char *source);
+
+/* The id of incident n. */
+void store_case_incident_id(unsigned n, char out[INCIDENT_ID_HEX]);
+
+/* Write the snapshot and destroy it. */
+void store_case_put_incident(struct store_case *the, struct incident *inc);
+
+/* Incident n as the reader sees it; the caller destroys. */
+struct incident *store_case_get_incident(struct store_case *the, unsigned n);
+
 #endif

@@ -38,28 +38,34 @@ add_two_days(struct store_case *the)
     static const char *const sources[] = { "192.0.2.1", "192.0.2.2", "192.0.2.3" };
 
     for (int i = 0; i < 3456; i++)
-        store_case_add(the, (struct event_plan){
-            .sequence = (uint64_t)i + 1, .at_s = i * 50,
-            .received_s = i % 4 == 0 ? 300000 + i : i * 50 + 1,
-            .type = i % 2 ? "odd" : "even", .severity = i % 10 ? "low" : "critical",
-            .source = sources[i % 3], .username = i % 5 ? NULL : "root" });
+        store_case_add(
+            the, (struct event_plan){ .sequence = (uint64_t)i + 1,
+                                      .at_s = i * 50,
+                                      .received_s = i % 4 == 0 ? 300000 + i : i * 50 + 1,
+                                      .type = i % 2 ? "odd" : "even",
+                                      .severity = i % 10 ? "low" : "critical",
+                                      .source = sources[i % 3],
+                                      .username = i % 5 ? NULL : "root" });
     store_case_put(the);
 }
 
 static void
 counts_agree_with_the_events_wherever_the_range_begins(void **state)
 {
-    static const struct { int64_t from_m, to_m; } ranges[] = {
-        { 0, 2880 }, { 60, 120 }, { 61, 119 }, { 59, 121 }, { 13, 1453 }, { 7, 8 },
-        { -100, 5000 }, { 120, 121 }, { 119, 120 }, { 1439, 1441 },
+    static const struct {
+        int64_t from_m, to_m;
+    } ranges[] = {
+        { 0, 2880 }, { 60, 120 },    { 61, 119 },  { 59, 121 },  { 13, 1453 },
+        { 7, 8 },    { -100, 5000 }, { 120, 121 }, { 119, 120 }, { 1439, 1441 },
     };
     struct store_case *the = *state;
 
     add_two_days(the);
     for (size_t r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++) {
         int64_t from_s = ranges[r].from_m * 60, to_s = ranges[r].to_m * 60;
-        struct counts counts = count(the, CASE_START + from_s * CASE_SECOND,
-                                     CASE_START + to_s * CASE_SECOND, 60 * CASE_SECOND, 10);
+        struct counts counts =
+            count(the, CASE_START + from_s * CASE_SECOND, CASE_START + to_s * CASE_SECOND,
+                  60 * CASE_SECOND, 10);
         uint64_t total = 0, odd = 0, critical = 0, second = 0, root = 0, steps = 0;
 
         for (int i = 0; i < 3456; i++) {
@@ -115,7 +121,8 @@ what_gets_no_row_is_summed_as_other(void **state)
         snprintf(users[i], sizeof(users[i]), "user%d", i);
         for (int k = 0; k <= i; k++)
             store_case_add(the, (struct event_plan){ .sequence = (uint64_t)(i * 100 + k),
-                                                     .at_s = k, .username = users[i] });
+                                                     .at_s = k,
+                                                     .username = users[i] });
     }
     store_case_put(the);
     counts = count(the, CASE_START, CASE_START + CASE_HOUR, CASE_HOUR, 3);
@@ -146,7 +153,8 @@ counts_are_refused_for_times_that_are_no_whole_minutes(void **state)
         struct counts counts;
         struct err err;
 
-        assert_int_equal(the->reader->ops->count(the->reader, &bad[i], &counts, &err), -1);
+        assert_int_equal(the->reader->ops->count(the->reader, &bad[i], &counts, &err),
+                         -1);
     }
 }
 

@@ -1,0 +1,60 @@
+/*
+ * checkpoint_inner.h - what checkpoint.c and checkpoint_outbox.c share
+ *
+ * One file, one transaction: checkpoint.c writes state and positions and
+ * asks checkpoint_outbox.c to write the incidents beside them. Private to both.
+ */
+#ifndef DETECTOR_CHECKPOINT_INNER_H
+#define DETECTOR_CHECKPOINT_INNER_H
+
+#include "detector/checkpoint.h"
+#include "proto/base/buf.h"
+
+enum { CHECKPOINT_MAX_JOURNALS = 256 };
+
+enum checkpoint_statement {
+    PUT_STATE, DROP_STATE, PUT_POSITION, PUT_COUNTER,
+    PUT_OUTBOX, REPLACE_OUTBOX, CLEAR_OUTBOX, NEXT_OUTBOX,
+    CHECKPOINT_STATEMENTS
+};
+
+/* A snapshot of this commit, to be published once it is on disk. */
+struct snapshot {
+    struct incident *inc;
+    struct buf body;
+};
+
+struct checkpoint {
+    sqlite3 *db;
+    sqlite3_stmt *stmts[CHECKPOINT_STATEMENTS];
+    int is_new;
+    uint64_t id, counter;
+    int64_t created_us;
+    struct position positions[CHECKPOINT_MAX_JOURNALS];
+    size_t position_count;
+    struct snapshot *snapshots;
+    size_t snapshot_count, snapshot_cap;
+    struct buf next_body;
+};
+
+/* What one commit hands to its visitors. */
+struct checkpoint_work {
+    struct checkpoint *cp;
+    const struct checkpoint_commit *commit;
+    enum db_outcome outcome;
+    struct err *err;
+};
+
+/* What a walk over the engine came to: it may have run out of memory itself. */
+enum db_outcome checkpoint_walked(struct checkpoint_work *work, int rc);
+
+/* Inside the transaction: the engine's changed incidents, each with the next
+ * rev, and what is acknowledged goes. The outcome is in work too. */
+enum db_outcome checkpoint_outbox_write(struct checkpoint_work *work);
+
+/* After the commit: hand each of its snapshots to the caller's published. */
+void checkpoint_outbox_publish(struct checkpoint *cp, const struct checkpoint_commit *commit);
+
+void checkpoint_forget_snapshots(struct checkpoint *cp);
+
+#endif
