@@ -48,7 +48,9 @@ post_one(struct drive *drive)
         drive->acked[nonce] = 1;
 }
 
-/* A few events of another day, keyed: so that a write touches two day files. */
+/* A few events of other days, keyed: so that a write touches several day
+ * files. Of a type that no rule counts, for their place in the journal cannot be
+ * told from their id. */
 static void
 post_old(struct drive *drive)
 {
@@ -60,7 +62,7 @@ post_old(struct drive *drive)
         unsigned nonce = drive->next++;
 
         len += (size_t)snprintf(body + len, sizeof(body) - len,
-                                "{\"event_type\":\"login_failed\",\"source_ip\":\"192.0.2.9\","
+                                "{\"event_type\":\"note\",\"source_ip\":\"192.0.2.9\","
                                 "\"timestamp\":\"2026-0%d-01T00:00:00Z\",\"idempotency_key\":\"k%u\","
                                 "\"nonce\":%u}\n",
                                 1 + i, nonce, nonce);
@@ -103,7 +105,7 @@ drive_until_dead(struct drive *drive, enum process victim, const char *point)
     }
     chain_revive(drive->chain);
     chain_wait_ready(drive->chain, 20000);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 40; i++)
         post_one(drive);
 }
 

@@ -288,7 +288,7 @@ another_programs_database_is_refused(void **state)
 }
 
 static void
-files_are_ours_and_are_not_trusted_to_run_code(void **state)
+a_file_says_whose_it_is_and_of_which_version(void **state)
 {
     static const struct {
         const char *sql;
@@ -317,72 +317,6 @@ files_are_ours_and_are_not_trusted_to_run_code(void **state)
     sqlite3_close(db);
 }
 
-/* ---- bounds ---- */
-
-static void
-a_minute_of_countless_users_keeps_few_rows_and_the_whole_sum(void **state)
-{
-    const struct count_query query = { CASE_START, CASE_START + 60 * CASE_SECOND,
-                                       60 * CASE_SECOND, 100000 };
-    struct store_case *the = *state;
-    char(*users)[16] = calloc(12000, sizeof(*users));
-    struct counts counts;
-    struct err err;
-    uint64_t sum = 0;
-
-    assert_non_null(users);
-    for (int i = 0; i < 12000; i++) {
-        snprintf(users[i], sizeof(users[i]), "u%d", i % 20 == 0 ? 0 : i);
-        store_case_add(the, (struct event_plan){ .sequence = (uint64_t)i + 1,
-                                                 .at_s = i % 60,
-                                                 .username = users[i] });
-        if (i % 1000 == 999)
-            store_case_put(the);
-    }
-    assert_int_equal(the->reader->ops->count(the->reader, &query, &counts, &err), 0);
-    for (size_t i = 0; i < counts.row_count[COUNT_USER]; i++)
-        sum += counts.rows[COUNT_USER][i].events;
-    assert_int_equal(sum, 12000);
-    assert_in_range(counts.row_count[COUNT_USER], 2, 4 * 1001);
-    assert_string_equal(counts.rows[COUNT_USER][0].value, "u0");
-    assert_int_equal(counts.rows[COUNT_USER][0].events, 600);
-    counts_release(&counts);
-    free(users);
-}
-
-static void
-a_value_too_long_to_count_is_other_and_still_found(void **state)
-{
-    const struct count_query query = { CASE_START, CASE_START + CASE_HOUR, CASE_HOUR,
-                                       10 };
-    struct store_case *the = *state;
-    struct event_query find = { .to_us = INT64_MAX, .limit = 10, .filter_count = 1 };
-    struct event_page page;
-    char *name = malloc(5001);
-    struct counts counts;
-    struct err err;
-    size_t found = 0;
-
-    assert_non_null(name);
-    memset(name, 'A', 5000);
-    name[5000] = '\0';
-    store_case_add(the,
-                   (struct event_plan){ .sequence = 1, .at_s = 1, .username = name });
-    store_case_add(the, (struct event_plan){ .sequence = 2, .at_s = 40000 });
-    store_case_put(the);
-    assert_int_equal(the->reader->ops->count(the->reader, &query, &counts, &err), 0);
-    assert_int_equal(counts.row_count[COUNT_USER], 1);
-    assert_string_equal(counts.rows[COUNT_USER][0].value, "(other)");
-    counts_release(&counts);
-    find.filters[0].field = text_of("username");
-    find.filters[0].value = text_of(name);
-    assert_int_equal(the->reader->ops->find_events(the->reader, &find, count_visit,
-                                                   &found, &page, &err),
-                     0);
-    assert_int_equal(found, 1);
-    free(name);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_case_open, store_case_close)
 
 int
@@ -398,9 +332,7 @@ main(void)
         TEST(a_corrupt_file_is_named_and_not_trusted),
         TEST(a_file_cut_off_in_the_middle_is_not_trusted),
         TEST(another_programs_database_is_refused),
-        TEST(files_are_ours_and_are_not_trusted_to_run_code),
-        TEST(a_minute_of_countless_users_keeps_few_rows_and_the_whole_sum),
-        TEST(a_value_too_long_to_count_is_other_and_still_found),
+        TEST(a_file_says_whose_it_is_and_of_which_version),
     };
 
     return cmocka_run_group_tests_name("store sqlite", tests, NULL, NULL);
