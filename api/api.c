@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "proto/base/log.h"
@@ -91,10 +92,11 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
     api->store = store_open(settings, STORE_READ, err);
     if (api->store == NULL)
         return -1;
-    *ret_code = EXIT_TAKEN;
     api->server = http_server_new(daemon->loop, &options, daemon->metrics, err);
-    if (api->server == NULL)
+    if (api->server == NULL) {
+        *ret_code = errno == EADDRINUSE ? EXIT_TAKEN : EXIT_CONFIG;
         return -1;
+    }
     http_server_add_routes(api->server, api_routes, api_route_count, api);
     http_server_add_routes(api->server, health_routes, health_route_count, daemon->health);
     log_info("listening", "address=%s", http_server_address(api->server));

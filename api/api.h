@@ -38,8 +38,22 @@ void handle_events(struct http_request *req, void *self);
 /* Answer that the store could not be asked, and count it. */
 void api_store_failed(struct api *api, struct http_request *req, const struct err *err);
 
+/* Text from the store as JSON, also when it is no UTF-8. NULL: out of memory. */
+json_t *api_text(const char *text);
+
+/* Append an incident; 0, or -1 when out of memory. */
+int api_add_incident(json_t *list, const struct incident *inc);
+
+/* A list that events are visited into. The store takes a visitor's refusal for
+ * the reader's wish, so that memory being out is noted here. */
+struct api_events {
+    json_t *list;
+    int is_out_of_memory;
+};
+int api_add_event(void *ctx, const struct event *ev);
+
 /* Put the sums of a span into obj: totals, by_type, by_severity, by_source,
- * by_user, timeline. 0, or -1 with the reason. */
+ * by_user, timeline. 0, or -1 with the reason (also for an obj that is NULL). */
 int api_add_counts(struct api *api, json_t *obj, const struct count_query *query,
                    struct err *err);
 

@@ -4,7 +4,8 @@
 #include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 
-enum { TOP = 10, OPEN_LISTED = 20 };
+/* More than MAX_OPEN are not counted: "open_incidents_more" says that there are. */
+enum { TOP = 10, OPEN_LISTED = 20, MAX_OPEN = 10000 };
 
 static const int64_t minute_us = INT64_C(60) * 1000000;
 static const int64_t day_ms = INT64_C(24) * 3600 * 1000;
@@ -22,34 +23,72 @@ choose_step(int64_t span_us)
     return 7 * 1440 * minute_us;
 }
 
+/* What is open: how many, and the newest of them. */
+struct open_incidents {
+    json_t *list;
+    size_t total;
+    int is_more;                /* than were counted */
+};
+
+/* All pages of one status, as long as there are not too many. */
+static int
+add_status(struct api *api, int status, struct open_incidents *open, struct err *err)
+{
+    struct incident_query query = { .from_us = INT64_MIN, .to_us = INT64_MAX, .status = status,
+                                    .severity = -1, .limit = STORE_MAX_PAGE };
+    int is_more = 1, rc = 0;
+
+    while (rc == 0 && is_more && open->total < MAX_OPEN) {
+        struct incident **found = NULL;
+        size_t count = 0;
+
+        is_more = 0;
+        if (api->store->ops->find_incidents(api->store, &query, &found, &count, &is_more,
+                                            err) != 0)
+            return -1;
+        for (size_t i = 0; i < count && json_array_size(open->list) < OPEN_LISTED && rc == 0; i++)
+            rc = api_add_incident(open->list, found[i]);
+        if (rc != 0)
+            err_set(err, "out of memory");
+        open->total += count;
+        is_more = is_more && count > 0;
+        if (count > 0)
+            params_go_on(&query, found[count - 1]);
+        store_free_incidents(&found, count);
+    }
+    open->is_more |= is_more;
+    return rc;
+}
+
 static int
 add_incidents(struct api *api, json_t *body, struct err *err)
 {
     static const int not_closed[] = { STATUS_OPEN, STATUS_ACKNOWLEDGED, STATUS_INVESTIGATING };
-    json_t *list = json_array(), *totals = json_object_get(body, "totals");
-    json_int_t open = 0;
+    json_t *totals = json_object_get(body, "totals");
+    struct open_incidents open = { .list = json_array() };
+    int rc = 0;
 
-    for (size_t s = 0; s < sizeof(not_closed) / sizeof(not_closed[0]); s++) {
-        struct incident_query query = { .from_us = INT64_MIN, .to_us = INT64_MAX,
-                                        .status = not_closed[s], .severity = -1,
-                                        .limit = STORE_MAX_PAGE };
-        struct incident **found = NULL;
-        size_t count = 0;
-        int is_more = 0;
-
-        if (api->store->ops->find_incidents(api->store, &query, &found, &count, &is_more,
-                                            err) != 0) {
-            json_decref(list);
-            return -1;
-        }
-        open += (json_int_t)count;
-        for (size_t i = 0; i < count && json_array_size(list) < OPEN_LISTED; i++)
-            json_array_append_new(list, incident_to_json(found[i]));
-        store_free_incidents(&found, count);
+    for (size_t i = 0; i < sizeof(not_closed) / sizeof(not_closed[0]) && rc == 0; i++)
+        rc = add_status(api, not_closed[i], &open, err);
+    if (rc == 0 &&
+        (json_object_set_new(totals, "open_incidents",
+                             json_integer((json_int_t)open.total)) != 0 ||
+         json_object_set_new(totals, "open_incidents_more", json_boolean(open.is_more)) != 0 ||
+         json_object_set(body, "open_incidents", open.list) != 0)) {
+        err_set(err, "out of memory");
+        rc = -1;
     }
-    json_object_set_new(totals, "open_incidents", json_integer(open));
-    json_object_set_new(body, "open_incidents", list);
-    return 0;
+    json_decref(open.list);
+    return rc;
+}
+
+/* Down and up to whole minutes, before 1970 too. */
+static int64_t
+minute_floor(int64_t us)
+{
+    int64_t rest = us % minute_us;
+
+    return us - (rest < 0 ? rest + minute_us : rest);
 }
 
 void
@@ -73,8 +112,8 @@ handle_dashboard(struct http_request *req, void *self)
         http_reply_problem(req, 400, "window: at most 366 days");
         return;
     }
-    query.from_us -= query.from_us % minute_us;
-    query.to_us += (minute_us - query.to_us % minute_us) % minute_us;
+    query.from_us = minute_floor(query.from_us);
+    query.to_us = minute_floor(query.to_us + minute_us - 1);
     query.step_us = choose_step(query.to_us - query.from_us);
     timestamp_format_local(query.from_us, from);
     timestamp_format_local(query.to_us, to);

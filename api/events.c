@@ -1,10 +1,7 @@
 #include "api/api.h"
 
-#include <string.h>
-
 #include "api/params.h"
 #include "proto/base/clock.h"
-#include "proto/codec_json.h"
 
 enum { DEFAULT_LIMIT = 100 };
 
@@ -76,12 +73,16 @@ parse_query(const struct http_request *req, struct event_query *query, struct er
     return 0;
 }
 
-static int
-add_event(void *ctx, const struct event *ev)
+static json_t *
+page_of(json_t *events, const struct event_page *page)
 {
-    json_t *events = ctx;
+    char id[EVENT_ID_TEXT_LEN];
 
-    return json_array_append_new(events, event_to_json(ev));
+    if (!page->is_more)
+        return json_pack("{s:O, s:n}", "events", events, "next_cursor");
+    event_id_format(&page->cursor_id, id);
+    return json_pack("{s:O, s:o}", "events", events, "next_cursor",
+                     params_make_cursor(page->cursor_at_us, id));
 }
 
 void
@@ -90,28 +91,23 @@ handle_events(struct http_request *req, void *self)
     struct api *api = self;
     struct event_query query = { 0 };
     struct event_page page = { 0 };
-    json_t *events = json_array(), *body;
-    char id[EVENT_ID_TEXT_LEN];
+    struct api_events events = { 0 };
+    json_t *body = NULL;
     struct err err;
 
     if (parse_query(req, &query, &err) != 0) {
         http_reply_problem(req, 400, "%s", err.text);
-        goto done;
+        return;
     }
     ++*api->queries;
-    if (api->store->ops->find_events(api->store, &query, add_event, events, &page, &err) != 0) {
+    events.list = json_array();
+    if (api->store->ops->find_events(api->store, &query, api_add_event, &events, &page, &err) == 0) {
+        err_set(&err, "out of memory");
+        body = events.is_out_of_memory ? NULL : page_of(events.list, &page);
+    }
+    if (body == NULL)
         api_store_failed(api, req, &err);
-        goto done;
-    }
-    body = json_pack("{s:O}", "events", events);
-    if (page.is_more) {
-        event_id_format(&page.cursor_id, id);
-        json_object_set_new(body, "next_cursor", params_make_cursor(page.cursor_at_us, id));
-    } else {
-        json_object_set_new(body, "next_cursor", json_null());
-    }
-    http_reply_json(req, 200, body);
-
-done:
-    json_decref(events);
+    else
+        http_reply_json(req, 200, body);
+    json_decref(events.list);
 }

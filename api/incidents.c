@@ -5,7 +5,7 @@
 
 #include "api/params.h"
 #include "proto/base/clock.h"
-#include "proto/codec_json.h"
+#include "proto/event.h"
 
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 500, MAX_NOTE = 4000, MAX_NAME = 200 };
 
@@ -59,6 +59,36 @@ parse_query(const struct http_request *req, struct incident_query *query, struct
     return 0;
 }
 
+static json_t *
+page_of(struct incident *const *found, size_t count, int is_more)
+{
+    json_t *list = json_array(), *body = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = api_add_incident(list, found[i]);
+    if (rc == 0)
+        body = json_pack("{s:O, s:o}", "incidents", list, "next_cursor",
+                         is_more && count > 0
+                             ? params_make_cursor(found[count - 1]->last_seen_us,
+                                                  found[count - 1]->id)
+                             : json_null());
+    json_decref(list);
+    return body;
+}
+
+/* Give the body away as the answer, unless memory was out. */
+static void
+reply_whole(struct api *api, struct http_request *req, json_t *body)
+{
+    const struct err err = { "out of memory" };
+
+    if (body == NULL)
+        api_store_failed(api, req, &err);
+    else
+        http_reply_json(req, 200, body);
+}
+
 void
 handle_incidents(struct http_request *req, void *self)
 {
@@ -67,7 +97,6 @@ handle_incidents(struct http_request *req, void *self)
     struct incident **found = NULL;
     size_t count = 0;
     int is_more = 0;
-    json_t *list, *body;
     struct err err;
 
     if (parse_query(req, &query, &err) != 0) {
@@ -79,25 +108,8 @@ handle_incidents(struct http_request *req, void *self)
         api_store_failed(api, req, &err);
         return;
     }
-    list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, incident_to_json(found[i]));
-    body = json_pack("{s:o}", "incidents", list);
-    json_object_set_new(body, "next_cursor",
-                        is_more && count > 0
-                            ? params_make_cursor(found[count - 1]->last_seen_us,
-                                                 found[count - 1]->id)
-                            : json_null());
+    reply_whole(api, req, page_of(found, count, is_more));
     store_free_incidents(&found, count);
-    http_reply_json(req, 200, body);
-}
-
-static int
-add_event(void *ctx, const struct event *ev)
-{
-    json_t *events = ctx;
-
-    return json_array_append_new(events, event_to_json(ev));
 }
 
 /* The incident whole: its evidence as events. One that retention has deleted
@@ -105,16 +117,23 @@ add_event(void *ctx, const struct event *ev)
 static json_t *
 whole_incident(struct api *api, const struct incident *inc, struct err *err)
 {
-    json_t *body = incident_to_json(inc), *events = json_array();
+    json_t *body = incident_to_json(inc);
+    struct api_events events = { .list = json_array() };
+    int rc = 0;
 
-    for (size_t i = 0; i < inc->evidence_count; i++)
-        if (api->store->ops->get_event(api->store, &inc->evidence[i].id, inc->evidence[i].day,
-                                       add_event, events, err) < 0) {
-            json_decref(events);
-            json_decref(body);
-            return NULL;
-        }
-    json_object_set_new(body, "events", events);
+    for (size_t i = 0; i < inc->evidence_count && rc >= 0; i++)
+        rc = api->store->ops->get_event(api->store, &inc->evidence[i].id, inc->evidence[i].day,
+                                        api_add_event, &events, err);
+    if (rc >= 0 && (events.is_out_of_memory ||
+                    json_object_set(body, "events", events.list) != 0)) {
+        err_set(err, "out of memory");
+        rc = -1;
+    }
+    json_decref(events.list);
+    if (rc < 0) {
+        json_decref(body);
+        body = NULL;
+    }
     return body;
 }
 
@@ -205,7 +224,7 @@ parse_change(const json_t *body, struct incident_change *change, struct err *err
     change->at_us = clock_real_us();
     change->by = strdup(by == NULL || by[0] == '\0' ? "api" : by);
     change->note = strdup(note == NULL ? "" : note);
-    return change->by == NULL || change->note == NULL ? -1 : 0;
+    return 0;
 }
 
 /* Make the change, then answer with the incident as it is now. */
@@ -213,36 +232,40 @@ static void
 apply_change(struct api *api, struct http_request *req, const struct incident_change *change)
 {
     struct incident *inc = NULL;
-    json_t *body;
-    struct err err;
+    struct err err = { "out of memory" };
+    int rc;
 
     if (!find_one(api, req, &inc))
         return;
-    if (api->store->ops->set_status(api->store, inc->id, change, &err) != 1) {
-        api_store_failed(api, req, &err);
-        goto done;
-    }
-    ++*api->status_changes;
+    rc = change->by == NULL || change->note == NULL
+             ? -1
+             : api->store->ops->set_status(api->store, inc->id, change, &err);
     incident_destroy(&inc);
+    if (rc < 0) {
+        api_store_failed(api, req, &err);
+        return;
+    }
+    /* 0: deleted since; the second look says so */
+    *api->status_changes += rc == 1;
     if (!find_one(api, req, &inc))
         return;
-    body = incident_to_json(inc);
-    http_reply_json(req, 200, body);
-
-done:
+    reply_whole(api, req, incident_to_json(inc));
     incident_destroy(&inc);
 }
 
 void
 handle_incident_status(struct http_request *req, void *self)
 {
+    static const char *const none[] = { NULL };
     struct text text = http_body(req);
     struct incident_change change = { 0 };
     json_error_t where;
     json_t *body = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &where);
     struct err err = { "" };
 
-    if (body == NULL)
+    if (params_check_known(req, none, &err) != 0)
+        http_reply_problem(req, 400, "%s", err.text);
+    else if (body == NULL)
         http_reply_problem(req, 400, "not JSON: %s (byte %d)", where.text, where.position);
     else if (!json_is_object(body))
         http_reply_problem(req, 400, "must be a JSON object with status, and note and by if wanted");

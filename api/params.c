@@ -137,6 +137,14 @@ params_cursor(const struct http_request *req, int *ret_has, int64_t *ret_us,
     return 0;
 }
 
+void
+params_go_on(struct incident_query *query, const struct incident *last)
+{
+    query->has_cursor = 1;
+    query->cursor_us = last->last_seen_us;
+    memcpy(query->cursor_id, last->id, sizeof(query->cursor_id));
+}
+
 json_t *
 params_make_cursor(int64_t at_us, const char *id)
 {

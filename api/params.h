@@ -32,6 +32,9 @@ int params_limit(const struct http_request *req, unsigned fallback, unsigned max
 int params_cursor(const struct http_request *req, int *ret_has, int64_t *ret_us,
                   struct text *ret_id, struct err *err);
 
+/* Have the query's next page begin after this incident. */
+void params_go_on(struct incident_query *query, const struct incident *last);
+
 /* A new string for next_cursor. */
 json_t *params_make_cursor(int64_t at_us, const char *id);
 

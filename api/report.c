@@ -1,12 +1,13 @@
 #include "api/api.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/params.h"
+#include "proto/base/civil.h"
 #include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 
+/* More than MAX_INCIDENTS are not counted: "incidents_more" says that there are. */
 enum { TOP = 20, MAX_INCIDENTS = 20000 };
 
 static const int64_t hour_us = INT64_C(3600) * 1000000;
@@ -23,6 +24,7 @@ parse_span(const struct http_request *req, int days, struct span *ret, struct er
     static const char *const known[] = { "date", "format", NULL };
     struct text date = http_query(req, "date"), format = http_query(req, "format");
     struct local_time day;
+    int64_t year;
     int32_t number;
 
     if (params_check_known(req, known, err) != 0)
@@ -37,11 +39,9 @@ parse_span(const struct http_request *req, int days, struct span *ret, struct er
             err_set(err, "date: must be a day as in 2026-11-22");
             return -1;
         }
-        /* noon UTC of that day names the day; its own zone comes below */
-        day.year = (int)strtol(date.ptr, NULL, 10);
-        day.month = (int)strtol(date.ptr + 5, NULL, 10);
-        day.day = (int)strtol(date.ptr + 8, NULL, 10);
-        timestamp_to_local(timestamp_from_local(day.year, day.month, day.day, 12, 0, 0), &day);
+        civil_from_days(number, &year, &day.month, &day.day);
+        /* noon is there on every day, and knows its weekday */
+        timestamp_to_local(timestamp_from_local((int)year, day.month, day.day, 12, 0, 0), &day);
     }
     if (days == 7)
         day.day -= (day.weekday + 6) % 7;
@@ -50,49 +50,82 @@ parse_span(const struct http_request *req, int days, struct span *ret, struct er
     return 0;
 }
 
-static void
+/* The incidents of a span, counted by three of their properties. */
+struct tally {
+    json_t *by_rule, *by_severity, *by_status;
+    size_t total;
+    int is_more;                /* than were counted */
+};
+
+static int
 add_one(json_t *counts, const char *name)
 {
-    json_int_t count = json_integer_value(json_object_get(counts, name));
+    const char *key = text_is_utf8(text_of(name)) ? name : "(no UTF-8)";
+    json_int_t count = json_integer_value(json_object_get(counts, key));
 
-    json_object_set_new(counts, name, json_integer(count + 1));
+    return json_object_set_new(counts, key, json_integer(count + 1));
 }
 
-/* The incidents last seen in the span, by rule, severity and what became of them. */
 static int
-add_incidents(struct api *api, json_t *body, const struct span *span, struct err *err)
+count_page(struct tally *tally, struct incident *const *found, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (add_one(tally->by_rule, found[i]->rule_title) != 0 ||
+            add_one(tally->by_severity, severity_name(found[i]->severity)) != 0 ||
+            add_one(tally->by_status, status_name(found[i]->status)) != 0)
+            return -1;
+    tally->total += count;
+    return 0;
+}
+
+/* Those last seen in the span. */
+static int
+count_incidents(struct api *api, const struct span *span, struct tally *tally, struct err *err)
 {
     struct incident_query query = { .from_us = span->from_us, .to_us = span->to_us,
                                     .status = -1, .severity = -1, .limit = STORE_MAX_PAGE };
-    json_t *by_rule = json_object(), *by_severity = json_object(), *by_status = json_object();
-    size_t total = 0;
     int is_more = 1, rc = 0;
 
-    while (is_more && rc == 0 && total < MAX_INCIDENTS) {
+    while (is_more && rc == 0 && tally->total < MAX_INCIDENTS) {
         struct incident **found = NULL;
         size_t count = 0;
 
-        rc = api->store->ops->find_incidents(api->store, &query, &found, &count, &is_more, err);
-        for (size_t i = 0; i < count; i++) {
-            add_one(by_rule, found[i]->rule_title);
-            add_one(by_severity, severity_name(found[i]->severity));
-            add_one(by_status, status_name(found[i]->status));
-        }
-        if (count > 0) {
-            query.has_cursor = 1;
-            query.cursor_us = found[count - 1]->last_seen_us;
-            memcpy(query.cursor_id, found[count - 1]->id, sizeof(query.cursor_id));
-        } else {
-            is_more = 0;
-        }
-        total += count;
+        is_more = 0;
+        if (api->store->ops->find_incidents(api->store, &query, &found, &count, &is_more,
+                                            err) != 0)
+            return -1;
+        rc = count_page(tally, found, count);
+        if (rc != 0)
+            err_set(err, "out of memory");
+        is_more = is_more && count > 0;
+        if (count > 0)
+            params_go_on(&query, found[count - 1]);
         store_free_incidents(&found, count);
     }
-    json_object_set_new(json_object_get(body, "totals"), "incidents",
-                        json_integer((json_int_t)total));
-    json_object_set_new(body, "incidents", json_pack("{s:o, s:o, s:o}", "by_rule", by_rule,
-                                                     "by_severity", by_severity, "by_status",
-                                                     by_status));
+    tally->is_more = is_more;
+    return rc;
+}
+
+static int
+add_incidents(struct api *api, json_t *body, const struct span *span, struct err *err)
+{
+    json_t *totals = json_object_get(body, "totals");
+    struct tally tally = { json_object(), json_object(), json_object(), 0, 0 };
+    int rc = count_incidents(api, span, &tally, err);
+
+    if (rc == 0 &&
+        (json_object_set_new(totals, "incidents", json_integer((json_int_t)tally.total)) != 0 ||
+         json_object_set_new(totals, "incidents_more", json_boolean(tally.is_more)) != 0 ||
+         json_object_set_new(body, "incidents",
+                             json_pack("{s:O, s:O, s:O}", "by_rule", tally.by_rule,
+                                       "by_severity", tally.by_severity, "by_status",
+                                       tally.by_status)) != 0)) {
+        err_set(err, "out of memory");
+        rc = -1;
+    }
+    json_decref(tally.by_rule);
+    json_decref(tally.by_severity);
+    json_decref(tally.by_status);
     return rc;
 }
 
@@ -109,8 +142,11 @@ add_previous(struct api *api, json_t *body, const struct span *span, int days, s
     query.from_us = timestamp_from_local(first.year, first.month, first.day - days, 0, 0, 0);
     query.step_us = query.to_us - query.from_us;
     rc = api_add_counts(api, before, &query, err);
-    if (rc == 0)
-        json_object_set(body, "previous_totals", json_object_get(before, "totals"));
+    if (rc == 0) {
+        rc = json_object_set(body, "previous_totals", json_object_get(before, "totals"));
+        if (rc != 0)
+            err_set(err, "out of memory");
+    }
     json_decref(before);
     return rc;
 }

@@ -307,7 +307,7 @@ send_main(int argc, char **argv)
     struct sending sending = { 0 };
     struct options_call call;
     struct err err;
-    size_t count;
+    size_t count = 0;
     struct option *options = all_options(&count);
     int rc = EXIT_USAGE;
 

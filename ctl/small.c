@@ -16,18 +16,23 @@ health_main(int argc, char **argv)
     struct settings settings;
     struct options_call call;
     struct err err;
-    int code = EXIT_DONE, first, last;
+    int code = EXIT_DONE, count;
 
     if (!local_settings(&settings, argc, argv, "health [PROCESS]\n\nExits 0 when PROCESS (or all "
                         "five) are ready.\nexample: bongsu health ingest", &call, &code))
         return code;
-    first = 0;
-    last = call.arg_count > 0 ? call.arg_count : LOCAL_PROCESSES;
-    for (int i = first; i < last; i++) {
+    count = call.arg_count > 0 ? call.arg_count : LOCAL_PROCESSES;
+    for (int i = 0; i < count; i++) {
         const char *name = call.arg_count > 0 ? call.args[i] : local_processes[i];
         json_t *body = NULL;
-        long status = local_call(&settings, name, "/readyz", NULL, &body, &err);
+        long status;
 
+        if (local_find(name) < 0) {
+            fprintf(stderr, "bongsu health: %s: not one of the five\n", name);
+            code = EXIT_USAGE;
+            break;
+        }
+        status = local_call(&settings, name, "/readyz", NULL, LOCAL_QUICK_MS, &body, &err);
         if (status != 200) {
             fprintf(stderr, "%s: %s\n", name, status < 0 ? err.text : "not ready");
             code = 1;
@@ -93,7 +98,7 @@ notify_main(int argc, char **argv)
         settings_release(&settings);
         return EXIT_USAGE;
     }
-    status = local_call(&settings, "notifier", "/test", "{}", &body, &err);
+    status = local_call(&settings, "notifier", "/test", "{}", LOCAL_SLOW_MS, &body, &err);
     if (status < 0) {
         fprintf(stderr, "bongsu notify: %s (is it running?)\n", err.text);
         code = 69;

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/commands.h"
@@ -23,8 +24,8 @@ static const struct { const char *process, *counter, *unit; } rates[] = {
 
 /* Members of /status that everybody should see, as they are. */
 static const char *const shown[] = {
-    "dead_letters", "messages_waiting", "messages_failed", "held_events",
-    "incidents_in_flight", NULL,
+    "dead_letters", "messages_waiting", "messages_failed", "messages_unreadable",
+    "held_events", "incidents_in_flight", NULL,
 };
 
 struct look {
@@ -39,9 +40,16 @@ look_at_all(const struct settings *settings, struct look *look)
     look->at_ms = clock_steady_ms();
     for (int i = 0; i < LOCAL_PROCESSES; i++) {
         struct err err;
+        long code = local_call(settings, local_processes[i], "/status", NULL, LOCAL_QUICK_MS,
+                               &look->status[i], &err);
 
-        if (local_call(settings, local_processes[i], "/status", NULL, &look->status[i], &err) < 0)
-            snprintf(look->why[i], sizeof(look->why[i]), "%.190s", err.text);
+        if (code == 200 && json_is_object(look->status[i]))
+            continue;
+        if (code >= 0)
+            err_set(&err, "%s: answered %ld, no status", local_processes[i], code);
+        snprintf(look->why[i], sizeof(look->why[i]), "%.190s", err.text);
+        json_decref(look->status[i]);
+        look->status[i] = NULL;
     }
 }
 
@@ -71,19 +79,24 @@ append_age(struct buf *out, int64_t seconds)
         buf_printf(out, "%" PRId64 "d", seconds / 86400);
 }
 
-/* The checks that are not fine, with their reasons. */
+/* The checks that are not fine, with their reasons ("ok" or why not), and the
+ * warnings, which make nothing less ready. */
 static void
 append_trouble(struct buf *out, const json_t *status)
 {
-    json_t *checks = json_object_get(status, "checks"), *check;
+    json_t *checks = json_object_get(status, "checks"), *check, *warning;
     const char *name;
+    size_t i;
 
     json_object_foreach(checks, name, check) {
-        const char *why = json_string_value(json_object_get(check, "why"));
+        const char *word = json_string_value(check);
 
-        if (!json_is_true(json_object_get(check, "ok")))
-            buf_printf(out, "  %s: %s;", name, why == NULL ? "not fine" : why);
+        if (word == NULL || strcmp(word, "ok") != 0)
+            buf_printf(out, "\n    %s: %s", name, word == NULL ? "not fine" : word);
     }
+    json_array_foreach(json_object_get(status, "warnings"), i, warning)
+        if (json_is_string(warning))
+            buf_printf(out, "\n    %s", json_string_value(warning));
 }
 
 /* ingest: what each consumer has still to confirm. */
@@ -115,10 +128,13 @@ append_process(struct buf *out, int i, const struct look *before, const struct l
     buf_printf(out, "%-10s %-10s up ", local_processes[i],
                json_is_true(json_object_get(status, "ready")) ? "ready" : "NOT READY");
     append_age(out, json_integer_value(json_object_get(status, "uptime_s")));
-    if (before->status[i] != NULL && seconds > 0)
-        buf_printf(out, "  %.0f %s", (counter(status, rates[i].counter) -
-                                      counter(before->status[i], rates[i].counter)) / seconds,
-                   rates[i].unit);
+    if (before->status[i] != NULL && seconds > 0) {
+        double more = counter(status, rates[i].counter) -
+                      counter(before->status[i], rates[i].counter);
+
+        /* less than before: it was started again meanwhile */
+        buf_printf(out, "  %.0f %s", more < 0 ? 0 : more / seconds, rates[i].unit);
+    }
     for (const char *const *name = shown; *name != NULL; name++)
         if (json_integer_value(json_object_get(status, *name)) != 0)
             buf_printf(out, "  %s=%" JSON_INTEGER_FORMAT, *name,
@@ -146,49 +162,82 @@ print_json(struct look *look)
     json_decref(all);
 }
 
-/* 0 when all five are ready, 1 when not. */
+enum { ALL_READY = 0, NOT_ALL_READY = 1, NOTHING_RUNS = 69 };   /* EX_UNAVAILABLE */
+
 static int
-count_trouble(const struct look *look)
+judge(const struct look *look)
 {
+    int ready = 0, running = 0;
+
+    for (int i = 0; i < LOCAL_PROCESSES; i++) {
+        running += look->status[i] != NULL;
+        ready += json_is_true(json_object_get(look->status[i], "ready"));
+    }
+    return running == 0 ? NOTHING_RUNS : ready == LOCAL_PROCESSES ? ALL_READY : NOT_ALL_READY;
+}
+
+/* Take --json out of the arguments, which keep their order. */
+static int
+take_json_flag(int *argc, char **argv)
+{
+    int kept = 1, is_json = 0;
+
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            is_json = 1;
+        else
+            argv[kept++] = argv[i];
+    argv[kept] = NULL;
+    *argc = kept;
+    return is_json;
+}
+
+static void
+print_table(const struct settings *settings, const struct look *before, struct look *now)
+{
+    struct buf out = { 0 };
+
+    if (judge(before) == NOTHING_RUNS) {
+        fprintf(stderr, "bongsu status: nothing runs with --data-dir %s (bongsu up starts it)\n",
+                settings->data_dir);
+        return;
+    }
+    poll(NULL, 0, RATE_MS);
+    look_at_all(settings, now);
     for (int i = 0; i < LOCAL_PROCESSES; i++)
-        if (!json_is_true(json_object_get(look->status[i], "ready")))
-            return 1;
-    return 0;
+        append_process(&out, i, before, now);
+    fputs(out.ptr == NULL ? "" : out.ptr, stdout);
+    buf_release(&out);
 }
 
 int
 status_main(int argc, char **argv)
 {
     struct look before = { 0 }, now = { 0 };
+    int is_json = take_json_flag(&argc, argv), code;
     struct settings settings;
     struct options_call call;
-    struct buf out = { 0 };
-    int code, is_json = 0;
 
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], "--json") == 0) {
-            is_json = 1;
-            argv[i] = argv[--argc];
-            argv[argc] = NULL;
-        }
     if (!local_settings(&settings, argc, argv, "status [--json]\n\nShows the five processes: "
                         "rates, backlogs, oldest unacked event, what is wrong.\n"
+                        "Exits 0 when all are ready, 1 when not, 69 when none runs.\n"
                         "example: bongsu status", &call, &code))
         return code;
-    look_at_all(&settings, &before);
-    if (!is_json) {
-        poll(NULL, 0, RATE_MS);
-        look_at_all(&settings, &now);
-        for (int i = 0; i < LOCAL_PROCESSES; i++)
-            append_process(&out, i, &before, &now);
-        fputs(out.ptr == NULL ? "" : out.ptr, stdout);
-    } else {
-        print_json(&before);
+    if (call.arg_count > 0) {
+        fprintf(stderr, "bongsu status: %s: not an option\n", call.args[0]);
+        code = EXIT_USAGE;
+        goto done;
     }
-    code = count_trouble(is_json ? &before : &now);
+    look_at_all(&settings, &before);
+    if (is_json)
+        print_json(&before);
+    else
+        print_table(&settings, &before, &now);
+    code = judge(now.at_ms != 0 ? &now : &before);
+
+done:
     forget(&before);
     forget(&now);
-    buf_release(&out);
     settings_release(&settings);
     return code;
 }

@@ -15,7 +15,7 @@
 #include "proto/run/daemon.h"
 
 enum { FIRST_BACKOFF_MS = 50, LAST_BACKOFF_MS = 1000, CONFIG_BACKOFF_MS = 5000,
-       STEADY_MS = 10000, STOP_ONE_MS = 4000, STOP_ALL_MS = 8500 };
+       STEADY_MS = 10000, STOP_ONE_MS = 4000, STOP_ALL_MS = 8000, STOP_LEAST_MS = 200 };
 
 /* In the child, after fork: only async-signal-safe calls. */
 static void
@@ -187,9 +187,10 @@ stop_child(struct supervisor *sv, struct child *child, int64_t until_ms)
     if (child->pid != 0) {
         log_warn("did not end in time, killed", "process=%s", child->name);
         kill(child->pid, SIGKILL);
-        while (child->pid != 0 && waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+        while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
             ;
         child->pid = 0;
+        child->last_exit = 128 + SIGKILL;
     }
 }
 
@@ -199,9 +200,15 @@ supervisor_stop(struct supervisor *sv)
     int64_t all_until = clock_steady_ms() + STOP_ALL_MS;
 
     for (int i = 0; i < sv->count; i++) {
-        int64_t until = clock_steady_ms() + STOP_ONE_MS;
+        int64_t now = clock_steady_ms(), until = now + STOP_ONE_MS;
 
-        stop_child(sv, &sv->children[i], until < all_until ? until : all_until);
+        if (until > all_until)
+            until = all_until;
+        /* others have used up the time: still enough to end by itself */
+        if (until < now + STOP_LEAST_MS)
+            until = now + STOP_LEAST_MS;
+        sv->children[i].restart_at_ms = 0;
+        stop_child(sv, &sv->children[i], until);
     }
     if (sv->signal_fd >= 0)
         close(sv->signal_fd);

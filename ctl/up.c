@@ -1,4 +1,5 @@
 #include <czmq.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 #include "proto/run/daemon.h"
 #include "proto/run/run_dir.h"
 
-enum { READY_MS = 15000, LOOK_MS = 50, KEY_BYTES = 24 };
+/* One that is stopped or hangs must not keep us from hearing a signal. */
+enum { READY_MS = 15000, READY_CALL_MS = 250, LOOK_MS = 50, KEY_BYTES = 24 };
 
 static const char usage[] =
     "up [OPTION]...\n\nStarts ingest, detector, indexer, notifier and api as children, restarts\n"
@@ -103,11 +105,12 @@ make_api_key(struct settings *settings, struct err *err)
 }
 
 static int
-prepare(struct launch *launch, int argc, char **argv, struct err *err)
+prepare(struct launch *launch, int argc, char **argv, int *ret_code, struct err *err)
 {
     char *lock = NULL;
     int rc = -1;
 
+    *ret_code = EXIT_CONFIG;
     if (timestamp_init(err) != 0 || find_programs(launch, err) != 0 ||
         daemon_make_dir(launch->settings.data_dir, err) != 0)
         goto done;
@@ -118,6 +121,7 @@ prepare(struct launch *launch, int argc, char **argv, struct err *err)
         goto done;
     }
     if (daemon_lock(lock, err) < 0) {
+        *ret_code = errno == EWOULDBLOCK ? EXIT_TAKEN : EXIT_CONFIG;
         err_add(err, "--data-dir %s", launch->settings.data_dir);
         goto done;
     }
@@ -144,8 +148,8 @@ count_ready(struct launch *launch)
         struct err err;
 
         if (!child->was_ready)
-            child->was_ready = local_call(&launch->settings, child->name, "/readyz", NULL, &body,
-                                          &err) == 200;
+            child->was_ready = local_call(&launch->settings, child->name, "/readyz", NULL,
+                                          READY_CALL_MS, &body, &err) == 200;
         ready += child->was_ready;
         json_decref(body);
     }
@@ -216,17 +220,22 @@ up_main(int argc, char **argv)
     static struct launch launch;
     struct options_call call;
     struct err err;
-    int code;
+    int code, level;
 
+    umask(077);         /* what we write is for nobody else's eyes */
     if (!local_settings(&launch.settings, argc, argv, usage, &call, &code))
         return code;
-    log_open("bongsu", (enum log_level)log_level_parse(launch.settings.log_level));
+    level = log_level_parse(launch.settings.log_level);
+    log_open("bongsu", level < 0 ? LEVEL_INFO : (enum log_level)level);
     if (call.arg_count > 0) {
         fprintf(stderr, "bongsu up: %s: not an option\n", call.args[0]);
         code = EXIT_USAGE;
-    } else if (prepare(&launch, argc, argv, &err) != 0) {
-        fprintf(stderr, "bongsu up: %s\n", err.text);
+    } else if (level < 0) {
+        fprintf(stderr, "bongsu up: log.level: \"%s\" is not debug, info, warn or error\n",
+                launch.settings.log_level);
         code = EXIT_CONFIG;
+    } else if (prepare(&launch, argc, argv, &code, &err) != 0) {
+        fprintf(stderr, "bongsu up: %s\n", err.text);
     } else if (supervisor_start(&launch.supervisor, &err) != 0) {
         fprintf(stderr, "bongsu up: %s\n", err.text);
         code = EXIT_SOFTWARE;

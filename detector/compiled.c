@@ -8,7 +8,7 @@ enum { MAX_NODES = 100000 };
 struct compiler {
     struct compiled *code;
     const struct sigma_rule *rule;
-    struct field_table *fields;
+    struct predicate_table *table;
     struct err *err;
 };
 
@@ -53,32 +53,16 @@ static int
 emit_predicate(struct compiler *c, struct text field, const struct sigma_item *item,
                const struct sigma_value *values, size_t count)
 {
-    struct compiled *code = c->code;
-    int number = field_table_add(c->fields, field), line = 0;
     struct sigma_item named = *item;
     struct err why;
+    int64_t number;
+    int line = 0;
 
-    if (code->predicate_count == code->predicate_cap) {
-        size_t cap = code->predicate_cap == 0 ? 8 : code->predicate_cap * 2;
-        struct predicate *grown = realloc(code->predicates, cap * sizeof(*grown));
-
-        if (grown == NULL)
-            return refuse(c, item->line, "out of memory");
-        code->predicates = grown;
-        code->predicate_cap = cap;
-    }
-    if (number < 0)
-        return refuse(c, item->line, "out of memory");
     named.field = field;
-    if (predicate_init(&code->predicates[code->predicate_count], number, &named, values, count,
-                       &line, &why) != 0)
+    number = predicate_table_add(c->table, &named, values, count, &line, &why);
+    if (number < 0)
         return refuse(c, line, why.text);
-    if (emit(c, CONDITION_TEST, (uint32_t)code->predicate_count) < 0) {
-        predicate_release(&code->predicates[code->predicate_count]);
-        return -1;
-    }
-    code->predicate_count++;
-    return 0;
+    return emit(c, CONDITION_TEST, (uint32_t)number) < 0 ? -1 : 0;
 }
 
 /* Keywords are looked for in the two fields that hold running text. */
@@ -226,9 +210,9 @@ simplify(struct compiled *code)
 
 int
 compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t number,
-              struct field_table *fields, struct err *err)
+              struct predicate_table *table, struct err *err)
 {
-    struct compiler c = { code, rule, fields, err };
+    struct compiler c = { code, rule, table, err };
 
     *code = (struct compiled){ .number = number };
     if (compile(&c) != 0) {
@@ -242,40 +226,30 @@ compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t num
 void
 compiled_release(struct compiled *code)
 {
-    for (size_t i = 0; i < code->predicate_count; i++)
-        predicate_release(&code->predicates[i]);
-    free(code->predicates);
     free(code->nodes);
     *code = (struct compiled){ 0 };
 }
 
-struct testing {
-    const struct compiled *code;
-    struct predicate_context *ctx;
-};
-
 static int
-test_one(void *self, uint32_t arg)
+test_one(void *table, uint32_t arg)
 {
-    const struct testing *testing = self;
-
-    return predicate_test(&testing->code->predicates[arg], testing->ctx);
+    return predicate_table_test(table, arg);
 }
 
 int
-compiled_matches(const struct compiled *code, struct predicate_context *ctx)
+compiled_matches(const struct compiled *code, struct predicate_table *table)
 {
-    struct testing testing = { code, ctx };
-
-    return condition_eval(code->nodes, 0, test_one, &testing);
+    return condition_eval(code->nodes, 0, test_one, table);
 }
 
 /* The predicate is event_type equal to plain texts. */
 static int
-is_type_test(const struct predicate *pred, const struct field_table *fields)
+is_type_test(const struct predicate_table *table, uint32_t number)
 {
+    const struct predicate *pred = predicate_table_get(table, number);
+
     if (pred->op != SIGMA_EQUALS || pred->part != PART_NONE ||
-        field_table_known(fields, pred->field) != EVENT_TYPE)
+        field_table_known(predicate_table_fields(table), pred->field) != EVENT_TYPE)
         return 0;
     for (size_t i = 0; i < pred->value_count; i++)
         if (pred->values[i].is_null || pred->values[i].pattern.shape != PATTERN_EXACT ||
@@ -286,17 +260,17 @@ is_type_test(const struct predicate *pred, const struct field_table *fields)
 
 /* 1 when what is below `at` can only hold for certain types. */
 static int
-is_bound(const struct compiled *code, const struct field_table *fields, size_t at)
+is_bound(const struct compiled *code, const struct predicate_table *table, size_t at)
 {
     const struct condition_node *node = &code->nodes[at];
     int any = 0, all = 1;
 
     if (node->kind == CONDITION_TEST)
-        return is_type_test(&code->predicates[node->arg], fields);
+        return is_type_test(table, node->arg);
     if (node->kind == CONDITION_NOT)
         return 0;
     for (size_t i = at + 1; i < node->end; i = code->nodes[i].end) {
-        int bound = is_bound(code, fields, i);
+        int bound = is_bound(code, table, i);
 
         any |= bound;
         all &= bound;
@@ -306,13 +280,13 @@ is_bound(const struct compiled *code, const struct field_table *fields, size_t a
 
 /* The types of a bound node: of an AND, those of its first bound child. */
 static int
-types_of(const struct compiled *code, const struct field_table *fields, size_t at,
+types_of(const struct compiled *code, const struct predicate_table *table, size_t at,
          int (*visit)(void *ctx, struct text type), void *ctx)
 {
     const struct condition_node *node = &code->nodes[at];
 
     if (node->kind == CONDITION_TEST) {
-        const struct predicate *pred = &code->predicates[node->arg];
+        const struct predicate *pred = predicate_table_get(table, node->arg);
 
         for (size_t i = 0; i < pred->value_count; i++)
             if (visit(ctx, pred->values[i].pattern.literal) != 0)
@@ -320,9 +294,9 @@ types_of(const struct compiled *code, const struct field_table *fields, size_t a
         return 1;
     }
     for (size_t i = at + 1; i < node->end; i = code->nodes[i].end) {
-        if (node->kind == CONDITION_AND && !is_bound(code, fields, i))
+        if (node->kind == CONDITION_AND && !is_bound(code, table, i))
             continue;
-        if (types_of(code, fields, i, visit, ctx) < 0)
+        if (types_of(code, table, i, visit, ctx) < 0)
             return -1;
         if (node->kind == CONDITION_AND)
             break;
@@ -331,8 +305,8 @@ types_of(const struct compiled *code, const struct field_table *fields, size_t a
 }
 
 int
-compiled_event_types(const struct compiled *code, const struct field_table *fields,
+compiled_event_types(const struct compiled *code, const struct predicate_table *table,
                      int (*visit)(void *ctx, struct text type), void *ctx)
 {
-    return is_bound(code, fields, 0) ? types_of(code, fields, 0, visit, ctx) : 0;
+    return is_bound(code, table, 0) ? types_of(code, table, 0, visit, ctx) : 0;
 }

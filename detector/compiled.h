@@ -9,29 +9,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "detector/predicate.h"
+#include "detector/predicate_table.h"
 #include "detector/sigma_condition.h"
 #include "detector/sigma_rule.h"
 
 struct compiled {
     uint32_t number;
-    struct condition_node *nodes;   /* CONDITION_TEST's arg: index in predicates */
+    struct condition_node *nodes;   /* CONDITION_TEST's arg: number in the table */
     size_t node_count, node_cap;
-    struct predicate *predicates;
-    size_t predicate_count, predicate_cap;
 };
 
-/* Compile rule. -1 with "file:line: reason"; nothing to release then. */
+/* Compile rule; its predicates go into the table. -1 with "file:line: reason";
+ * nothing to release then. */
 int compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t number,
-                  struct field_table *fields, struct err *err);
+                  struct predicate_table *table, struct err *err);
 void compiled_release(struct compiled *code);
 
-/* 1 when the rule matches the event that the field table began with. */
-int compiled_matches(const struct compiled *code, struct predicate_context *ctx);
+/* 1 when the rule matches the event that the tables began with. */
+int compiled_matches(const struct compiled *code, struct predicate_table *table);
 
 /* The event types without which the rule cannot match: calls visit for each
  * (lower case) and returns 1; 0 when it can match any type. -1: visit failed. */
-int compiled_event_types(const struct compiled *code, const struct field_table *fields,
+int compiled_event_types(const struct compiled *code, const struct predicate_table *table,
                          int (*visit)(void *ctx, struct text type), void *ctx);
 
 #endif

@@ -52,6 +52,10 @@ void detector_commit_soon(struct detector *det);
  * it. Tried again with each checkpoint until a commit goes through. */
 void detector_refuse(struct detector *det, const struct err *err);
 
+/* numbers.c: counters, and what /status shows (a health_on_status). */
+void detector_open_metrics(struct detector *det);
+void detector_fill_status(void *self, json_t *status);
+
 /* Tell every ingest how far we are. */
 void detector_report(struct detector *det);
 

@@ -33,17 +33,21 @@ open_counts(struct engine *engine, struct metrics *metrics)
           "events of a client's id that were judged before" },
         { &counts->keys_evicted, METRIC_COUNTER, "bongsu_detector_keys_evicted_total",
           "keys forgotten early, to stay within max_keys" },
-        { &counts->entries_dropped, METRIC_COUNTER, "bongsu_detector_entries_dropped_total",
+        { &counts->entries_dropped, METRIC_COUNTER,
+          "bongsu_detector_entries_dropped_total",
           "events forgotten early, to stay within max_entries" },
         { &counts->regex_limits, METRIC_COUNTER, "bongsu_detector_regex_limits_total",
           "regular expressions given up at their limit" },
-        { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys", "rows of state in memory" },
+        { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys",
+          "rows of state in memory" },
         { &loaded, METRIC_GAUGE, "bongsu_detector_rules", "rules in use" },
-        { &refused, METRIC_GAUGE, "bongsu_detector_rules_refused", "rules or files refused" },
+        { &refused, METRIC_GAUGE, "bongsu_detector_rules_refused",
+          "rules or files refused" },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        *rows[i].number = metrics_number(metrics, rows[i].kind, rows[i].name, "", rows[i].help);
+        *rows[i].number = metrics_number(metrics, rows[i].kind, rows[i].name, "",
+                                         rows[i].help);
     *loaded = ruleset_count(engine->rules);
     *refused = ruleset_refused_count(engine->rules);
 }

@@ -22,7 +22,7 @@ struct ruleset;
 
 struct engine_options {
     int64_t lateness_us;        /* events later than this are not counted into windows */
-    size_t max_keys;            /* state rows in memory; the longest untouched goes first */
+    size_t max_keys;            /* state rows in memory; the oldest goes first */
     size_t max_entries;         /* events one key's window holds */
     unsigned slots, slot;       /* this engine judges what hashes to its slot */
 };
@@ -59,7 +59,8 @@ int engine_restore(struct engine *engine, const struct engine_row *row, struct e
  * borrowed until the engine is used again. visit returns 0 to go on. Rows that
  * are gone come first. 0, what visit returned, or -1 when out of memory: then
  * nothing of it may be committed. */
-int engine_changes(struct engine *engine, int (*visit)(void *ctx, const struct engine_row *row),
+int engine_changes(struct engine *engine,
+                   int (*visit)(void *ctx, const struct engine_row *row),
                    void *ctx);
 
 /* Call visit for each incident that changed since the last engine_settle,
@@ -75,6 +76,7 @@ void engine_settle(struct engine *engine);
 
 /* Late events per source, for status: the sources with most, at most 20. */
 struct engine_late { struct text source; uint64_t events; };
-size_t engine_late_sources(const struct engine *engine, struct engine_late *ret, size_t max);
+size_t engine_late_sources(const struct engine *engine, struct engine_late *ret,
+                           size_t max);
 
 #endif

@@ -42,7 +42,8 @@ close_oldest(struct state *state)
 }
 
 static struct open_incident *
-incident_open(struct engine *engine, struct state *state, const struct incident_part *part)
+incident_open(struct engine *engine, struct state *state,
+              const struct incident_part *part)
 {
     const struct rule *rule = ruleset_rule(engine->rules, state->rule);
     const struct text parts[] = {
@@ -138,7 +139,8 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
 
 /* A snapshot; its texts are lent by the rule, the arena and the buffer. */
 static int
-snapshot(struct engine *engine, const struct state *state, const struct open_incident *open,
+snapshot(struct engine *engine, const struct state *state,
+         const struct open_incident *open,
          struct arena *arena, struct incident *inc)
 {
     const struct rule *rule = ruleset_rule(engine->rules, state->rule);
@@ -158,9 +160,11 @@ snapshot(struct engine *engine, const struct state *state, const struct open_inc
     inc->count = open->count;
     inc->is_incomplete = open->is_incomplete;
     inc->evidence_count = open->evidence_count;
-    memcpy(inc->evidence, open->evidence, open->evidence_count * sizeof(inc->evidence[0]));
+    memcpy(inc->evidence, open->evidence,
+           open->evidence_count * sizeof(inc->evidence[0]));
     buf_clear(&engine->summary);
-    if (engine_key_read(rule, (struct text){ state->key, state->key_len }, arena, inc) != 0 ||
+    if (engine_key_read(rule, (struct text){ state->key, state->key_len }, arena,
+                        inc) != 0 ||
         summary_write(sigma, inc, open->last_us - open->first_us, &engine->summary) != 0)
         return -1;
     inc->summary = engine->summary.ptr;
@@ -168,7 +172,8 @@ snapshot(struct engine *engine, const struct state *state, const struct open_inc
 }
 
 static int
-visit_list(struct engine *engine, const struct state *state, const struct open_incident *open,
+visit_list(struct engine *engine, const struct state *state,
+           const struct open_incident *open,
            int (*visit)(void *ctx, const struct incident *inc), void *ctx)
 {
     struct arena arena = { 0 };
@@ -188,13 +193,15 @@ visit_list(struct engine *engine, const struct state *state, const struct open_i
 }
 
 int
-engine_incidents(struct engine *engine, int (*visit)(void *ctx, const struct incident *inc),
+engine_incidents(struct engine *engine,
+                 int (*visit)(void *ctx, const struct incident *inc),
                  void *ctx)
 {
     const struct state *const lists[] = { engine->table.gone, engine->table.dirty };
 
     for (size_t i = 0; i < 2; i++)
-        for (const struct state *state = lists[i]; state != NULL; state = state->next_changed) {
+        for (const struct state *state = lists[i]; state != NULL;
+             state = state->next_changed) {
             int rc = visit_list(engine, state, state->closed, visit, ctx);
 
             if (rc == 0)

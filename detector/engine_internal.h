@@ -49,11 +49,13 @@ struct incident_part {
     const struct window_entry *entry;
     uint64_t weight;
 };
-int engine_count(struct engine *engine, struct state *state, const struct incident_part *part);
+int engine_count(struct engine *engine, struct state *state,
+                 const struct incident_part *part);
 
 /* A row as msgpack, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */
-int engine_pack_state(const struct engine *engine, const struct state *state, struct buf *out);
+int engine_pack_state(const struct engine *engine, const struct state *state,
+                      struct buf *out);
 int engine_unpack_state(struct engine *engine, struct state *state, struct text bytes,
                         struct err *err);
 

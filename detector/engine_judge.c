@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "detector/engine_internal.h"
 #include "proto/base/hash.h"
@@ -115,12 +116,42 @@ count_match(struct engine *engine, struct state *state, const struct event *ev)
     for (size_t i = 0; i < match->taken_count; i++) {
         const struct window_entry *entry = window_entry(state->window, match->taken[i]);
         double weight = is_sum ? entry->as.weight : 1;
-        struct incident_part part = { match->first_us, match->last_us, &ev->id, entry, 0 };
+        struct incident_part part = { match->first_us, match->last_us, &ev->id, entry,
+                                      0 };
 
         if (weight > 0)
             part.weight = weight < 1e15 ? (uint64_t)llround(weight) : (uint64_t)1e15;
         if (engine_count(engine, state, &part) != 0)
             return -1;
+    }
+    return 0;
+}
+
+/* Put an entry into its key's window and see what comes of it. */
+static int
+judge_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
+            const struct event *ev, uint64_t origin, int *is_late)
+{
+    if (state->window == NULL)
+        state->window = calloc(1, sizeof(*state->window));
+    if (state->window == NULL)
+        return -1;
+    switch (window_add(state->window, &engine->plans[state->rule].window, entry, origin,
+                       &engine->match)) {
+    case WINDOW_NO_MEMORY:
+        return -1;
+    case WINDOW_LATE:
+        *is_late = 1;
+        return 0;
+    case WINDOW_REPEATED:
+        ++*engine->counts.repeats;
+        return 0;
+    case WINDOW_HOLDS:
+        *engine->counts.entries_dropped += engine->match.dropped;
+        return count_match(engine, state, ev);
+    case WINDOW_QUIET:
+        *engine->counts.entries_dropped += engine->match.dropped;
+        break;
     }
     return 0;
 }
@@ -151,30 +182,7 @@ judge_window(struct engine *engine, uint32_t number, const struct event *ev,
     }
     state = state_of(engine, number, buf_text(&engine->key), hash,
                      engine->plans[number].age_class);
-    if (state == NULL)
-        return -1;
-    if (state->window == NULL)
-        state->window = calloc(1, sizeof(*state->window));
-    if (state->window == NULL)
-        return -1;
-    switch (window_add(state->window, &engine->plans[number].window, &entry, origin,
-                       &engine->match)) {
-    case WINDOW_NO_MEMORY:
-        return -1;
-    case WINDOW_LATE:
-        *is_late = 1;
-        return 0;
-    case WINDOW_REPEATED:
-        ++*engine->counts.repeats;
-        return 0;
-    case WINDOW_HOLDS:
-        *engine->counts.entries_dropped += engine->match.dropped;
-        return count_match(engine, state, ev);
-    case WINDOW_QUIET:
-        *engine->counts.entries_dropped += engine->match.dropped;
-        break;
-    }
-    return 0;
+    return state == NULL ? -1 : judge_entry(engine, state, &entry, ev, origin, is_late);
 }
 
 /* The rules without a window that match an event, all under one key. */
@@ -184,31 +192,45 @@ struct lone {
     int is_found;               /* one matched */
 };
 
-/* Prepare the key; remembers a client's id when it is new. */
+/* Remember a client's id: 0, 1 when it is known already, -1 without memory.
+ * Known is by id alone, for a repeat may come with another source. */
 static int
-lone_begin(struct engine *engine, const struct event *ev, struct lone *lone)
+remember_id(struct engine *engine, const struct event *ev, uint64_t owner)
 {
-    struct text id = { (const char *)ev->id.bytes, ev->id.len };
     char name[EVENT_ID_TEXT_LEN];
+    struct state *state;
     uint64_t hash;
 
-    if (engine_lone_key(ev, &engine->key, &hash) != 0)
-        return -1;
-    *lone = (struct lone){ hash, !is_ours(engine, hash), 1 };
-    if (lone->is_skipped || !ev->is_keyed)
-        return 0;
     event_id_format(&ev->id, name);
-    id = text_of(name);
-    if (state_find(&engine->table, RULE_SEEN, id, hash) != NULL) {
+    hash = hash64(name, strlen(name));
+    if (state_find(&engine->table, RULE_SEEN, text_of(name), hash) != NULL) {
         ++*engine->counts.repeats;
-        lone->is_skipped = 1;
-        return 0;
+        return 1;
     }
-    return state_of(engine, RULE_SEEN, id, hash, engine->seen_class) == NULL ? -1 : 0;
+    state = state_of(engine, RULE_SEEN, text_of(name), hash, engine->seen_class);
+    if (state == NULL)
+        return -1;
+    state->number = owner;
+    return 0;
 }
 
 static int
-judge_alone(struct engine *engine, uint32_t number, const struct event *ev, struct lone *lone)
+lone_begin(struct engine *engine, const struct event *ev, struct lone *lone)
+{
+    uint64_t hash;
+    int known = 0;
+
+    if (engine_lone_key(ev, &engine->key, &hash) != 0)
+        return -1;
+    if (is_ours(engine, hash) && ev->is_keyed)
+        known = remember_id(engine, ev, hash);
+    *lone = (struct lone){ hash, !is_ours(engine, hash) || known == 1, 1 };
+    return known < 0 ? -1 : 0;
+}
+
+static int
+judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
+            struct lone *lone)
 {
     struct window_entry entry = entry_of(ev);
     struct incident_part part = { ev->at_us, ev->at_us, &ev->id, &entry, 1 };
@@ -226,7 +248,8 @@ judge_alone(struct engine *engine, uint32_t number, const struct event *ev, stru
 }
 
 static int
-judge_rule(struct engine *engine, uint32_t number, const struct event *ev, uint64_t origin,
+judge_rule(struct engine *engine, uint32_t number, const struct event *ev,
+           uint64_t origin,
            struct lone *lone, int *is_late)
 {
     const struct rule *rule = ruleset_rule(engine->rules, number);
@@ -257,7 +280,8 @@ is_sane(const struct event *ev)
 }
 
 int
-engine_judge(struct engine *engine, const struct event *ev, uint64_t origin, struct err *err)
+engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
+             struct err *err)
 {
     struct matcher *matcher = ruleset_matcher(engine->rules);
     struct lone lone = { 0 };

@@ -35,6 +35,8 @@ engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out
     struct field_table *fields = ruleset_fields(engine->rules);
 
     buf_clear(out);
+    if (buf_reserve(out, 1) != 0)
+        return -1;              /* a rule without group-by has one, empty key */
     for (size_t i = 0; i < rule->sigma.correlation.group_count; i++) {
         struct text value = field_table_text(fields, rule->group_fields[i]);
         size_t head = out->len, len;
@@ -108,8 +110,10 @@ engine_key_read(const struct rule *rule, struct text key, struct arena *arena,
         int64_t len;
 
         if (key.len < 4 || key.ptr[3] != ':' ||
-            text_to_int((struct text){ key.ptr, 3 }, 0, (int64_t)key.len - 4, &len) != 0 ||
-            add_key(inc, arena, cor->group_by[i], (struct text){ key.ptr + 4, (size_t)len }))
+            text_to_int((struct text){ key.ptr, 3 }, 0, (int64_t)key.len - 4,
+                        &len) != 0 ||
+            add_key(inc, arena, cor->group_by[i],
+                    (struct text){ key.ptr + 4, (size_t)len }))
             return -1;
         key = (struct text){ key.ptr + 4 + len, key.len - 4 - (size_t)len };
     }

@@ -11,7 +11,8 @@
  * entries:  bytes, ENTRY_BYTES each, numbers big-endian
  * incident: [id, opened, last, first, newest received, count, severity,
  *            incomplete, [[event id, day]...]] */
-enum { VERSION = 1, ENTRY_BYTES = 46, FIELDS = 7, WINDOW_FIELDS = 3, INCIDENT_FIELDS = 9 };
+enum { VERSION = 1, ENTRY_BYTES = 46, FIELDS = 7, WINDOW_FIELDS = 3,
+       INCIDENT_FIELDS = 9 };
 
 static void
 put64(unsigned char *at, uint64_t number)
@@ -51,7 +52,8 @@ is_time(int64_t us)
 }
 
 static int
-get_entry(const unsigned char at[ENTRY_BYTES], enum window_kind kind, struct window_entry *ret)
+get_entry(const unsigned char at[ENTRY_BYTES], enum window_kind kind,
+          struct window_entry *ret)
 {
     uint64_t value = get64(at + 16);
 
@@ -106,7 +108,8 @@ pack_incident(msgpack_packer *pk, const struct open_incident *inc)
     for (size_t i = 0; i < inc->evidence_count; i++) {
         rc |= msgpack_pack_array(pk, 2);
         rc |= msgpack_pack_bin(pk, inc->evidence[i].id.len);
-        rc |= msgpack_pack_bin_body(pk, inc->evidence[i].id.bytes, inc->evidence[i].id.len);
+        rc |= msgpack_pack_bin_body(pk, inc->evidence[i].id.bytes,
+                                    inc->evidence[i].id.len);
         rc |= msgpack_pack_int32(pk, inc->evidence[i].day);
     }
     return rc;
@@ -115,7 +118,9 @@ pack_incident(msgpack_packer *pk, const struct open_incident *inc)
 static uint64_t
 shape_of(const struct engine *engine, const struct state *state)
 {
-    return state->rule < RULE_FORGOTTEN ? ruleset_rule(engine->rules, state->rule)->shape : 0;
+    if (state->rule >= RULE_FORGOTTEN)
+        return 0;
+    return ruleset_rule(engine->rules, state->rule)->shape;
 }
 
 int
@@ -179,7 +184,8 @@ unpack_clocks(const msgpack_object *object, struct window *win)
 }
 
 static int
-unpack_window(const struct window_rule *rule, const msgpack_object *object, struct window *win)
+unpack_window(const struct window_rule *rule, const msgpack_object *object,
+              struct window *win)
 {
     const msgpack_object *items = items_of(object, WINDOW_FIELDS, WINDOW_FIELDS);
     const unsigned char *at;
@@ -196,7 +202,8 @@ unpack_window(const struct window_rule *rule, const msgpack_object *object, stru
     for (size_t i = from; i < count; i++, at += ENTRY_BYTES) {
         struct window_entry entry;
 
-        if (get_entry(at, rule->kind, &entry) != 0 || window_restore(win, rule, &entry) != 0)
+        if (get_entry(at, rule->kind, &entry) != 0 ||
+            window_restore(win, rule, &entry) != 0)
             return -1;
     }
     return 0;
@@ -239,9 +246,12 @@ unpack_incident(const msgpack_object *object, struct open_incident *inc)
     struct text hex;
     int64_t severity, incomplete;
 
-    if (items == NULL || wire_get_text(&items[0], &hex) != 0 || hex.len != 2 * HASH_ID_LEN ||
-        hash_from_hex(hex, id, sizeof(id)) != 0 || get_time(&items[1], &inc->opened_us) != 0 ||
-        get_time(&items[2], &inc->last_us) != 0 || get_time(&items[3], &inc->first_us) != 0 ||
+    if (items == NULL || wire_get_text(&items[0], &hex) != 0 ||
+        hex.len != 2 * HASH_ID_LEN ||
+        hash_from_hex(hex, id, sizeof(id)) != 0 ||
+        get_time(&items[1], &inc->opened_us) != 0 ||
+        get_time(&items[2], &inc->last_us) != 0 ||
+        get_time(&items[3], &inc->first_us) != 0 ||
         get_time(&items[4], &inc->newest_received_us) != 0 ||
         wire_get_uint(&items[5], &inc->count) != 0 ||
         wire_get_int(&items[6], &severity) != 0 || severity < SEVERITY_LOW ||
@@ -278,7 +288,8 @@ unpack_state(struct engine *engine, struct state *state, const msgpack_object *o
     uint64_t version, shape;
 
     if (items == NULL || wire_get_uint(&items[0], &version) != 0 || version != VERSION ||
-        wire_get_uint(&items[1], &shape) != 0 || wire_get_uint(&items[2], &state->touch) != 0 ||
+        wire_get_uint(&items[1], &shape) != 0 ||
+        wire_get_uint(&items[2], &state->touch) != 0 ||
         state->touch > UINT64_MAX / 2 || get_time(&items[3], &state->touched_us) != 0 ||
         wire_get_uint(&items[4], &state->number) != 0)
         return -1;
@@ -288,7 +299,8 @@ unpack_state(struct engine *engine, struct state *state, const msgpack_object *o
             return -1;
         state->window = calloc(1, sizeof(*state->window));
         if (state->window == NULL ||
-            unpack_window(&engine->plans[state->rule].window, &items[5], state->window) != 0)
+            unpack_window(&engine->plans[state->rule].window, &items[5],
+                          state->window) != 0)
             return -1;
     }
     return unpack_incidents(&items[6], state);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "detector/engine_internal.h"
+#include "proto/base/hash.h"
 
 #define SEEN_NAME "bongsu.seen"
 #define LATE_NAME "bongsu.late"
@@ -62,7 +63,8 @@ is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *r
         return row->key.len > 0 && row->key.len <= EVENT_MAX_NAME;
     inc = calloc(1, sizeof(*inc));
     rc = inc == NULL ? -1
-                     : engine_key_read(ruleset_rule(engine->rules, rule), row->key, &arena, inc);
+                     : engine_key_read(ruleset_rule(engine->rules, rule), row->key,
+                                       &arena, inc);
     arena_release(&arena);
     free(inc);
     return rc == 0;
@@ -72,17 +74,20 @@ int
 engine_restore(struct engine *engine, const struct engine_row *row, struct err *err)
 {
     struct state *state;
+    uint64_t hash = row->hash;
     uint8_t age_class = 0;
     uint32_t rule = 0;
 
     if (rule_find(engine, row->rule, &rule, &age_class) != 0 ||
         !is_key_of(engine, rule, row))
         return forget_row(engine, row, err);
-    if (state_find(&engine->table, rule, row->key, row->hash) != NULL) {
+    if (rule == RULE_SEEN)
+        hash = hash64(row->key.ptr, row->key.len);
+    if (state_find(&engine->table, rule, row->key, hash) != NULL) {
         err_set(err, "state: a key is there twice");
         return -1;
     }
-    state = state_add(&engine->table, rule, row->key, row->hash, age_class);
+    state = state_add(&engine->table, rule, row->key, hash, age_class);
     if (state == NULL) {
         err_set(err, "state: out of memory");
         return -1;
@@ -103,11 +108,15 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
 static struct engine_row
 row_of(const struct engine *engine, const struct state *state)
 {
-    struct engine_row row = { .key = { state->key, state->key_len }, .hash = state->hash };
+    struct engine_row row = { .key = { state->key, state->key_len },
+                              .hash = state->hash };
 
+    if (state->rule == RULE_SEEN)
+        row.hash = state->number;
     if (state->rule == RULE_FORGOTTEN) {
         row.rule = (struct text){ state->key, state->number };
-        row.key = (struct text){ state->key + state->number, state->key_len - state->number };
+        row.key = (struct text){ state->key + state->number,
+                                 state->key_len - state->number };
     } else if (state->rule == RULE_SEEN || state->rule == RULE_LATE) {
         row.rule = text_of(state->rule == RULE_SEEN ? SEEN_NAME : LATE_NAME);
     } else {
@@ -117,7 +126,8 @@ row_of(const struct engine *engine, const struct state *state)
 }
 
 int
-engine_changes(struct engine *engine, int (*visit)(void *ctx, const struct engine_row *row),
+engine_changes(struct engine *engine,
+               int (*visit)(void *ctx, const struct engine_row *row),
                void *ctx)
 {
     int rc = 0;

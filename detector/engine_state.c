@@ -72,14 +72,15 @@ state_class(struct state_table *table, int64_t hold_us)
         return (uint8_t)table->class_count++;
     }
     for (size_t i = 1; i < table->class_count; i++) {
-        int64_t held = table->classes[i].hold_us, best_held = table->classes[best].hold_us;
+        int64_t held = table->classes[i].hold_us;
+        int64_t best_held = table->classes[best].hold_us;
 
         /* the shortest that is long enough, else the longest */
         if (best_held < hold_us ? held > best_held : held >= hold_us && held < best_held)
             best = i;
     }
     if (table->classes[best].hold_us < hold_us)
-        table->classes[best].hold_us = hold_us;     /* held longer than asked is no harm */
+        table->classes[best].hold_us = hold_us; /* longer than asked is no harm */
     return (uint8_t)best;
 }
 
@@ -251,7 +252,8 @@ state_drop(struct state_table *table, struct state *state)
 static int
 compare_touch(const void *left, const void *right)
 {
-    const struct state *a = *(struct state *const *)left, *b = *(struct state *const *)right;
+    const struct state *a = *(struct state *const *)left;
+    const struct state *b = *(struct state *const *)right;
 
     return a->touch < b->touch ? -1 : a->touch > b->touch;
 }

@@ -40,7 +40,7 @@ struct state {
     struct state *newer, *older;        /* of its age class */
     struct state *next_changed;         /* dirty, or gone */
     struct state **changed_at;          /* what points to it in that list */
-    uint64_t hash;                      /* of the key: decides its slot */
+    uint64_t hash;                      /* of the key: decides its slot, but for SEEN */
     uint64_t touch;                     /* rises with each touch of any row */
     int64_t touched_us;                 /* the stream's received time then */
     uint32_t rule;                      /* number, or RULE_* */
@@ -49,8 +49,9 @@ struct state {
     struct window *window;              /* correlations */
     struct open_incident *incidents;    /* last touched first */
     struct open_incident *closed;       /* pushed out, not told yet */
-    uint64_t number;                    /* RULE_LATE: how many; RULE_FORGOTTEN: the
-                                         * length of the rule's id, before the key */
+    uint64_t number;                    /* RULE_LATE: how many; RULE_SEEN: what decides
+                                         * its slot; RULE_FORGOTTEN: the length of the
+                                         * rule's id, before the key */
     size_t key_len;
     char key[];
 };

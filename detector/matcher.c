@@ -17,7 +17,7 @@ struct posting {
 
 struct matcher {
     struct field_table *fields;
-    struct predicate_context ctx;
+    struct predicate_table *table;
     struct compiled *rules;
     size_t rule_count, rule_cap;
     struct posting *postings;   /* by type, then rule */
@@ -35,7 +35,8 @@ matcher_new(struct field_table *fields)
     if (matcher == NULL)
         return NULL;
     matcher->fields = fields;
-    if (predicate_context_init(&matcher->ctx, fields) != 0)
+    matcher->table = predicate_table_new(fields);
+    if (matcher->table == NULL)
         matcher_destroy(&matcher);
     return matcher;
 }
@@ -51,7 +52,7 @@ matcher_destroy(struct matcher **matcher)
     free((*matcher)->postings);
     free((*matcher)->always);
     free((*matcher)->matched);
-    predicate_context_release(&(*matcher)->ctx);
+    predicate_table_destroy(&(*matcher)->table);
     free(*matcher);
     *matcher = NULL;
 }
@@ -71,7 +72,7 @@ matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t num
         matcher->rules = grown;
         matcher->rule_cap = cap;
     }
-    if (compiled_init(&matcher->rules[matcher->rule_count], rule, number, matcher->fields,
+    if (compiled_init(&matcher->rules[matcher->rule_count], rule, number, matcher->table,
                       err) != 0)
         return -1;
     matcher->rule_count++;
@@ -125,7 +126,8 @@ matcher_finish(struct matcher *matcher)
         return -1;
     for (size_t i = 0; i < matcher->rule_count; i++) {
         struct indexing indexing = { matcher, (uint32_t)i };
-        int rc = compiled_event_types(&matcher->rules[i], matcher->fields, post, &indexing);
+        int rc = compiled_event_types(&matcher->rules[i], matcher->table, post,
+                                      &indexing);
 
         if (rc < 0)
             return -1;
@@ -166,12 +168,14 @@ first_posting(const struct matcher *matcher, const struct event *ev, uint64_t *r
 }
 
 size_t
-matcher_match(struct matcher *matcher, const struct event *ev, const uint32_t **ret_numbers)
+matcher_match(struct matcher *matcher, const struct event *ev,
+              const uint32_t **ret_numbers)
 {
     size_t found = 0, a = 0, p;
     uint64_t type = 0;
 
     field_table_begin(matcher->fields, ev);
+    predicate_table_begin(matcher->table);
     p = first_posting(matcher, ev, &type);
     for (;;) {
         int has_typed = p < matcher->posting_count && matcher->postings[p].type == type;
@@ -184,7 +188,7 @@ matcher_match(struct matcher *matcher, const struct event *ev, const uint32_t **
             rule = matcher->postings[p++].rule;
         else
             rule = matcher->always[a++];
-        if (compiled_matches(&matcher->rules[rule], &matcher->ctx))
+        if (compiled_matches(&matcher->rules[rule], matcher->table))
             matcher->matched[found++] = matcher->rules[rule].number;
     }
     *ret_numbers = matcher->matched;
@@ -194,5 +198,5 @@ matcher_match(struct matcher *matcher, const struct event *ev, const uint32_t **
 uint64_t
 matcher_limits_hit(const struct matcher *matcher)
 {
-    return matcher->ctx.limits_hit;
+    return predicate_table_limits_hit(matcher->table);
 }

@@ -21,7 +21,8 @@ static int
 is_escape(struct text value, size_t i)
 {
     return value.ptr[i] == '\\' && i + 1 < value.len &&
-           (value.ptr[i + 1] == '*' || value.ptr[i + 1] == '?' || value.ptr[i + 1] == '\\');
+           (value.ptr[i + 1] == '*' || value.ptr[i + 1] == '?' ||
+            value.ptr[i + 1] == '\\');
 }
 
 static void
@@ -93,20 +94,6 @@ pattern_parse(struct arena *arena, struct text value, unsigned open, int is_case
     return 0;
 }
 
-int
-pattern_plain(struct arena *arena, struct text value, struct pattern *ret_pattern)
-{
-    char *copy = arena_alloc(arena, value.len + 1);
-
-    if (copy == NULL)
-        return -1;
-    for (size_t i = 0; i < value.len; i++)
-        copy[i] = fold_char(value.ptr[i]);
-    *ret_pattern = (struct pattern){ .shape = PATTERN_EXACT,
-                                     .literal = { copy, value.len } };
-    return 0;
-}
-
 static int
 same_at(const struct pattern *pattern, const char *text)
 {
@@ -130,7 +117,8 @@ contains(const struct pattern *pattern, struct text text)
     size_t last = text.len - pattern->literal.len;
 
     for (size_t i = 0; i <= last; i++)
-        if ((text.ptr[i] == first || text.ptr[i] == other) && same_at(pattern, text.ptr + i))
+        if ((text.ptr[i] == first || text.ptr[i] == other) &&
+            same_at(pattern, text.ptr + i))
             return 1;
     return 0;
 }

@@ -37,9 +37,6 @@ struct pattern {
 int pattern_parse(struct arena *arena, struct text value, unsigned open, int is_cased,
                   struct pattern *ret_pattern);
 
-/* A pattern that takes value as it stands (numbers, booleans): no wildcards. */
-int pattern_plain(struct arena *arena, struct text value, struct pattern *ret_pattern);
-
 /* 1 when the whole of text matches. */
 int pattern_matches(const struct pattern *pattern, struct text text);
 

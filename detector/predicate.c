@@ -45,7 +45,8 @@ regex_new(const struct sigma_value *value, unsigned flags, struct err *err)
     PCRE2_UCHAR why[120];
     PCRE2_SIZE where;
     int number;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)value->text.ptr, value->text.len, options,
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)value->text.ptr, value->text.len,
+                                     options,
                                      &number, &where, NULL);
 
     if (code == NULL) {
@@ -53,7 +54,7 @@ regex_new(const struct sigma_value *value, unsigned flags, struct err *err)
         err_set(err, "regular expression: %s at offset %zu", (char *)why, where);
         return NULL;
     }
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);    /* only faster: no matter if it fails */
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);    /* if it fails, it is only slower */
     return code;
 }
 
@@ -63,7 +64,8 @@ predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
                struct err *err)
 {
     *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part,
-                                .sqli = sqli_field_kind(item->field), .values = values,
+                                .sqli = sqli_field_kind(item->field),
+                                .regex_flags = item->regex_flags, .values = values,
                                 .value_count = count };
     *ret_line = item->line;
     if (item->op != SIGMA_REGEX)
@@ -194,7 +196,8 @@ part_of(enum sigma_part part, int64_t at_us)
 
 /* Our own time field means the event's time; any other field is read. */
 static int
-part_matches(const struct predicate *pred, struct predicate_context *ctx, struct text text)
+part_matches(const struct predicate *pred, struct predicate_context *ctx,
+             struct text text)
 {
     int64_t at_us = field_table_event(ctx->fields)->at_us;
 
@@ -205,7 +208,8 @@ part_matches(const struct predicate *pred, struct predicate_context *ctx, struct
 }
 
 static int
-text_matches(const struct predicate *pred, struct predicate_context *ctx, struct text text)
+text_matches(const struct predicate *pred, struct predicate_context *ctx,
+             struct text text)
 {
     if (pred->part != PART_NONE)
         return part_matches(pred, ctx, text);

@@ -23,6 +23,7 @@ struct predicate {
     enum sigma_op op;
     enum sigma_part part;
     enum sqli_kind sqli;        /* SIGMA_SQLI: how the field is read */
+    unsigned regex_flags;
     const struct sigma_value *values;   /* of the rule, which outlives this */
     size_t value_count;
     void **regexes;             /* REGEX: a compiled one for each value */

@@ -21,6 +21,7 @@ struct ruleset {
 int ruleset_refuse(struct ruleset *rules, const char *reason);
 
 /* Read the documents of a parsed file. 0, or -1 when out of memory. */
-int ruleset_add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml);
+int ruleset_add_documents(struct ruleset *rules, const char *file,
+                          const struct yaml *yaml);
 
 #endif

@@ -11,7 +11,8 @@ is_correlation(const struct rule *rule)
 }
 
 static int
-refuse(const struct rule *rule, int line, struct err *err, const char *what, struct text name)
+refuse(const struct rule *rule, int line, struct err *err, const char *what,
+       struct text name)
 {
     err_set(err, "%s:%d: %s \"%.*s\"", rule->sigma.file, line, what,
             (int)(name.len < 100 ? name.len : 100), name.ptr);
@@ -24,7 +25,8 @@ find(struct ruleset *rules, struct text name)
     for (size_t i = 0; i < rules->count; i++) {
         const struct sigma_rule *sigma = &rules->rules[i].sigma;
 
-        if (text_is(name, sigma->id) || (sigma->name != NULL && text_is(name, sigma->name)))
+        if (text_is(name, sigma->id) ||
+            (sigma->name != NULL && text_is(name, sigma->name)))
             return &rules->rules[i];
     }
     return NULL;

@@ -52,7 +52,8 @@ no_memory:
 static int
 is_rule_file(const char *name)
 {
-    return text_ends_with(text_of(name), ".yml") || text_ends_with(text_of(name), ".yaml");
+    return text_ends_with(text_of(name), ".yml") ||
+           text_ends_with(text_of(name), ".yaml");
 }
 
 static int walk(struct paths *all, const char *dir, int depth, struct err *err);

@@ -33,7 +33,8 @@ token_next(struct parser *p)
         p->rest.ptr++;
         p->rest.len--;
     }
-    while (n < p->rest.len && !is_space(p->rest.ptr[n]) && strchr("()|", p->rest.ptr[n]) == NULL)
+    while (n < p->rest.len && !is_space(p->rest.ptr[n]) &&
+           strchr("()|", p->rest.ptr[n]) == NULL)
         n++;
     if (n == 0 && p->rest.len > 0)
         n = 1;

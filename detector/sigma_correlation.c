@@ -22,7 +22,8 @@ static const struct type_row {
 };
 
 static int
-read_type(const struct sigma_source *src, json_t *correlation, const struct type_row **ret_row,
+read_type(const struct sigma_source *src, json_t *correlation,
+          const struct type_row **ret_row,
           struct sigma_rule *rule)
 {
     json_t *value = json_object_get(correlation, "type");
@@ -33,7 +34,8 @@ read_type(const struct sigma_source *src, json_t *correlation, const struct type
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (strcmp(types[i].name, json_string_value(value)) == 0) {
             if (types[i].type == SIGMA_NONE)
-                return sigma_refuse(src, value, "type %s is not supported yet", types[i].name);
+                return sigma_refuse(src, value, "type %s is not supported yet",
+                                    types[i].name);
             rule->correlation.type = types[i].type;
             *ret_row = &types[i];
             return 0;
@@ -75,7 +77,8 @@ read_field(const struct sigma_source *src, json_t *value, struct sigma_correlati
     if (json_is_array(value) && json_array_size(value) == 1)
         value = json_array_get(value, 0);
     if (json_is_array(value))
-        return sigma_refuse(src, value, "counting several fields together is not supported yet");
+        return sigma_refuse(src, value,
+                            "counting several fields together is not supported yet");
     if (!json_is_string(value) || json_string_length(value) == 0 ||
         json_string_length(value) > EVENT_MAX_NAME)
         return sigma_refuse(src, value, "condition.field must be a field name");
@@ -91,7 +94,8 @@ read_threshold(const struct sigma_source *src, const char *op, json_t *value,
 
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         if (strcmp(op, absent[i]) == 0)
-            return sigma_refuse(src, value, "condition %s would have to wait for what does "
+            return sigma_refuse(src, value,
+                                "condition %s would have to wait for what does "
                                 "not come; only gt and gte are supported yet", op);
     if (strcmp(op, "gt") != 0 && strcmp(op, "gte") != 0)
         return sigma_refuse(src, value, "unknown condition \"%.40s\"", op);
@@ -124,7 +128,8 @@ read_condition(const struct sigma_source *src, json_t *correlation,
     if (cor->threshold == 0)
         return sigma_refuse(src, condition, "the condition needs gt or gte");
     if (row->needs_field && cor->field.len == 0)
-        return sigma_refuse(src, condition, "%s needs a field in its condition", row->name);
+        return sigma_refuse(src, condition, "%s needs a field in its condition",
+                            row->name);
     if (!row->needs_field && cor->field.len != 0)
         return sigma_refuse(src, condition, "%s takes no field", row->name);
     return 0;
@@ -133,7 +138,8 @@ read_condition(const struct sigma_source *src, json_t *correlation,
 static int
 read_keys(const struct sigma_source *src, json_t *correlation)
 {
-    static const char *const known[] = { "type", "rules", "group-by", "timespan", "condition",
+    static const char *const known[] = { "type", "rules", "group-by", "timespan",
+                                         "condition",
                                          "generate" };
     json_t *value;
     const char *name;
@@ -153,7 +159,8 @@ read_keys(const struct sigma_source *src, json_t *correlation)
 }
 
 static int
-read_span(const struct sigma_source *src, json_t *correlation, struct sigma_correlation *cor)
+read_span(const struct sigma_source *src, json_t *correlation,
+          struct sigma_correlation *cor)
 {
     json_t *value = json_object_get(correlation, "timespan");
 
@@ -175,7 +182,8 @@ sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
     if (!json_is_object(correlation))
         return sigma_refuse(src, correlation, "\"correlation\" must be a map");
     cor->line = yaml_line(src->yaml, correlation);
-    if (read_keys(src, correlation) != 0 || read_type(src, correlation, &row, rule) != 0 ||
+    if (read_keys(src, correlation) != 0 ||
+        read_type(src, correlation, &row, rule) != 0 ||
         read_span(src, correlation, cor) != 0)
         return -1;
     value = json_object_get(correlation, "rules");
@@ -184,7 +192,8 @@ sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
     if (read_names(src, value, "rules", MAX_RULES, &cor->rules, &cor->rule_count) != 0)
         return -1;
     value = json_object_get(correlation, "group-by");
-    if (value != NULL && read_names(src, value, "group-by", INCIDENT_MAX_KEYS, &cor->group_by,
+    if (value != NULL && read_names(src, value, "group-by", INCIDENT_MAX_KEYS,
+                                    &cor->group_by,
                                     &cor->group_count) != 0)
         return -1;
     value = json_object_get(correlation, "generate");

@@ -10,7 +10,8 @@ enum { MAX_VALUES = 20000, MAX_SELECTIONS = 1000, MAX_ITEMS = 1000 };
 static int
 read_cidr(const struct sigma_source *src, json_t *value, struct sigma_value *ret)
 {
-    struct text rest = text_of(json_string_value(value)), address = text_split(&rest, '/');
+    struct text rest = text_of(json_string_value(value));
+    struct text address = text_split(&rest, '/');
     struct cidr *cidr = &ret->cidr;
     char space[INET6_ADDRSTRLEN];
     int64_t bits;
@@ -27,7 +28,8 @@ read_cidr(const struct sigma_source *src, json_t *value, struct sigma_value *ret
         return sigma_refuse(src, value, "\"%s\" is no network", space);
     bits = cidr->family == AF_INET ? 32 : 128;
     if (rest.ptr != NULL && text_to_int(rest, 0, bits, &bits) != 0)
-        return sigma_refuse(src, value, "\"%.60s\" is no network", json_string_value(value));
+        return sigma_refuse(src, value, "\"%.60s\" is no network",
+                            json_string_value(value));
     cidr->bits = (int)bits;
     return 0;
 }
@@ -171,7 +173,8 @@ read_map(const struct sigma_source *src, json_t *map, struct sigma_group *group)
 
     if (json_object_size(map) == 0 || json_object_size(map) > MAX_ITEMS)
         return sigma_refuse(src, map, "a selection must have 1 to %d fields", MAX_ITEMS);
-    group->items = arena_alloc(src->arena, json_object_size(map) * sizeof(group->items[0]));
+    group->items =
+        arena_alloc(src->arena, json_object_size(map) * sizeof(group->items[0]));
     if (group->items == NULL)
         return sigma_no_memory(src);
     memset(group->items, 0, json_object_size(map) * sizeof(group->items[0]));

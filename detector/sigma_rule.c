@@ -50,7 +50,8 @@ sigma_timespan_parse(struct text text, int64_t *ret_us)
         text_to_int((struct text){ text.ptr, text.len - 1 }, 1, max_s, &number) != 0)
         return -1;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-        if (units[i].unit == text.ptr[text.len - 1] && number <= max_s / units[i].seconds) {
+        if (units[i].unit == text.ptr[text.len - 1] &&
+            number <= max_s / units[i].seconds) {
             *ret_us = number * units[i].seconds * 1000000;
             return 0;
         }
@@ -59,7 +60,8 @@ sigma_timespan_parse(struct text text, int64_t *ret_us)
 
 /* A text of the document, copied; NULL in *ret_text when the key is absent. */
 static int
-read_text(const struct sigma_source *src, json_t *map, const char *key, const char **ret_text)
+read_text(const struct sigma_source *src, json_t *map, const char *key,
+          const char **ret_text)
 {
     json_t *value = json_object_get(map, key);
     struct text copy;
@@ -151,7 +153,8 @@ read_summary(const struct sigma_source *src, json_t *value, struct sigma_rule *r
 
     if (!json_is_string(value) || json_string_length(value) == 0 ||
         json_string_length(value) > 500)
-        return sigma_refuse(src, value, "bongsu.summary must be a text of 1 to 500 bytes");
+        return sigma_refuse(src, value,
+                            "bongsu.summary must be a text of 1 to 500 bytes");
     copy = arena_copy(src->arena, text_of(json_string_value(value)));
     if (copy.ptr == NULL)
         return sigma_no_memory(src);
@@ -170,7 +173,8 @@ read_sqli(const struct sigma_source *src, json_t *fields, struct sigma_rule *rul
         if (!json_is_string(field) || json_string_length(field) == 0)
             return sigma_refuse(src, field, "sqli must be a list of field names");
         if (rule->sqli_count == SIGMA_MAX_CHECKS)
-            return sigma_refuse(src, field, "sqli takes at most %d fields", SIGMA_MAX_CHECKS);
+            return sigma_refuse(src, field, "sqli takes at most %d fields",
+                                SIGMA_MAX_CHECKS);
         rule->sqli[rule->sqli_count] =
             arena_copy(src->arena, text_of(json_string_value(field)));
         if (rule->sqli[rule->sqli_count++].ptr == NULL)
@@ -212,7 +216,9 @@ read_bongsu(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule
         const char *name;
         int (*read)(const struct sigma_source *, json_t *, struct sigma_rule *);
     } keys[] = {
-        { "suppress", read_suppress }, { "summary", read_summary }, { "checks", read_checks },
+        { "suppress", read_suppress },
+        { "summary",  read_summary },
+        { "checks",   read_checks },
     };
     json_t *bongsu = json_object_get(doc, "bongsu"), *value;
     const char *name;
@@ -256,9 +262,12 @@ read_body(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 }
 
 int
-sigma_rule_read(const struct sigma_source *src, json_t *document, struct sigma_rule *ret_rule)
+sigma_rule_read(const struct sigma_source *src, json_t *document,
+                struct sigma_rule *ret_rule)
 {
-    struct sigma_rule rule = { .file = src->file, .line = yaml_line(src->yaml, document) };
+    struct sigma_rule rule = {
+        .file = src->file, .line = yaml_line(src->yaml, document),
+    };
 
     if (!json_is_object(document))
         return sigma_refuse(src, document, "a rule must be a map");
@@ -273,7 +282,8 @@ sigma_rule_read(const struct sigma_source *src, json_t *document, struct sigma_r
     if (strlen(rule.id) > 256 || strlen(rule.title) > 1024)
         return sigma_refuse(src, document, "id or title is too long");
     if (read_level(src, document, &rule) != 0 || read_tags(src, document, &rule) != 0 ||
-        read_body(src, document, &rule) != 0 || read_logsource(src, document, &rule) != 0 ||
+        read_body(src, document, &rule) != 0 ||
+        read_logsource(src, document, &rule) != 0 ||
         read_bongsu(src, document, &rule) != 0)
         return -1;
     *ret_rule = rule;

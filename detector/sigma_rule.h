@@ -74,7 +74,8 @@ struct sigma_selection {
     int line;
 };
 
-enum sigma_correlation_type { SIGMA_NONE, SIGMA_EVENT_COUNT, SIGMA_VALUE_COUNT, SIGMA_VALUE_SUM };
+enum sigma_correlation_type { SIGMA_NONE, SIGMA_EVENT_COUNT, SIGMA_VALUE_COUNT,
+                              SIGMA_VALUE_SUM };
 
 struct sigma_correlation {
     enum sigma_correlation_type type;   /* SIGMA_NONE: the document is a detection */

@@ -206,11 +206,12 @@ follows_method(struct text text, size_t at)
 static int
 is_word_end(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '"' || c == '<' || c == '>';
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '"' || c == '<' ||
+           c == '>';
 }
 
-int
-sqli_in_text(struct text text, struct buf *scratch)
+static int
+in_words(struct text text, struct buf *scratch)
 {
     size_t start = 0, requests = 0;
 
@@ -228,6 +229,19 @@ sqli_in_text(struct text text, struct buf *scratch)
             return 1;
         start = i + 1;
     }
+    return 0;
+}
+
+/* Most lines have neither a query nor anything encoded. */
+int
+sqli_in_text(struct text text, struct buf *scratch)
+{
+    if (text.len == 0)
+        return 0;
+    if ((memchr(text.ptr, '?', text.len) != NULL ||
+         memchr(text.ptr, '%', text.len) != NULL) &&
+        in_words(text, scratch))
+        return 1;
     return sqli_in_prose(text);
 }
 

@@ -38,7 +38,8 @@ skip_gap(struct cursor *cur)
         if (isspace((unsigned char)*cur->at) || *cur->at == '+' || *cur->at == '(') {
             cur->at++;
         } else if (cur->end - cur->at > 3 && cur->at[0] == '/' && cur->at[1] == '*') {
-            const char *close = memchr(cur->at + 2, '/', (size_t)(cur->end - cur->at - 2));
+            const char *close =
+                memchr(cur->at + 2, '/', (size_t)(cur->end - cur->at - 2));
 
             if (close == NULL || close[-1] != '*')
                 return;
@@ -113,8 +114,8 @@ ends_value(const char *quote, const char *start, const char *end)
 static int
 breaks_out(struct cursor cur, const char *text_start)
 {
-    static const char *const clauses[] = { "union", "having", "order by", "group by", "limit",
-                                           "waitfor", "procedure", "into" };
+    static const char *const clauses[] = { "union", "having", "order by", "group by",
+                                           "limit", "waitfor", "procedure", "into" };
     static const char *const comments[] = { "--", "#", "/*", ";" };
     const char *quote = cur.at - 1, *start;
 
@@ -198,7 +199,8 @@ is_second_statement(struct cursor cur)
                                          "insert into", "truncate table", "alter table",
                                          "create table", "create user", "waitfor delay",
                                          "shutdown--", "shutdown;", "exec xp_cmdshell",
-                                         "exec sp_executesql", "exec master", "declare @" };
+                                         "exec sp_executesql", "exec master",
+                                         "declare @" };
     const char *text_end = cur.end;
 
     cur.at++;
@@ -269,29 +271,38 @@ judge_place(const char *start, const char *place, const char *end)
     return 0;
 }
 
+/* Bytes at which a place can begin: a quote of one of three kinds, or what
+ * joins, unites and separates statements. Nearly all bytes are neither. */
+enum { QUOTES = 3, JOINS = 4 };
+
+static const unsigned char interesting[256] = {
+    ['\''] = 1, ['"'] = 2, ['`'] = 3,
+    ['o'] = JOINS, ['O'] = JOINS, ['a'] = JOINS, ['A'] = JOINS, ['x'] = JOINS,
+    ['X'] = JOINS, ['u'] = JOINS, ['U'] = JOINS, ['|'] = JOINS, ['&'] = JOINS,
+    [';'] = JOINS,
+};
+
 int
 sqli_in_prose(struct text text)
 {
     struct cursor cur = { text.ptr, text.ptr + text.len };
-    unsigned quotes[3] = { 0 }, places = 0;
+    unsigned quotes[QUOTES + 1] = { 0 }, places = 0;
 
     for (; cur.at < cur.end && places < MAX_PLACES; cur.at++) {
-        char c = fold_char(*cur.at);
-        const char *kind = c == '\0' ? NULL : strchr("'\"`", c);
-        size_t which = c == '\'' ? 0 : c == '"' ? 1 : 2;
+        unsigned which = interesting[(unsigned char)*cur.at];
+        int is_inside = cur.at > text.ptr && is_name(cur.at[-1]);
 
-        if (kind == NULL && strchr("oax|&u;", c) == NULL)
+        /* Words are looked at where they begin, and an apostrophe inside one
+         * quotes nothing. */
+        if (which == 0 || (which == JOINS && is_inside && is_name(*cur.at)) ||
+            (which <= QUOTES && is_inside && cur.at + 1 < cur.end && is_name(cur.at[1])))
             continue;
-        /* An apostrophe inside a word quotes nothing. */
-        if (kind != NULL && cur.at > text.ptr && cur.at + 1 < cur.end &&
-            is_name(cur.at[-1]) && is_name(cur.at[1]))
-            continue;
-        if (is_place(&cur, text.ptr, kind == NULL ? 0 : quotes[which])) {
+        if (is_place(&cur, text.ptr, which <= QUOTES ? quotes[which] : 0)) {
             places++;
             if (judge_place(text.ptr, cur.at, cur.end))
                 return 1;
         }
-        if (kind != NULL)
+        if (which <= QUOTES)
             quotes[which]++;
     }
     return 0;

@@ -53,7 +53,8 @@ write_span(const struct facts *facts, struct buf *out)
 
         /* "90 seconds" says more than "1 minute" */
         if (n >= 2 || (n == 1 && seconds % units[i].seconds == 0))
-            return buf_printf(out, "%" PRId64 " %s%s", n, units[i].name, n == 1 ? "" : "s");
+            return buf_printf(out, "%" PRId64 " %s%s", n, units[i].name,
+                              n == 1 ? "" : "s");
     }
     return buf_append_str(out, "under a second");
 }
@@ -112,7 +113,8 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
 
     while (rest.len > 0) {
         template_next(&rest, &before, &name);
-        if (name.ptr != NULL && placeholder_find(name) == NULL && !is_group_field(rule, name)) {
+        if (name.ptr != NULL && placeholder_find(name) == NULL &&
+            !is_group_field(rule, name)) {
             *ret_unknown = name;
             return -1;
         }
@@ -138,7 +140,9 @@ summary_write(const struct sigma_rule *rule, const struct incident *inc, int64_t
               struct buf *out)
 {
     const struct facts facts = { rule, inc, span_us };
-    struct text rest = text_of(rule->summary != NULL ? rule->summary : "{title}: {key} ({count}");
+    const char *template = rule->summary != NULL ? rule->summary
+                                                 : "{title}: {key} ({count}";
+    struct text rest = text_of(template);
     struct text before, name;
     int rc = 0;
 

@@ -20,7 +20,8 @@ int summary_check(const struct sigma_rule *rule, struct text *ret_unknown);
 
 /* Append the sentence for inc (its keys and count), whose events span span_us.
  * 0, or -1 when out of memory. */
-int summary_write(const struct sigma_rule *rule, const struct incident *inc, int64_t span_us,
+int summary_write(const struct sigma_rule *rule, const struct incident *inc,
+                  int64_t span_us,
                   struct buf *out);
 
 #endif

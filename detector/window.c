@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAP = 4 };
-
 void
 window_release(struct window *win)
 {
@@ -72,7 +70,8 @@ head_pass(struct window *win, const struct window_rule *rule)
 }
 
 static int
-head_take(struct window *win, const struct window_rule *rule, const struct window_entry *entry)
+head_take(struct window *win, const struct window_rule *rule,
+          const struct window_entry *entry)
 {
     if (rule->kind == WINDOW_DISTINCT && tally_add(&win->values, entry->as.value) != 0)
         return -1;
@@ -108,7 +107,7 @@ make_room(struct window *win)
         win->start = 0;
         return 0;
     }
-    cap = win->cap == 0 ? FIRST_CAP : win->cap * 2;
+    cap = win->cap == 0 ? 4 : win->cap * 2;
     grown = realloc(win->entries, cap * sizeof(*grown));
     if (grown == NULL)
         return -1;
@@ -238,18 +237,25 @@ take_newest(struct window *win, struct window_match *match)
 }
 
 static int
-add_newest(struct window *win, const struct window_rule *rule,
-           const struct window_entry *entry, struct window_match *match)
+append(struct window *win, const struct window_rule *rule,
+       const struct window_entry *entry)
 {
-    *entry_at(win, win->count) = *entry;
-    win->count++;
+    *entry_at(win, win->count++) = *entry;
     while (win->head < win->count - 1 &&
            entry_at(win, win->head)->at_us < entry->at_us - rule->span_us)
         head_pass(win, rule);
-    if (head_take(win, rule, entry) != 0) {
-        win->count--;
+    if (head_take(win, rule, entry) == 0)
+        return 0;
+    win->count--;
+    return -1;
+}
+
+static int
+add_newest(struct window *win, const struct window_rule *rule,
+           const struct window_entry *entry, struct window_match *match)
+{
+    if (append(win, rule, entry) != 0)
         return -1;
-    }
     if (!holds(rule, win->count - win->head, win->sum, win->values.distinct))
         return 0;
     match->first_us = match->last_us = entry->at_us;
@@ -265,12 +271,14 @@ struct sweep {
 };
 
 static int
-sweep_enter(struct sweep *sweep, const struct window_rule *rule, struct window_match *match,
+sweep_enter(struct sweep *sweep, const struct window_rule *rule,
+            struct window_match *match,
             const struct window_entry *entry)
 {
     if (rule->kind == WINDOW_SUM)
         sweep->sum += entry->as.weight;
-    return rule->kind == WINDOW_DISTINCT ? tally_add(&match->scratch, entry->as.value) : 0;
+    return rule->kind != WINDOW_DISTINCT ? 0
+                                         : tally_add(&match->scratch, entry->as.value);
 }
 
 static void
@@ -325,7 +333,8 @@ judge_around(struct window *win, const struct window_rule *rule, size_t place,
             break;
         if (sweep_enter(&sweep, rule, match, entry) != 0)
             return -1;
-        if (i < place || (i + 1 < win->count && entry_at(win, i + 1)->at_us == entry->at_us))
+        if (i < place ||
+            (i + 1 < win->count && entry_at(win, i + 1)->at_us == entry->at_us))
             continue;
         if (sweep_judge(win, rule, &sweep, match, i) != 0)
             return -1;
@@ -357,7 +366,7 @@ enum window_result
 window_add(struct window *win, const struct window_rule *rule,
            const struct window_entry *entry, uint64_t origin, struct window_match *match)
 {
-    int held;
+    int is_newest, held;
 
     match->taken_count = match->dropped = 0;
     if (is_repeated(win, entry))
@@ -371,10 +380,8 @@ window_add(struct window *win, const struct window_rule *rule,
     }
     if (make_room(win) != 0 || remember(win, entry) != 0)
         return WINDOW_NO_MEMORY;
-    if (win->count == 0 || entry->at_us >= entry_at(win, win->count - 1)->at_us)
-        held = add_newest(win, rule, entry, match);
-    else
-        held = add_out_of_order(win, rule, entry, match);
+    is_newest = win->count == 0 || entry->at_us >= entry_at(win, win->count - 1)->at_us;
+    held = (is_newest ? add_newest : add_out_of_order)(win, rule, entry, match);
     if (held < 0)
         return WINDOW_NO_MEMORY;
     return held ? WINDOW_HOLDS : WINDOW_QUIET;
@@ -388,9 +395,5 @@ window_restore(struct window *win, const struct window_rule *rule,
         return -1;
     if (make_room(win) != 0 || remember(win, entry) != 0)
         return -1;
-    *entry_at(win, win->count++) = *entry;
-    while (win->head < win->count - 1 &&
-           entry_at(win, win->head)->at_us < entry->at_us - rule->span_us)
-        head_pass(win, rule);
-    return head_take(win, rule, entry);
+    return append(win, rule, entry);
 }

@@ -81,7 +81,6 @@ judge_outcome(struct indexer *ix, enum store_outcome outcome, const struct err *
         wait_for_store(ix, err);
         return -1;
     }
-    store_recovered(ix);
     return 0;
 }
 
@@ -117,13 +116,15 @@ set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
     return 0;
 }
 
-/* What is left of a batch whose bytes make no sense. */
+/* What is left of a batch whose bytes make no sense: all of it when not even
+ * its beginning does. */
 static int
-set_rest_aside(struct indexer *ix, const struct batch_reader *reader, const struct err *why)
+set_rest_aside(struct indexer *ix, const struct bus_batch *batch,
+               const struct batch_reader *reader, const struct err *why)
 {
-    const struct batch_head *head = &reader->head;
+    const struct batch_head *head = &batch->head;
     struct event_id id = event_id_make(head->origin, head->nonce, head->first + reader->index);
-    struct text rest = { reader->body + reader->offset, reader->len - reader->offset };
+    struct text rest = { batch->body.ptr + reader->offset, batch->body.len - reader->offset };
     struct err err;
 
     return set_aside(ix, &id, why->text, rest, &err);
@@ -145,12 +146,26 @@ read_batch(struct indexer *ix, const struct bus_batch *batch)
             break;
         }
     if (rc < 0)
-        rc = set_rest_aside(ix, &reader, &err);
+        rc = set_rest_aside(ix, batch, &reader, &err);
     else if (rc == 1)
         rc = -1;
     batch_reader_release(&reader);
     event_release(&ev);
     return rc;
+}
+
+static int
+write_one(struct indexer *ix, const struct event *ev, struct text encoded)
+{
+    struct err err;
+
+    ix->row_count = 0;
+    if (add_row(ix, ev, encoded) != 0) {
+        err_set(&err, "out of memory");
+        wait_for_store(ix, &err);
+        return -1;
+    }
+    return put_rows(ix, &err);
 }
 
 /* One transaction per event; the one at which we died before is set aside. */
@@ -170,14 +185,13 @@ write_by_event(struct indexer *ix, const struct bus_batch *batch)
             wait_for_store(ix, &err);
             break;
         }
-        ix->row_count = 0;
-        if (seen == 1 ? set_aside(ix, &ev.id, "the indexer died while storing it",
-                                  reader.encoded, &err) != 0
-                      : add_row(ix, &ev, reader.encoded) != 0 || put_rows(ix, &err) != 0)
+        if ((seen == 1 ? set_aside(ix, &ev.id, "the indexer died while storing it",
+                                   reader.encoded, &err)
+                       : write_one(ix, &ev, reader.encoded)) != 0)
             break;
     }
     if (rc < 0)
-        rc = set_rest_aside(ix, &reader, &err);
+        rc = set_rest_aside(ix, batch, &reader, &err);
     batch_reader_release(&reader);
     event_release(&ev);
     return rc == 0 ? 0 : -1;
@@ -202,12 +216,15 @@ write_carefully(struct indexer *ix, struct waiting *item)
         ix->row_count = 0;
         rc = read_batch(ix, &item->batch) == 0 ? put_rows(ix, &err) : -1;
     }
-    if (rc == 0)
-        rc = poison_done(ix->poison, head->origin, head->first, &err);
+    if (rc == 0 && poison_done(ix->poison, head->origin, head->first, &err) != 0) {
+        wait_for_store(ix, &err);
+        rc = -1;
+    }
     return rc;
 }
 
-static void
+/* 0, or -1: try again later. */
+static int
 write_events(struct indexer *ix)
 {
     int is_careful = poison_is_careful(ix->poison, clock_steady_ms());
@@ -220,14 +237,17 @@ write_events(struct indexer *ix)
         if (item->batch.kind != BUS_EVENTS || item->is_done)
             continue;
         if ((is_careful ? write_carefully(ix, item) : read_batch(ix, &item->batch)) != 0)
-            return;
+            return -1;
         item->is_done = is_careful;
     }
-    if (is_careful || put_rows(ix, &err) != 0)
-        return;
+    if (is_careful)
+        return 0;
+    if (put_rows(ix, &err) != 0)
+        return -1;
     for (size_t i = 0; i < ix->queue_count; i++)
         if (ix->queue[i].batch.kind == BUS_EVENTS)
             ix->queue[i].is_done = 1;
+    return 0;
 }
 
 /* One incident a message: an array header of one byte, then its map. */
@@ -241,15 +261,26 @@ unpack_incident(const struct bus_batch *batch, struct incident **ret_inc, struct
     return incident_unpack(batch->body.ptr + 1, batch->body.len - 1, ret_inc, err);
 }
 
-/* All waiting incidents in one transaction. */
-static void
+/* An incident that makes no sense goes to the dead letters. */
+static int
+set_incident_aside(struct indexer *ix, const struct bus_batch *batch, const struct err *why)
+{
+    struct event_id id = event_id_make(batch->head.origin, 0, batch->head.first);
+    struct err err;
+
+    return set_aside(ix, &id, why->text, batch->body, &err);
+}
+
+/* All waiting incidents in one transaction. 0, or -1: try again later. */
+static int
 write_incidents(struct indexer *ix)
 {
     struct incident *incs[INDEXER_MAX_QUEUE];
     size_t places[INDEXER_MAX_QUEUE], count = 0;
     struct err err;
+    int rc = 0;
 
-    for (size_t i = 0; i < ix->queue_count && count < INDEXER_MAX_QUEUE; i++) {
+    for (size_t i = 0; i < ix->queue_count && rc == 0; i++) {
         struct waiting *item = &ix->queue[i];
 
         if (item->batch.kind != BUS_INCIDENTS || item->is_done)
@@ -257,20 +288,19 @@ write_incidents(struct indexer *ix)
         if (unpack_incident(&item->batch, &incs[count], &err) == 0) {
             places[count++] = i;
         } else {
-            struct event_id id = event_id_make(item->batch.head.origin, 0,
-                                               item->batch.head.first);
-
-            item->is_done = set_aside(ix, &id, err.text, item->batch.body, &err) == 0;
+            rc = set_incident_aside(ix, &item->batch, &err);
+            item->is_done = rc == 0;
         }
     }
-    if (count > 0 &&
-        judge_outcome(ix, ix->store->ops->put_incidents(ix->store, incs, count, &err), &err) == 0) {
-        for (size_t i = 0; i < count; i++)
-            ix->queue[places[i]].is_done = 1;
-        *ix->incidents_stored += count;
-    }
-    for (size_t i = 0; i < count; i++)
+    if (rc == 0 && count > 0)
+        rc = judge_outcome(ix, ix->store->ops->put_incidents(ix->store, incs, count, &err), &err);
+    for (size_t i = 0; i < count; i++) {
+        ix->queue[places[i]].is_done = rc == 0;
         incident_destroy(&incs[i]);
+    }
+    if (rc == 0)
+        *ix->incidents_stored += count;
+    return rc;
 }
 
 /* Take out of the queue what is acknowledged. */
@@ -299,8 +329,10 @@ indexer_write(struct indexer *ix)
     ix->is_write_due = 0;
     if (ix->queue_count == 0 || clock_steady_ms() < ix->retry_at_ms)
         return;
-    write_events(ix);
-    write_incidents(ix);
+    /* incidents wait with the events: who heard that the store is well again
+     * would never come back to the events */
+    if (write_events(ix) == 0 && write_incidents(ix) == 0)
+        store_recovered(ix);
     fault_point("indexer.before_ack");
     indexer_report(ix);
     fault_point("indexer.after_ack");

@@ -8,34 +8,62 @@
 #include "proto/base/timestamp.h"
 
 /* Slack's documented limits are 4,000 characters of text and 3,000 of a
- * section; one list entry of a digest stays short so that many fit. */
-enum { MAX_TEXT = 2900, MAX_VALUE = 300, MAX_SUMMARY = 1200, MAX_LISTED = 20 };
+ * section. All parts at their largest come to less than 3,000: they are counted as
+ * Slack sees them, "&amp;" as five. */
+enum { MAX_TITLE = 150, MAX_SUMMARY = 1000, MAX_FIELD = 40, MAX_VALUE = 100, MAX_LINK = 300,
+       MAX_LISTED = 20, MAX_LISTED_SUMMARY = 120, MAX_DIGEST_BYTES = 2300 };
 
 /* Slack's three control characters are escaped (docs: "Escaping text"), which
  * also takes the life out of <!channel> and forged links; line ends, other
- * control characters and backticks, which would end a code span, become spaces. Cut at
- * max characters, on a character's border. */
+ * control characters and backticks, which would end a code span, become
+ * spaces, and a byte that is no UTF-8 a question mark. */
+static struct text
+escape(struct text one)
+{
+    unsigned char c = (unsigned char)one.ptr[0];
+
+    if (c == '&')
+        return text_of("&amp;");
+    if (c == '<')
+        return text_of("&lt;");
+    if (c == '>')
+        return text_of("&gt;");
+    if (c < 0x20 || c == 0x7f || c == '`')
+        return text_of(" ");
+    return c >= 0x80 && !text_is_utf8(one) ? text_of("?") : one;
+}
+
+/* The first character of a text that is not empty. */
+static struct text
+first_character(const char *text)
+{
+    unsigned char c = (unsigned char)text[0];
+    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+    struct text one = { text, strnlen(text, len) };
+
+    if (!text_is_utf8(one))
+        one.len = 1;
+    return one;
+}
+
+/* Cut at max characters, on a character's border. */
 static int
 append_escaped(struct buf *out, const char *text, size_t max)
 {
     size_t shown = 0;
-    int rc = 0;
 
-    for (const char *p = text == NULL ? "" : text; *p != '\0' && rc == 0; p++) {
-        unsigned char c = (unsigned char)*p;
+    for (const char *at = text == NULL ? "" : text; *at != '\0';) {
+        struct text one = first_character(at), escaped = escape(one);
+        size_t width = (unsigned char)escaped.ptr[0] >= 0x80 ? 1 : escaped.len;
 
-        if ((c & 0xc0) != 0x80 && shown++ == max)
+        if (shown + width > max)
             return buf_append_str(out, "\xe2\x80\xa6");
-        if (c == '&')
-            rc = buf_append_str(out, "&amp;");
-        else if (c == '<')
-            rc = buf_append_str(out, "&lt;");
-        else if (c == '>')
-            rc = buf_append_str(out, "&gt;");
-        else
-            rc = buf_append_char(out, c < 0x20 || c == 0x7f || c == '`' ? ' ' : (char)c);
+        if (buf_append_text(out, escaped) != 0)
+            return -1;
+        shown += width;
+        at += one.len;
     }
-    return rc;
+    return 0;
 }
 
 static const char *
@@ -58,7 +86,7 @@ append_headline(struct buf *out, const struct notice *notice)
     for (const char *p = name; *p != '\0' && rc == 0; p++)
         rc = buf_append_char(out, (char)toupper((unsigned char)*p));
     rc = rc == 0 ? buf_append_str(out, "] ") : rc;
-    rc = rc == 0 ? append_escaped(out, notice->inc->rule_title, MAX_VALUE) : rc;
+    rc = rc == 0 ? append_escaped(out, notice->inc->rule_title, MAX_TITLE) : rc;
     rc = rc == 0 ? buf_append_char(out, '*') : rc;
     if (rc == 0 && strncmp(notice->what, "severity:", 9) == 0)
         rc = buf_append_str(out, " (severity rose)");
@@ -67,13 +95,22 @@ append_headline(struct buf *out, const struct notice *notice)
     return rc;
 }
 
-static int
-append_link(struct buf *out, const struct incident *inc, const char *public_url)
+/* How much of public_url to put before a path: 0 when it gives no link. */
+static size_t
+link_len(const char *public_url)
 {
     size_t len = public_url == NULL ? 0 : strlen(public_url);
 
     while (len > 0 && public_url[len - 1] == '/')
         len--;
+    return len > MAX_LINK || strcspn(public_url == NULL ? "" : public_url, "<>|") < len ? 0 : len;
+}
+
+static int
+append_link(struct buf *out, const struct incident *inc, const char *public_url)
+{
+    size_t len = link_len(public_url);
+
     if (len == 0)
         return buf_printf(out, "incident `%s`", inc->id);
     return buf_printf(out, "<%.*s/incidents/%s|Open the incident>", (int)len, public_url, inc->id);
@@ -92,9 +129,9 @@ append_one(struct buf *out, const struct notice *notice, const char *public_url)
         return -1;
     for (size_t i = 0; i < inc->key_count; i++)
         if (buf_append_str(out, i == 0 ? "\n" : "  ") != 0 ||
-            append_escaped(out, inc->keys[i].field, 64) != 0 ||
+            append_escaped(out, inc->keys[i].field, MAX_FIELD) != 0 ||
             buf_append_str(out, ": `") != 0 ||
-            append_escaped(out, inc->keys[i].value, MAX_VALUE / 2) != 0 ||
+            append_escaped(out, inc->keys[i].value, MAX_VALUE) != 0 ||
             buf_append_char(out, '`') != 0)
             return -1;
     if (buf_printf(out, "\ncount: %llu  first: %s  last: %s\n", (unsigned long long)inc->count,
@@ -111,16 +148,18 @@ append_digest(struct buf *out, const struct notice *notices, size_t count, size_
 
     if (buf_printf(out, ":rotating_light: *%zu more incidents*", total) != 0)
         return -1;
-    for (; listed < count && listed < MAX_LISTED && out->len < MAX_TEXT - 600; listed++) {
+    for (; listed < count && listed < MAX_LISTED && out->len < MAX_DIGEST_BYTES;
+         listed++) {
         if (buf_append_str(out, "\n\xe2\x80\xa2 ") != 0 ||
             append_headline(out, &notices[listed]) != 0 || buf_append_str(out, " ") != 0 ||
-            append_escaped(out, notices[listed].inc->summary, 120) != 0)
+            append_escaped(out, notices[listed].inc->summary, MAX_LISTED_SUMMARY) != 0)
             return -1;
     }
     if (listed < total && buf_printf(out, "\nand %zu more", total - listed) != 0)
         return -1;
-    if (public_url != NULL && public_url[0] != '\0')
-        return buf_printf(out, "\n<%s|Open all>", public_url);
+    if (link_len(public_url) > 0)
+        return buf_printf(out, "\n<%.*s/incidents|Open all>", (int)link_len(public_url),
+                          public_url);
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "proto/base/fault.h"
 
 enum { FIRST_RETRY_MS = 1000, LAST_RETRY_MS = 300000, MINUTE_MS = 60000,
-       DIGEST_GATHER_MS = 2000 };
+       MARK_AGAIN_MS = 2000 };
 
 static int64_t
 sent_last_minute(const struct notifier *nt, int64_t now_ms)
@@ -70,66 +70,104 @@ retry_wait_ms(unsigned attempts, long retry_after_s)
     return wait / 2 + (int64_t)randombytes_uniform((uint32_t)(wait / 2 + 1));
 }
 
-/* Write down how the attempt ended; that failing too means a repeat, not a loss. */
+static void mark(struct notifier *nt);
+
+static int
+on_mark_due(zloop_t *loop, int timer, void *self)
+{
+    (void)loop, (void)timer;
+    mark(self);
+    return 0;
+}
+
+/* Write down how the attempt ended. Until that is done nothing else is sent:
+ * a full disk must not make a storm of repeats. */
 static void
-mark(struct notifier *nt, enum outbox_end end, int64_t wait_ms, const char *why)
+mark(struct notifier *nt)
 {
     int64_t now = clock_real_us();
     struct err err;
 
-    if (outbox_end(nt->outbox, &nt->attempt, end, now, now + wait_ms * 1000, why, &err) != 0) {
+    if (outbox_end(nt->outbox, &nt->attempt, nt->end, now, now + nt->end_wait_ms * 1000,
+                   nt->end_why, &err) != 0) {
         health_set(nt->daemon->health, "outbox", 0, err.text);
-        log_error("outbox cannot be written; the message may be told twice", "reason=\"%s\"",
-                  err.text);
-        /* keep Slack from a storm of repeats while the disk is full */
-        nt->is_busy = 0;
-        pump_in(nt, LAST_RETRY_MS / 10);
+        log_warn_burst(&nt->burst, "outbox cannot be written, trying again", "reason=\"%s\"",
+                       err.text);
+        zloop_timer(nt->daemon->loop, MARK_AGAIN_MS, 1, on_mark_due, nt);
         return;
     }
     health_set(nt->daemon->health, "outbox", 1, NULL);
     fault_point("notifier.after_mark");
+    notifier_release_deliveries(nt);
+    nt->is_busy = 0;
+    pump_in(nt, 1);
 }
 
 static void
-attempt_ended(struct notifier *nt, enum verdict verdict, const struct http_answer *answer)
+was_sent(struct notifier *nt, int64_t now_ms)
+{
+    nt->sent_ms[nt->sent_next++ % NOTIFIER_RATE_SLOTS] = now_ms;
+    if (nt->is_over_rate)
+        nt->digest_ms = now_ms;
+    ++*(nt->attempt.is_digest ? nt->digests : nt->sent);
+    nt->failures = 0;
+    nt->end = OUTBOX_SENT;
+    nt->end_wait_ms = 0;
+    health_set(nt->daemon->health, "slack", 1, NULL);
+}
+
+/* The message waits by its own attempts, so that one that never passes comes
+ * ever more seldom; the channel by its failures in a row, or as it says. */
+static void
+was_put_off(struct notifier *nt, const struct http_answer *answer, int64_t now_ms)
 {
     unsigned attempts = nt->delivery_count > 0 ? nt->deliveries[0].attempts : 0;
-    int64_t now_ms = clock_steady_ms();
-    char why[400];
 
-    snprintf(why, sizeof(why), "%ld %.300s", answer->status,
-             answer->status == 0 ? answer->error.text
-                                 : answer->body.len > 0 ? answer->body.ptr : "");
-    if (verdict == VERDICT_SENT) {
-        nt->sent_ms[nt->sent_next++ % NOTIFIER_RATE_SLOTS] = now_ms;
-        if (nt->attempt.is_digest)
-            nt->digest_ms = now_ms;
-        ++*(nt->attempt.is_digest ? nt->digests : nt->sent);
-        health_set(nt->daemon->health, "slack", 1, NULL);
-        mark(nt, OUTBOX_SENT, 0, why);
-    } else if (verdict == VERDICT_RETRY) {
-        ++*nt->retries;
-        health_set(nt->daemon->health, "slack", 0, why);
-        log_warn("message not taken, trying again", "answer=\"%s\" attempts=%u", why, attempts + 1);
-        mark(nt, OUTBOX_AGAIN, retry_wait_ms(attempts, answer->retry_after_s), why);
-    } else {
-        ++*nt->failed;
-        health_set(nt->daemon->health, "slack", 0, why);
-        log_error("message refused for good; see bongsu status", "answer=\"%s\"", why);
-        mark(nt, OUTBOX_FAILED, 0, why);
-    }
+    ++*nt->retries;
+    nt->end = OUTBOX_AGAIN;
+    nt->end_wait_ms = retry_wait_ms(attempts, answer->retry_after_s);
+    nt->hold_until_ms = now_ms + (answer->retry_after_s >= 0
+                                      ? nt->end_wait_ms
+                                      : retry_wait_ms(nt->failures, -1));
+    nt->failures++;
+    health_set(nt->daemon->health, "slack", 0, nt->end_why);
+    log_warn("message not taken, trying again", "answer=\"%s\" attempts=%u", nt->end_why,
+             attempts + 1);
+}
+
+static void
+was_refused(struct notifier *nt)
+{
+    ++*nt->failed;
+    nt->failures = 0;
+    nt->end = OUTBOX_FAILED;
+    nt->end_wait_ms = 0;
+    health_set(nt->daemon->health, "slack", 0, nt->end_why);
+    log_error("message refused for good; see bongsu status", "answer=\"%s\"", nt->end_why);
 }
 
 static void
 on_answer(void *ctx, const struct http_answer *answer)
 {
     struct notifier *nt = ctx;
+    int64_t now_ms = clock_steady_ms();
 
     fault_point("notifier.after_send");
-    attempt_ended(nt, nt->channel->judge(answer), answer);
-    notifier_release_deliveries(nt);
-    nt->is_busy = 0;
-    pump_in(nt, 1);
+    snprintf(nt->end_why, sizeof(nt->end_why), "%ld %.300s", answer->status,
+             answer->status == 0 ? answer->error.text
+                                 : answer->body.len > 0 ? answer->body.ptr : "");
+    switch (nt->channel->judge(answer)) {
+    case VERDICT_SENT:
+        was_sent(nt, now_ms);
+        break;
+    case VERDICT_RETRY:
+        was_put_off(nt, answer, now_ms);
+        break;
+    case VERDICT_FAILED:
+        was_refused(nt);
+        break;
+    }
+    mark(nt);
 }
 
 /* No webhook: the log is the channel, and it always takes the message. */
@@ -138,6 +176,7 @@ tell_log(struct notifier *nt, size_t total)
 {
     struct http_answer answer = { .status = 200, .retry_after_s = -1 };
 
+    fault_point("notifier.before_send");
     for (size_t i = 0; i < nt->delivery_count; i++)
         log_warn("incident", "what=%s severity=%s rule=\"%s\" summary=\"%s\" id=%s",
                  nt->deliveries[i].what, severity_name(nt->deliveries[i].inc->severity),
@@ -145,7 +184,6 @@ tell_log(struct notifier *nt, size_t total)
                  nt->deliveries[i].inc->id);
     if (total > nt->delivery_count)
         log_warn("more incidents", "count=%zu", total - nt->delivery_count);
-    fault_point("notifier.before_send");
     on_answer(nt, &answer);
 }
 
@@ -177,20 +215,19 @@ send_attempt(struct notifier *nt, size_t total)
 }
 
 /* How long until a message may go: over the rate, what comes is gathered for
- * one digest a minute. 0: now. */
+ * one message a minute. 0: now. */
 static int64_t
-wait_for_rate(const struct notifier *nt, size_t total, int64_t now_ms, int *ret_is_digest)
+wait_for_rate(const struct notifier *nt, size_t total, int64_t now_ms, int *ret_is_over)
 {
     int64_t over = nt->daemon->settings->slack_digest_over;
-    int64_t since_digest = now_ms - nt->digest_ms;
+    int64_t sent = sent_last_minute(nt, now_ms), since_digest = now_ms - nt->digest_ms;
 
-    *ret_is_digest = 0;
-    if (sent_last_minute(nt, now_ms) + (int64_t)total <= over)
+    if (over > NOTIFIER_RATE_SLOTS)
+        over = NOTIFIER_RATE_SLOTS;
+    *ret_is_over = sent >= over || (int64_t)total > over;
+    if (!*ret_is_over || nt->digest_ms == 0 || since_digest >= MINUTE_MS)
         return 0;
-    if (sent_last_minute(nt, now_ms) < over && (int64_t)total <= over)
-        return 0;
-    *ret_is_digest = 1;
-    return nt->digest_ms == 0 || since_digest >= MINUTE_MS ? 0 : MINUTE_MS - since_digest;
+    return MINUTE_MS - since_digest;
 }
 
 static void
@@ -202,39 +239,54 @@ plan_next(struct notifier *nt)
         pump_in(nt, (next - clock_real_us()) / 1000 + 1);
 }
 
-void
-notifier_pump(struct notifier *nt)
+/* What is due into the attempt: how many, 0 when nothing may go now. */
+static size_t
+choose(struct notifier *nt)
 {
+    int64_t now_ms = clock_steady_ms(), wait_ms;
     size_t total = 0;
-    int64_t wait_ms;
     struct err err;
 
-    if (nt->is_busy)
-        return;
     if (outbox_due(nt->outbox, clock_real_us(), OUTBOX_MAX_DUE, nt->deliveries,
                    &nt->delivery_count, &total, &nt->attempt, &err) != 0) {
         log_warn_burst(&nt->burst, "outbox cannot be read", "reason=\"%s\"", err.text);
         pump_in(nt, FIRST_RETRY_MS);
-        return;
+        return 0;
     }
+    *nt->broken = outbox_broken(nt->outbox);
     if (total == 0) {
         plan_next(nt);
-        return;
+        return 0;
     }
-    wait_ms = wait_for_rate(nt, total, clock_steady_ms(), &nt->attempt.is_digest);
+    wait_ms = wait_for_rate(nt, total, now_ms, &nt->is_over_rate);
     if (wait_ms > 0) {
         notifier_release_deliveries(nt);
         pump_in(nt, wait_ms);
+        return 0;
+    }
+    nt->attempt.is_digest = nt->is_over_rate && total > 1;
+    if (nt->attempt.is_digest)
+        return total;
+    for (size_t i = 1; i < nt->delivery_count; i++)
+        delivery_release(&nt->deliveries[i]);
+    nt->delivery_count = 1;
+    nt->attempt.last = nt->deliveries[0].number;
+    return 1;
+}
+
+void
+notifier_pump(struct notifier *nt)
+{
+    int64_t hold_ms = nt->hold_until_ms - clock_steady_ms();
+    size_t total;
+
+    if (nt->is_busy)
+        return;
+    if (hold_ms > 0) {
+        pump_in(nt, hold_ms);
         return;
     }
-    if (total == 1)
-        nt->attempt.is_digest = 0;
-    if (!nt->attempt.is_digest) {
-        for (size_t i = 1; i < nt->delivery_count; i++)
-            delivery_release(&nt->deliveries[i]);
-        nt->delivery_count = 1;
-        nt->attempt.last = nt->deliveries[0].number;
-        total = 1;
-    }
-    send_attempt(nt, total);
+    total = choose(nt);
+    if (total > 0)
+        send_attempt(nt, total);
 }

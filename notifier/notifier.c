@@ -110,8 +110,12 @@ on_live(zloop_t *loop, zsock_t *sock, void *self)
         if (rc > 0)
             bus_batch_release(&batch);
     }
-    if (outbox_commit(nt->outbox, &err) != 0 || failed)
+    if (failed)
+        outbox_rollback(nt->outbox);
+    if (failed || outbox_commit(nt->outbox, &err) != 0)
         outbox_failed(nt, &err);
+    else
+        health_set(nt->daemon->health, "outbox", 1, NULL);
     notifier_pump(nt);
     return 0;
 }
@@ -133,6 +137,8 @@ read_page(struct notifier *nt, struct incident_query *query, int *ret_is_more, s
                            nt->found, err);
     if (rc == 0)
         rc = outbox_commit(nt->outbox, err);
+    else
+        outbox_rollback(nt->outbox);
     if (count > 0) {
         query->has_cursor = 1;
         query->cursor_us = found[count - 1]->last_seen_us;
@@ -183,6 +189,8 @@ fill_status(void *self, json_t *status)
     json_object_set_new(status, "channel", json_string(nt->url == NULL ? "log" : "slack"));
     json_object_set_new(status, "messages_waiting", json_integer((json_int_t)counts.waiting));
     json_object_set_new(status, "messages_failed", json_integer((json_int_t)counts.failed));
+    json_object_set_new(status, "messages_unreadable",
+                        json_integer((json_int_t)outbox_broken(nt->outbox)));
     json_object_set_new(status, "messages_sent", json_integer((json_int_t)counts.sent));
 }
 
@@ -194,6 +202,7 @@ open_metrics(struct notifier *nt)
         { &nt->digests, "bongsu_notifier_digests_sent_total", "messages that stand for several incidents" },
         { &nt->retries, "bongsu_notifier_retries_total", "attempts that are made again" },
         { &nt->failed, "bongsu_notifier_messages_failed_total", "messages refused for good" },
+        { &nt->broken, "bongsu_notifier_messages_unreadable_total", "messages of the outbox that could not be read, failed" },
         { &nt->heard, "bongsu_notifier_deliveries_heard_total", "deliveries that the detector's call made" },
         { &nt->found, "bongsu_notifier_deliveries_found_total", "deliveries that only the store told of" },
         { &nt->gaps, "bongsu_notifier_gaps_total", "times the detector's stream had a gap and the store was read" },
@@ -214,7 +223,7 @@ open_files(struct notifier *nt, struct err *err)
 
     if (lock == NULL || path == NULL)
         err_set(err, "out of memory");
-    else if (daemon_lock(lock, err) >= 0 && (nt->outbox = outbox_open(path, err)) != NULL &&
+    else if (daemon_lock(lock, err) >= 0 && (nt->outbox = outbox_open(path, clock_real_us(), err)) != NULL &&
              (nt->store = store_open(nt->daemon->settings, STORE_READ, err)) != NULL)
         rc = 0;
     free(lock);
@@ -261,6 +270,10 @@ notifier_destroy(void **self)
 static int
 check_settings(const struct settings *settings, struct err *err)
 {
+    if (severity_parse(text_of(settings->slack_min_severity)) < 0) {
+        err_set(err, "slack.min_severity: must be low, medium, high or critical");
+        return -1;
+    }
     if (settings->slack_webhook_url == NULL || settings->slack_webhook_url[0] == '\0')
         return 0;
     if (http_url_check_webhook(settings->slack_webhook_url, err) == 0)

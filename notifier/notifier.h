@@ -42,15 +42,21 @@ struct notifier {
     size_t delivery_count;
     struct attempt attempt;
     int is_busy;
+    enum outbox_end end;            /* how it ended, while that is not written down */
+    int64_t end_wait_ms;
+    char end_why[400];
+    int64_t hold_until_ms;          /* the channel asked us to wait, or is down */
+    unsigned failures;              /* in a row */
     int64_t pump_at_ms;             /* when the timer looks again, 0: none is set */
     int pump_timer;
 
     /* times of the last messages, for the rate of a minute */
     int64_t sent_ms[NOTIFIER_RATE_SLOTS];
     size_t sent_next;
-    int64_t digest_ms;              /* when the last digest went out */
+    int64_t digest_ms;              /* when the last message over the rate went out */
+    int is_over_rate;               /* the one on the way is such a message */
     struct log_burst burst;
-    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused, *gaps;
+    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused, *gaps, *broken;
 };
 
 /* deliver.c: tell what is due, if nothing is on the way. */

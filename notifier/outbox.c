@@ -7,6 +7,7 @@
 
 #include "proto/base/buf.h"
 #include "proto/base/fault.h"
+#include "proto/base/log.h"
 
 enum { STATE_WAITING, STATE_SENT, STATE_FAILED, VERSION = 1 };
 
@@ -21,7 +22,7 @@ static const char schema[] =
     "CREATE INDEX delivery_due ON delivery (next_us) WHERE state = 0";
 
 enum statement { TOLD, ADD, DUE, COUNT_DUE, END_ONE, END_DIGEST, NEXT_DUE, READ_UNTIL, COUNTS,
-                 STATEMENTS };
+                 BREAK, STATEMENTS };
 
 static const char *const statements[STATEMENTS] = {
     [TOLD] = "SELECT count(*), max(severity), max(reopened) FROM delivery WHERE incident = ?1",
@@ -39,6 +40,8 @@ static const char *const statements[STATEMENTS] = {
     [END_DIGEST] = "UPDATE delivery SET state = ?1, attempts = attempts + 1, next_us = ?2,"
                    " ended_us = ?3, why = ?4, body = CASE WHEN ?1 = 0 THEN body END"
                    " WHERE number <= ?5 AND state = 0 AND next_us <= ?6",
+    [BREAK] = "UPDATE delivery SET state = 2, ended_us = ?1, why = ?2, body = NULL"
+              " WHERE number = ?3",
     [NEXT_DUE] = "SELECT min(next_us) FROM delivery WHERE state = 0",
     [READ_UNTIL] = "UPDATE meta SET read_until = ?1",
     [COUNTS] = "SELECT sum(state = 0), sum(state = 2), sum(state = 1) FROM delivery",
@@ -49,6 +52,7 @@ struct outbox {
     sqlite3_stmt *stmts[STATEMENTS];
     int64_t read_until;
     int is_new;
+    uint64_t broken;
 };
 
 static int
@@ -68,15 +72,21 @@ read_meta(struct outbox *outbox, struct err *err)
 }
 
 struct outbox *
-outbox_open(const char *path, struct err *err)
+outbox_open(const char *path, int64_t now_us, struct err *err)
 {
     struct outbox *outbox = calloc(1, sizeof(*outbox));
+    char kept[DB_PATH_LEN];
+    int is_corrupt = 0;
 
     if (outbox == NULL) {
         err_set(err, "%s: out of memory", path);
         return NULL;
     }
-    outbox->db = db_open(path, schema, VERSION, NULL, err);
+    outbox->db = db_open(path, schema, VERSION, &is_corrupt, err);
+    if (is_corrupt && db_set_aside(path, now_us, kept, err) == 0) {
+        log_error("outbox is damaged; a new one is begun", "kept=\"%s\"", kept);
+        outbox->db = db_open(path, schema, VERSION, NULL, err);
+    }
     if (outbox->db == NULL || read_meta(outbox, err) != 0)
         goto failed;
     for (size_t i = 0; i < STATEMENTS; i++)
@@ -120,6 +130,7 @@ outbox_set_read_until(struct outbox *outbox, int64_t until_us, struct err *err)
     if (db_step(outbox->stmts[READ_UNTIL], err) != DB_DONE)
         return -1;
     outbox->read_until = until_us;
+    outbox->is_new = 0;
     return 0;
 }
 
@@ -141,20 +152,31 @@ outbox_commit(struct outbox *outbox, struct err *err)
     return 0;
 }
 
-/* Which delivery an incident calls for now: its name into what; 0 none. */
+void
+outbox_rollback(struct outbox *outbox)
+{
+    sqlite3_exec(outbox->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Which delivery an incident calls for now: its name into what; 0 none, -1. */
 static int
-choose(struct outbox *outbox, const struct incident *inc, char what[OUTBOX_WHAT_LEN])
+choose(struct outbox *outbox, const struct incident *inc, char what[OUTBOX_WHAT_LEN],
+       struct err *err)
 {
     sqlite3_stmt *stmt = outbox->stmts[TOLD];
-    int64_t rows = 0, severity = 0, reopened = 0;
+    int64_t rows, severity, reopened;
+    int code;
 
     db_bind_text(stmt, 1, text_of(inc->id));
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        rows = sqlite3_column_int64(stmt, 0);
-        severity = sqlite3_column_int64(stmt, 1);
-        reopened = sqlite3_column_int64(stmt, 2);
-    }
+    code = sqlite3_step(stmt);
+    if (code != SQLITE_ROW)
+        db_failed(outbox->db, err);
+    rows = sqlite3_column_int64(stmt, 0);
+    severity = sqlite3_column_int64(stmt, 1);
+    reopened = sqlite3_column_int64(stmt, 2);
     sqlite3_reset(stmt);
+    if (code != SQLITE_ROW)
+        return -1;
     if (rows == 0)
         snprintf(what, OUTBOX_WHAT_LEN, "opened");
     else if ((int64_t)inc->reopened > reopened)
@@ -173,10 +195,14 @@ outbox_add(struct outbox *outbox, const struct incident *inc, int min_severity,
     sqlite3_stmt *stmt = outbox->stmts[ADD];
     char what[OUTBOX_WHAT_LEN];
     struct buf body = { 0 };
-    int rc = -1;
+    int rc;
 
-    if (inc->severity < min_severity || !choose(outbox, inc, what))
+    if (inc->severity < min_severity)
         return 0;
+    rc = choose(outbox, inc, what, err);
+    if (rc <= 0)
+        return rc;
+    rc = -1;
     if (incident_pack(inc, &body) != 0) {
         err_set(err, "outbox: out of memory");
         goto done;
@@ -189,58 +215,128 @@ outbox_add(struct outbox *outbox, const struct incident *inc, int min_severity,
     sqlite3_bind_int64(stmt, 6, now_us);
     db_bind_blob(stmt, 7, is_old ? (struct text){ NULL, 0 } : buf_text(&body));
     if (db_step(stmt, err) == DB_DONE)
-        rc = 1;
+        rc = sqlite3_changes(outbox->db);
 
 done:
     buf_release(&body);
     return rc;
 }
 
-static size_t
-count_due(struct outbox *outbox, int64_t now_us, int64_t *ret_last)
+/* How many are due and the last one's number. 0 or -1. */
+static int
+count_due(struct outbox *outbox, int64_t now_us, size_t *ret_total, int64_t *ret_last,
+          struct err *err)
 {
     sqlite3_stmt *stmt = outbox->stmts[COUNT_DUE];
-    size_t count = 0;
+    int code;
 
     sqlite3_bind_int64(stmt, 1, now_us);
-    if (sqlite3_step(stmt) == SQLITE_ROW) {
-        count = (size_t)sqlite3_column_int64(stmt, 0);
+    code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW) {
+        *ret_total = (size_t)sqlite3_column_int64(stmt, 0);
         *ret_last = sqlite3_column_int64(stmt, 1);
+    } else {
+        db_failed(outbox->db, err);
     }
     sqlite3_reset(stmt);
-    return count;
+    return code == SQLITE_ROW ? 0 : -1;
+}
+
+/* What a walk over the due rows has found. */
+struct due {
+    struct delivery *deliveries;
+    size_t count;
+    int64_t broken;             /* number of a row that cannot be read, 0: none */
+    char why[200];
+};
+
+/* Walk up to the first row that cannot be read. 0 or -1. */
+static int
+read_due(struct outbox *outbox, int64_t now_us, size_t max, struct due *due, struct err *err)
+{
+    sqlite3_stmt *stmt = outbox->stmts[DUE];
+    struct err why = { "" };
+    int code;
+
+    sqlite3_bind_int64(stmt, 1, now_us);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)max);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && due->broken == 0) {
+        struct text body = db_column(stmt, 3);
+        struct delivery *one = &due->deliveries[due->count];
+
+        *one = (struct delivery){ .number = sqlite3_column_int64(stmt, 0),
+                                  .attempts = (unsigned)sqlite3_column_int(stmt, 2) };
+        snprintf(one->what, sizeof(one->what), "%s",
+                 (const char *)sqlite3_column_text(stmt, 1));
+        if (incident_unpack(body.ptr, body.len, &one->inc, &why) == 0) {
+            due->count++;
+        } else {
+            due->broken = one->number;
+            snprintf(due->why, sizeof(due->why), "%.190s", why.text);
+        }
+    }
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        db_failed(outbox->db, err);
+    sqlite3_reset(stmt);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : -1;
+}
+
+static void
+release_due(struct due *due)
+{
+    while (due->count > 0)
+        delivery_release(&due->deliveries[--due->count]);
+}
+
+/* It must not stand in the way of the others: failed for good. */
+static int
+fail_broken(struct outbox *outbox, const struct due *due, int64_t now_us, struct err *err)
+{
+    sqlite3_stmt *stmt = outbox->stmts[BREAK];
+
+    sqlite3_bind_int64(stmt, 1, now_us);
+    db_bind_text(stmt, 2, text_of(due->why));
+    sqlite3_bind_int64(stmt, 3, due->broken);
+    if (db_step(stmt, err) != DB_DONE)
+        return -1;
+    log_error("a message cannot be read, set to failed", "number=%lld reason=\"%s\"",
+              (long long)due->broken, due->why);
+    outbox->broken++;
+    return 0;
 }
 
 int
 outbox_due(struct outbox *outbox, int64_t now_us, size_t max, struct delivery *ret,
            size_t *ret_count, size_t *ret_total, struct attempt *ret_attempt, struct err *err)
 {
-    sqlite3_stmt *stmt = outbox->stmts[DUE];
-    size_t count = 0;
-    int rc = 0;
+    struct attempt attempt = { .due_us = now_us };
+    size_t total = 0;
+    struct due due;
 
-    sqlite3_bind_int64(stmt, 1, now_us);
-    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)max);
-    while (rc == 0 && count < max && sqlite3_step(stmt) == SQLITE_ROW) {
-        struct text body = db_column(stmt, 3);
-
-        ret[count] = (struct delivery){ .number = sqlite3_column_int64(stmt, 0),
-                                        .attempts = (unsigned)sqlite3_column_int(stmt, 2) };
-        snprintf(ret[count].what, sizeof(ret[count].what), "%s",
-                 (const char *)sqlite3_column_text(stmt, 1));
-        rc = incident_unpack(body.ptr, body.len, &ret[count].inc, err);
-        count += rc == 0;
-    }
-    sqlite3_reset(stmt);
-    if (rc != 0) {
-        while (count > 0)
-            delivery_release(&ret[--count]);
+    do {
+        due = (struct due){ .deliveries = ret };
+        if (read_due(outbox, now_us, max, &due, err) != 0 ||
+            (due.broken != 0 && fail_broken(outbox, &due, now_us, err) != 0)) {
+            release_due(&due);
+            return -1;
+        }
+        if (due.broken != 0)
+            release_due(&due);
+    } while (due.broken != 0);
+    if (count_due(outbox, now_us, &total, &attempt.last, err) != 0) {
+        release_due(&due);
         return -1;
     }
-    *ret_count = count;
-    *ret_attempt = (struct attempt){ .due_us = now_us };
-    *ret_total = count_due(outbox, now_us, &ret_attempt->last);
+    *ret_count = due.count;
+    *ret_total = total;
+    *ret_attempt = attempt;
     return 0;
+}
+
+uint64_t
+outbox_broken(const struct outbox *outbox)
+{
+    return outbox->broken;
 }
 
 void

@@ -36,11 +36,12 @@ struct attempt {
 
 struct outbox_counts { uint64_t waiting, failed, sent; };
 
-/* Open path, created when missing. NULL with the reason. */
-struct outbox *outbox_open(const char *path, struct err *err);
+/* Open path, created when missing; a file that is no database is set aside
+ * under another name and a new one begun. NULL with the reason. */
+struct outbox *outbox_open(const char *path, int64_t now_us, struct err *err);
 void outbox_close(struct outbox **outbox);
 
-/* 1 when the file was begun by this open. */
+/* 1 while the store was never read to its end with this file. */
 int outbox_is_new(const struct outbox *outbox);
 
 /* Everything written to the store before this was looked at. */
@@ -51,17 +52,21 @@ int outbox_set_read_until(struct outbox *outbox, int64_t until_us, struct err *e
  * there: nothing while it is below min_severity; "opened" the first time, a
  * row per risen severity, a row per re-opening. is_old marks them as told
  * without telling. Part of the transaction between outbox_begin and
- * outbox_commit. Returns how many were made, or -1. */
+ * outbox_commit (which rolls back when it fails) or outbox_rollback. Returns
+ * how many were made, or -1. */
 int outbox_begin(struct outbox *outbox, struct err *err);
 int outbox_add(struct outbox *outbox, const struct incident *inc, int min_severity,
                int is_old, int64_t now_us, struct err *err);
 int outbox_commit(struct outbox *outbox, struct err *err);
+void outbox_rollback(struct outbox *outbox);
 
 /* Up to max deliveries that are due, oldest first (the caller releases each),
- * how many are due in all, and that as an attempt. 0 or -1. */
+ * how many are due in all, and that as an attempt. One that cannot be read
+ * is set to failed, logged and counted in outbox_broken. 0 or -1. */
 int outbox_due(struct outbox *outbox, int64_t now_us, size_t max, struct delivery *ret,
                size_t *ret_count, size_t *ret_total, struct attempt *ret_attempt,
                struct err *err);
+uint64_t outbox_broken(const struct outbox *outbox);
 void delivery_release(struct delivery *delivery);
 
 /* Write down how an attempt ended: sent, failed for good, or to be tried

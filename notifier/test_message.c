@@ -1,5 +1,6 @@
 #include "notifier/notifier.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,10 @@ on_test_answer(void *ctx, const struct http_answer *answer)
     char line[600];
 
     snprintf(line, sizeof(line), "Slack answered %ld %.500s", answer->status, text);
+    if (!text_is_utf8(text_of(line)))
+        for (char *at = line; *at != '\0'; at++)
+            if ((unsigned char)*at >= 0x80)
+                *at = '?';
     answer_test(ctx, answer->status, line);
 }
 
@@ -72,13 +77,17 @@ handle_test(struct http_request *req, void *self)
     buf_release(&body);
 }
 
-static const struct http_route routes[] = {
-    { "POST", "/test", HTTP_OPEN, NULL, 1024, handle_test },
-};
+/* Whoever can open our socket may; a port is open to more than that. */
+static const struct http_route on_socket = { "POST", "/test", HTTP_OPEN, NULL, 1024,
+                                             handle_test };
+static const struct http_route on_port = { "POST", "/test", HTTP_WRITE, NULL, 1024,
+                                           handle_test };
 
 void
 notifier_add_routes(struct notifier *nt)
 {
+    int is_port = nt->daemon->settings->health_listen != NULL;
+
     if (nt->daemon->server != NULL)
-        http_server_add_routes(nt->daemon->server, routes, sizeof(routes) / sizeof(routes[0]), nt);
+        http_server_add_routes(nt->daemon->server, is_port ? &on_port : &on_socket, 1, nt);
 }

@@ -112,6 +112,7 @@ const size_t settings_option_count =
 static const char *const rules_places[] = {
     "../../detector/rules",
     "../../../detector/rules",
+    "../share/bongsu/rules",
     "/usr/share/bongsu/rules",
 };
 

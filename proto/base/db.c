@@ -181,8 +181,8 @@ is_for_a_while(int code, int os_error)
         return 1;
     if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
         return 0;
-    return os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ||
-           os_error == EMFILE || os_error == ENFILE;
+    return os_error == ENOSPC || os_error == EDQUOT || os_error == EMFILE ||
+           os_error == ENFILE;
 }
 
 enum db_outcome

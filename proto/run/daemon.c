@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/base/log.h"
@@ -355,6 +356,7 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
     struct process process = { .spec = spec, .signal_fd = -1 };
     int is_check = 0, code;
 
+    umask(077);         /* what we write is for nobody else's eyes */
     if (read_options(&process, argc, argv, &is_check, &code) == 0) {
         if (options_placeholders_seen()[0] != '\0')
             log_warn("still as in .env.example, so taken as not set", "options=\"%s\"",

@@ -3,8 +3,9 @@
  *
  * One SQLite file per consumer. After an unclean exit the consumer counts,
  * durably, each attempt at a batch before working on it; from the third
- * attempt on it goes event by event, and the one that was being worked on
- * when it died is set aside here, with reason and bytes, and shown.
+ * attempt on it goes event by event, and the one at which two processes died
+ * is set aside here, with reason and bytes, and shown. One death says little:
+ * a process can be killed from outside while it is at an innocent event.
  */
 #ifndef PROTO_RUN_POISON_H
 #define PROTO_RUN_POISON_H
@@ -34,7 +35,7 @@ int poison_is_careful(const struct poison *poison, int64_t now_ms);
 unsigned poison_attempt(struct poison *poison, uint64_t origin, uint64_t key, struct err *err);
 
 /* Event by event: note, durably, that this event is being worked on. 1 when
- * it was already noted by a process that died: skip it. 0 go on, -1 failed. */
+ * two processes that died had noted it: skip it. 0 go on, -1 failed. */
 int poison_begin_event(struct poison *poison, uint64_t origin, uint64_t sequence,
                        struct err *err);
 

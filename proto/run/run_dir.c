@@ -10,7 +10,26 @@
 /* The longest socket name of ours ("/incident-report-255.sock") fits beside. */
 enum { MAX_DIR = 80 };
 
-/* path as an absolute one, whether it exists or not. */
+/* One more "/part" for each part of a path; "." and "//" are none. */
+static int
+append_parts(struct buf *out, const char *path)
+{
+    struct text rest = text_of(path);
+    int rc = 0;
+
+    while (rest.ptr != NULL && rc == 0) {
+        struct text part = text_split(&rest, '/');
+
+        if (part.len == 0 || text_is(part, "."))
+            continue;
+        rc = buf_append_char(out, '/');
+        rc = rc == 0 ? buf_append_text(out, part) : rc;
+    }
+    return rc;
+}
+
+/* path as an absolute one, whether it exists or not; "var", "./var" and
+ * "var/" are the same. */
 static int
 append_absolute(struct buf *out, const char *path)
 {
@@ -19,12 +38,12 @@ append_absolute(struct buf *out, const char *path)
 
     if (path[0] != '/') {
         here = getcwd(NULL, 0);
-        rc = here == NULL ? -1 : buf_printf(out, "%s/", here);
+        rc = here == NULL ? -1 : append_parts(out, here);
         free(here);
-        while (path[0] == '.' && path[1] == '/')
-            path += 2;
     }
-    return rc == 0 ? buf_append_str(out, path) : -1;
+    if (rc == 0)
+        rc = append_parts(out, path);
+    return rc == 0 && out->len == 0 ? buf_append_char(out, '/') : rc;
 }
 
 static int

@@ -12,8 +12,9 @@
 #define SETTLED_NS (INT64_C(2) * 1000000000)
 
 /* places is what an index would be, with the columns that are searched: one
- * append per event, where an index per column would dirty a page for each
- * distinct source and user (measured: 10 times the writing). */
+ * append per event, where an index per column dirties a page for each distinct
+ * source and user (measured with 5,000 sources and 2,000 users, indexes on
+ * those two: a quarter of the events per second). */
 static const char day_schema[] =
     "CREATE TABLE events(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
     " received INTEGER NOT NULL, body BLOB NOT NULL);"

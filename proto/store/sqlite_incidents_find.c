@@ -106,20 +106,17 @@ sqlite_find_incidents(struct store *base, const struct incident_query *query,
         err_set(err, "find: 1 to %d incidents a page", STORE_MAX_PAGE);
         return -1;
     }
-    incidents = calloc((size_t)query->limit + 1, sizeof(*incidents));
-    if (incidents == NULL) {
-        err_set(err, "store: out of memory");
-        return -1;
-    }
     store->deadline_ms = clock_steady_ms() + READ_LIMIT_MS;
     found = incidents_open(store, 0, &db, err);
-    if (found < 0)
-        goto done;
-    if (found == 1) {
+    incidents = calloc((size_t)query->limit + 1, sizeof(*incidents));
+    if (incidents == NULL)
+        err_set(err, "store: out of memory");
+    if (found == 1)
         stmt = prepare_find(db, query, err);
-        if (stmt == NULL || read_rows(db, stmt, incidents, &count, err) != 0)
-            goto done;
-    }
+    if (found < 0 || incidents == NULL || (found == 1 && stmt == NULL))
+        goto done;
+    if (found == 1 && read_rows(db, stmt, incidents, &count, err) != 0)
+        goto done;
     *ret_is_more = count > query->limit;
     if (count > query->limit)
         incident_destroy(&incidents[--count]);

@@ -3,7 +3,7 @@
  *
  * A bucket of the counters is a few of these, not a row per value: a batch
  * adds one sheet to each bucket it touches. (Measured: a row for each value
- * took as long as the events themselves.)
+ * took as long as writing the events.)
  */
 #ifndef PROTO_STORE_SQLITE_SHEET_H
 #define PROTO_STORE_SQLITE_SHEET_H

@@ -187,10 +187,22 @@ a_clean_end_takes_its_attempts_back(void **state)
 /* --- event by event --- */
 
 static void
-skips_only_the_event_at_which_a_process_died(void **state)
+does_not_skip_an_event_at_which_only_one_process_died(void **state)
 {
     struct poison *poison;
 
+    die_during(*state, work_on_105, 0);
+    poison = must_open(*state, 0);
+    assert_int_equal(poison_begin_event(poison, ORIGIN, 105, NULL), 0);
+    poison_close(&poison);
+}
+
+static void
+skips_only_the_event_at_which_two_processes_died(void **state)
+{
+    struct poison *poison;
+
+    die_during(*state, work_on_105, 0);
     die_during(*state, work_on_105, 0);
     poison = must_open(*state, 0);
     assert_int_equal(poison_begin_event(poison, ORIGIN, 103, NULL), 0);
@@ -217,6 +229,7 @@ skips_it_again_when_the_next_process_dies_before_it_is_set_aside(void **state)
     struct poison *poison;
 
     die_during(*state, work_on_105, 0);
+    die_during(*state, work_on_105, 0);
     die_during(*state, work_on_105, 1);
     poison = must_open(*state, 0);
     assert_int_equal(poison_begin_event(poison, ORIGIN, 105, NULL), 1);
@@ -228,6 +241,7 @@ a_finished_batch_takes_its_notes_along_and_no_others(void **state)
 {
     struct poison *poison;
 
+    die_during(*state, work_on_105, 0);
     die_during(*state, work_on_105, 0);
     poison = must_open(*state, 0);
     poison_attempt(poison, ORIGIN, 50, NULL);
@@ -339,7 +353,8 @@ main(void)
         TEST(counts_each_batch_of_each_origin_for_itself),
         TEST(forgets_the_attempts_of_a_batch_that_is_done),
         TEST(a_clean_end_takes_its_attempts_back),
-        TEST(skips_only_the_event_at_which_a_process_died),
+        TEST(does_not_skip_an_event_at_which_only_one_process_died),
+        TEST(skips_only_the_event_at_which_two_processes_died),
         TEST(ones_own_event_is_not_skipped_when_it_comes_again),
         TEST(skips_it_again_when_the_next_process_dies_before_it_is_set_aside),
         TEST(a_finished_batch_takes_its_notes_along_and_no_others),

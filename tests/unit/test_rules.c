@@ -94,7 +94,8 @@ numbered(json_t *event, long n)
         const char *mark = text == NULL ? NULL : strstr(text, "{n}");
 
         if (mark != NULL)
-            json_object_set_new(copy, name, json_sprintf("%.*s%ld%s", (int)(mark - text), text,
+            json_object_set_new(copy, name, json_sprintf("%.*s%ld%s", (int)(mark - text),
+                                                         text,
                                                          n, mark + 3));
     }
     return copy;
@@ -120,7 +121,8 @@ judge(struct run *run, json_t *fields, int64_t at_us)
         decode_line(text_of(line), at_us, &arena, &ev);
     else
         rc = event_from_json(reader, text_of(text), &arena, &ev, &key, &err);
-    if (rc != 0 || event_check(&ev, at_us, space, &err) != 0 || event_pack(&ev, &packed) != 0 ||
+    if (rc != 0 || event_check(&ev, at_us, space, &err) != 0 ||
+        event_pack(&ev, &packed) != 0 ||
         event_unpack(packed.ptr, packed.len, &unpacked, &wire, &err) != 0) {
         complain(run, err.text, fields);
     } else {
@@ -230,7 +232,8 @@ run_case(struct run *run, const char *rule, json_t *one)
     json_t *event;
     size_t i;
 
-    assert_int_equal(timestamp_parse(text_of(start == NULL ? START : start), &run->start_us,
+    assert_int_equal(timestamp_parse(text_of(start == NULL ? START : start),
+                                     &run->start_us,
                                      &err), 0);
     run->metrics = metrics_new();
     run->engine = engine_new(&options, &rules, run->metrics, &err);

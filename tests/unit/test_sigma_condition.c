@@ -11,7 +11,8 @@
 #include "detector/sigma_condition.h"
 #include "proto/base/buf.h"
 
-static const char *const all_names[] = { "a", "b", "c", "sel_1", "sel_2", "sel_3", "_hidden" };
+static const char *const all_names[] = { "a", "b", "c", "sel_1", "sel_2", "sel_3",
+                                         "_hidden" };
 
 enum { NAMES = sizeof(all_names) / sizeof(all_names[0]) };
 

@@ -121,13 +121,17 @@ rules_that_cannot_be_honoured_are_refused_with_line_and_reason(void **state)
     refuses(DETECTION("  s: {a: 1}\n  timeframe: 5m\n  condition: s\n"), 7, "timeframe");
     refuses(DETECTION("  s: {}\n  condition: s\n"), 6, "1 to 1000 fields");
     refuses(DETECTION("  s: {a: []}\n  condition: s\n"), 6, "1 to 20000 values");
-    refuses(DETECTION("  s:\n    a: {b: c}\n  condition: s\n"), 7, "a text, a number or null");
+    refuses(DETECTION("  s:\n    a: {b: c}\n  condition: s\n"), 7,
+            "a text, a number or null");
     refuses(DETECTION("  s:\n    - [a]\n  condition: s\n"), 7, "maps and keywords");
-    refuses(RULE("one", "bongsu: {supress: 1h}\ndetection: {s: {a: 1}, condition: s}\n"), 5,
+    refuses(RULE("one", "bongsu: {supress: 1h}\ndetection: {s: {a: 1}, condition: s}\n"),
+            5,
             "unknown key \"bongsu.supress\"");
-    refuses(RULE("one", "bongsu: {checks: [{xss: [a]}]}\ndetection: {s: {a: 1}, condition: s}\n"),
+    refuses(RULE("one",
+                 "bongsu: {checks: [{xss: [a]}]}\ndetection: {s: {a: 1}, condition: s}\n"),
             5, "unknown check \"xss\"");
-    refuses(RULE("one", "bongsu: {summary: \"{who}\"}\ndetection: {s: {a: 1}, condition: s}\n"),
+    refuses(RULE("one",
+                 "bongsu: {summary: \"{who}\"}\ndetection: {s: {a: 1}, condition: s}\n"),
             1, "cannot know \"who\"");
     refuses("title: [\n", 2, "");
 }
@@ -164,7 +168,8 @@ modifiers_that_are_unknown_or_misplaced_are_refused(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[400];
 
-        snprintf(text, sizeof(text), DETECTION("  s:\n    %s\n  condition: s\n"), rows[i].item);
+        snprintf(text, sizeof(text), DETECTION("  s:\n    %s\n  condition: s\n"),
+                 rows[i].item);
         refuses(text, 7, rows[i].reason);
     }
 }
@@ -175,22 +180,31 @@ correlations_are_checked(void **state)
     static const struct { const char *body, *reason; } rows[] = {
         { "timespan: 5m, type: event_count, rules: base", "needs a condition" },
         { "timespan: 5m, rules: base", "needs a type" },
-        { "type: temporal, timespan: 5m, rules: base, condition: {gte: 2}", "not supported yet" },
-        { "type: nonsense, timespan: 5m, rules: base, condition: {gte: 2}", "unknown type" },
-        { "type: event_count, timespan: 5, rules: base, condition: {gte: 2}", "timespan must" },
+        { "type: temporal, timespan: 5m, rules: base, condition: {gte: 2}",
+          "not supported yet" },
+        { "type: nonsense, timespan: 5m, rules: base, condition: {gte: 2}",
+          "unknown type" },
+        { "type: event_count, timespan: 5, rules: base, condition: {gte: 2}",
+          "timespan must" },
         { "type: event_count, timespan: 5m, condition: {gte: 2}", "needs rules" },
         { "type: event_count, timespan: 5m, rules: nobody, condition: {gte: 2}",
           "there is no rule \"nobody\"" },
         { "type: event_count, timespan: 5m, rules: cor, condition: {gte: 2}",
           "correlations of correlations" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {lt: 2}", "does not come" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {neq: 2}", "does not come" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {gte: 2, gt: 1}", "only one" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {gte: x}", "above 0" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {gte: 0}", "above 0" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {lt: 2}",
+          "does not come" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {neq: 2}",
+          "does not come" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {gte: 2, gt: 1}",
+          "only one" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {gte: x}",
+          "above 0" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {gte: 0}",
+          "above 0" },
         { "type: event_count, timespan: 5m, rules: base, condition: {gte: 2, field: a}",
           "takes no field" },
-        { "type: value_count, timespan: 5m, rules: base, condition: {gte: 2}", "needs a field" },
+        { "type: value_count, timespan: 5m, rules: base, condition: {gte: 2}",
+          "needs a field" },
         { "type: value_count, timespan: 5m, rules: base, condition: {gte: 2, field: [a, b]}",
           "several fields" },
         { "type: event_count, timespan: 5m, rules: base, condition: {gte: 2}, aliases: {}",

@@ -50,7 +50,8 @@ static void
 ordinary_queries_are_let_through(void **state)
 {
     static const char *const texts[] = {
-        "", "&", "=", "a", "a=1&b=2", "q=o%27brien", "q=union+station", "%", "%2", "%zz=%",
+        "", "&", "=", "a", "a=1&b=2", "q=o%27brien", "q=union+station", "%", "%2",
+            "%zz=%",
         "redirect=https%3A%2F%2Fexample.com%2F%3Fa%3D1%26b%3D2", "sort=price-desc;page=2",
         "name=Kim%20Min-ji&mail=kim%40example.com", "utf8=%E2%9C%93&q=%EB%B4%89%EC%88%98",
     };
@@ -112,8 +113,10 @@ prose_commit_subjects_and_log_lines_are_let_through(void **state)
 static void
 hostile_lines_take_linear_time_and_do_not_break_it(void **state)
 {
-    static const char *const pieces[] = { "GET ?a=' ", "' or 1=1", "union select ", "%25", "?&=;",
-                                          "/*", ": ", "'", "\"", "\\\"", "or 1=", "; drop" };
+    static const char *const pieces[] = { "GET ?a=' ", "' or 1=1", "union select ", "%25",
+                                          "?&=;",
+                                          "/*", ": ", "'", "\"", "\\\"", "or 1=",
+                                              "; drop" };
     struct buf text = { 0 };
 
     (void)state;
@@ -235,7 +238,8 @@ most_labelled_payloads_are_found_and_no_normal_one(void **state)
     }
     fclose(file);
     buf_release(&payload);
-    print_message("http-params: %zu of %zu found, %zu of %zu false\n", found, sqli, wrong, norm);
+    print_message("http-params: %zu of %zu found, %zu of %zu false\n", found, sqli, wrong,
+                  norm);
     assert_true(sqli > 5000 && norm > 5000);
     assert_true(found * 100 >= sqli * 96);
     assert_true(wrong * 1000 <= norm);

@@ -1,0 +1,45 @@
+#include "detector/detector.h"
+
+#include "detector/engine.h"
+#include "proto/run/poison.h"
+#include "proto/run/sender.h"
+
+void
+detector_fill_status(void *self, json_t *status)
+{
+    struct detector *det = self;
+    struct sender_numbers numbers = sender_numbers(det->sender);
+    struct engine_late late[20];
+    size_t count = engine_late_sources(det->engine, late, 20);
+    json_t *sources = json_object();
+
+    for (size_t i = 0; i < count; i++)
+        json_object_setn_new(sources, late[i].source.ptr, late[i].source.len,
+                             json_integer((json_int_t)late[i].events));
+    json_object_set_new(status, "late_sources", sources);
+    json_object_set_new(status, "incidents_in_flight",
+                        json_integer((json_int_t)numbers.in_flight));
+    json_object_set_new(status, "dead_letters",
+                        json_integer((json_int_t)poison_count(det->poison)));
+}
+
+void
+detector_open_metrics(struct detector *det)
+{
+    struct metrics *all = det->daemon->metrics;
+    const struct { uint64_t **number; const char *name, *help; } rows[] = {
+        { &det->judged, "bongsu_detector_events_total", "events judged by every rule" },
+        { &det->rows, "bongsu_detector_rows_total", "journal rows taken" },
+        { &det->refused_rows, "bongsu_detector_rows_refused_total", "rows that could not be read" },
+        { &det->repeats, "bongsu_detector_rows_repeated_total", "rows that came again, dropped" },
+        { &det->gaps, "bongsu_detector_gaps_total", "gaps seen in a stream, asked for again" },
+        { &det->lost, "bongsu_detector_rows_lost_total", "gaps that the journal no longer holds" },
+        { &det->unplaced, "bongsu_detector_rows_unplaced_total", "rows of one journal too many, not judged" },
+        { &det->poisoned, "bongsu_detector_dead_letters_total", "events set aside: they killed the detector" },
+        { &det->commits, "bongsu_detector_commits_total", "commits of the state file" },
+        { &det->failures, "bongsu_detector_commits_failed_total", "commits refused by a full disk or a lock" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        *rows[i].number = metrics_number(all, METRIC_COUNTER, rows[i].name, "", rows[i].help);
+}

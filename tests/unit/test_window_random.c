@@ -1,0 +1,168 @@
+/*
+ * test_window_random.c - windows and tallies against their definitions
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "detector/window.h"
+
+/* The rule as it is written down, by looking at everything each time. */
+struct naive {
+    struct window_entry all[4000];
+    size_t count;
+    int64_t clock_us;
+};
+
+static double
+naive_reached(const struct naive *naive, const struct window_rule *rule, int64_t end_us)
+{
+    double reached = 0;
+
+    for (size_t i = 0; i < naive->count; i++) {
+        const struct window_entry *one = &naive->all[i];
+        int is_new = 1;
+
+        if (one->at_us < end_us - rule->span_us || one->at_us > end_us)
+            continue;
+        for (size_t j = 0; rule->kind == WINDOW_DISTINCT && j < i; j++)
+            if (naive->all[j].at_us >= end_us - rule->span_us &&
+                naive->all[j].at_us <= end_us && naive->all[j].as.value == one->as.value)
+                is_new = 0;
+        reached += rule->kind == WINDOW_SUM ? one->as.weight : is_new;
+    }
+    return reached;
+}
+
+/* Returns how many are newly counted, or -1 when late. */
+static long
+naive_add(struct naive *naive, const struct window_rule *rule,
+          const struct window_entry *one)
+{
+    long taken = 0;
+    int64_t now = one->at_us < one->received_us ? one->at_us : one->received_us;
+
+    if (naive->count > 0 && one->at_us < naive->clock_us - rule->lateness_us)
+        return -1;
+    if (naive->count == 0 || now > naive->clock_us)
+        naive->clock_us = now;
+    naive->all[naive->count++] = *one;
+    for (size_t e = 0; e < naive->count; e++) {
+        int64_t end_us = naive->all[e].at_us;
+
+        if (end_us < one->at_us || end_us > one->at_us + rule->span_us ||
+            naive_reached(naive, rule, end_us) < rule->threshold)
+            continue;
+        for (size_t i = 0; i < naive->count; i++)
+            if (naive->all[i].at_us >= end_us - rule->span_us &&
+                naive->all[i].at_us <= end_us && !naive->all[i].is_counted) {
+                naive->all[i].is_counted = 1;
+                taken++;
+            }
+    }
+    return taken;
+}
+
+static uint64_t seed;
+
+static uint64_t
+random_number(uint64_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed % below;
+}
+
+static void
+compare_with_naive(const struct window_rule *rule, int64_t disorder)
+{
+    struct naive *naive = calloc(1, sizeof(*naive));
+    struct window win = { 0 };
+    struct window_match match = { 0 };
+    int64_t now = 0;
+
+    for (int i = 0; i < 400; i++) {
+        struct window_entry one;
+        enum window_result result;
+        long taken;
+
+        now += (int64_t)random_number(12);
+        one = (struct window_entry){
+            .at_us = now - (int64_t)random_number((uint64_t)disorder + 1),
+            .received_us = now, .id = event_id_make(1, 1, (uint64_t)i),
+        };
+        if (rule->kind == WINDOW_SUM)
+            one.as.weight = (double)random_number(4);
+        else
+            one.as.value = random_number(6);
+        taken = naive_add(naive, rule, &one);
+        result = window_add(&win, rule, &one, 7, &match);
+        if (taken < 0)
+            assert_int_equal(result, WINDOW_LATE);
+        else
+            assert_int_equal(result == WINDOW_HOLDS ? (long)match.taken_count : 0,
+                             taken);
+    }
+    window_release(&win);
+    window_match_release(&match);
+    free(naive);
+}
+
+static void
+random_streams_are_judged_as_the_definition_says(void **state)
+{
+    (void)state;
+    for (uint64_t round = 1; round <= 60; round++) {
+        struct window_rule rule = { (enum window_kind)(round % 3), 0, 0, 0, 0, 4000 };
+
+        seed = round * UINT64_C(0x9E3779B97F4A7C15);
+        rule.span_us = 5 + (int64_t)random_number(60);
+        rule.lateness_us = (int64_t)random_number(80);
+        rule.threshold = 2 + (double)random_number(rule.kind == WINDOW_DISTINCT ? 4 : 8);
+        compare_with_naive(&rule, round % 4 == 0 ? 0 : (int64_t)random_number(90));
+    }
+}
+
+static void
+tally_forgets_exactly_what_was_taken_out(void **state)
+{
+    struct tally tally = { 0 };
+    static unsigned times[64];
+
+    (void)state;
+    memset(times, 0, sizeof(times));
+    seed = 42;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t number = random_number(64);
+
+        if (random_number(2) == 0) {
+            assert_int_equal(tally_add(&tally, number), 0);
+            times[number]++;
+        } else if (times[number] > 0) {
+            tally_remove(&tally, number);
+            times[number]--;
+        }
+        assert_int_equal(tally_has(&tally, number), times[number] > 0);
+    }
+    for (uint64_t n = 0; n < 64; n++)
+        assert_int_equal(tally_has(&tally, n), times[n] > 0);
+    tally_release(&tally);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_streams_are_judged_as_the_definition_says),
+        cmocka_unit_test(tally_forgets_exactly_what_was_taken_out),
+    };
+
+    return cmocka_run_group_tests_name("window_random", tests, NULL, NULL);
+}
