@@ -66,6 +66,7 @@ BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
 TORTURE := test_kill test_faults
+TORTURE_TESTS := $(filter $(TORTURE:%=$(BUILD)/tests/%),$(PIPELINE_TESTS))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
@@ -136,7 +137,7 @@ pipeline: $(BINS) $(PIPELINE_TESTS)
 	@scripts/run-tests $(BUILD) $(PIPELINE_TESTS)
 
 check: tests
-	@scripts/run-tests $(BUILD) $(UNIT_TESTS) $(PIPELINE_TESTS)
+	@scripts/run-tests $(BUILD) $(UNIT_TESTS) $(filter-out $(TORTURE_TESTS),$(PIPELINE_TESTS)) -- $(TORTURE_TESTS)
 
 test: setup-test
 	@scripts/lint

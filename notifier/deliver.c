@@ -14,11 +14,25 @@ enum { FIRST_RETRY_MS = 1000, LAST_RETRY_MS = 300000, MINUTE_MS = 60000,
 static int64_t
 sent_last_minute(const struct notifier *nt, int64_t now_ms)
 {
-    int64_t count = 0;
+    int64_t count = 0, second = now_ms / 1000;
 
-    for (size_t i = 0; i < NOTIFIER_RATE_SLOTS; i++)
-        count += nt->sent_ms[i] != 0 && nt->sent_ms[i] > now_ms - MINUTE_MS;
+    for (size_t i = 0; i < NOTIFIER_RATE_SECONDS; i++)
+        if (nt->rate[i].second > second - NOTIFIER_RATE_SECONDS)
+            count += nt->rate[i].sent;
     return count;
+}
+
+static void
+count_sent(struct notifier *nt, int64_t now_ms)
+{
+    int64_t second = now_ms / 1000;
+    size_t i = (size_t)(second % NOTIFIER_RATE_SECONDS);
+
+    if (nt->rate[i].second != second) {
+        nt->rate[i].second = second;
+        nt->rate[i].sent = 0;
+    }
+    nt->rate[i].sent++;
 }
 
 static int
@@ -106,7 +120,7 @@ mark(struct notifier *nt)
 static void
 was_sent(struct notifier *nt, int64_t now_ms)
 {
-    nt->sent_ms[nt->sent_next++ % NOTIFIER_RATE_SLOTS] = now_ms;
+    count_sent(nt, now_ms);
     if (nt->is_over_rate)
         nt->digest_ms = now_ms;
     ++*(nt->attempt.is_digest ? nt->digests : nt->sent);
@@ -221,13 +235,10 @@ wait_for_rate(const struct notifier *nt, size_t total, int64_t now_ms, int *ret_
 {
     int64_t over = nt->daemon->settings->slack_digest_over;
     int64_t sent = sent_last_minute(nt, now_ms), since_digest = now_ms - nt->digest_ms;
+    int is_gathering = nt->digest_ms != 0 && since_digest < MINUTE_MS;
 
-    if (over > NOTIFIER_RATE_SLOTS)
-        over = NOTIFIER_RATE_SLOTS;
-    *ret_is_over = sent >= over || (int64_t)total > over;
-    if (!*ret_is_over || nt->digest_ms == 0 || since_digest >= MINUTE_MS)
-        return 0;
-    return MINUTE_MS - since_digest;
+    *ret_is_over = is_gathering || sent >= over || (int64_t)total > over;
+    return is_gathering ? MINUTE_MS - since_digest : 0;
 }
 
 static void

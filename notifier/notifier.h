@@ -20,7 +20,7 @@
 
 extern const struct daemon_spec notifier_spec;
 
-enum { NOTIFIER_RATE_SLOTS = 64 };
+enum { NOTIFIER_RATE_SECONDS = 60 };
 
 struct notifier {
     struct daemon *daemon;
@@ -50,9 +50,8 @@ struct notifier {
     int64_t pump_at_ms;             /* when the timer looks again, 0: none is set */
     int pump_timer;
 
-    /* times of the last messages, for the rate of a minute */
-    int64_t sent_ms[NOTIFIER_RATE_SLOTS];
-    size_t sent_next;
+    /* messages of the last minute, by second */
+    struct { int64_t second; int64_t sent; } rate[NOTIFIER_RATE_SECONDS];
     int64_t digest_ms;              /* when the last message over the rate went out */
     int is_over_rate;               /* the one on the way is such a message */
     struct log_burst burst;

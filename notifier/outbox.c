@@ -53,6 +53,7 @@ struct outbox {
     int64_t read_until;
     int is_new;
     uint64_t broken;
+    struct log_burst burst;
 };
 
 static int
@@ -299,8 +300,8 @@ fail_broken(struct outbox *outbox, const struct due *due, int64_t now_us, struct
     sqlite3_bind_int64(stmt, 3, due->broken);
     if (db_step(stmt, err) != DB_DONE)
         return -1;
-    log_error("a message cannot be read, set to failed", "number=%lld reason=\"%s\"",
-              (long long)due->broken, due->why);
+    log_warn_burst(&outbox->burst, "a message cannot be read, set to failed",
+                   "number=%lld reason=\"%s\"", (long long)due->broken, due->why);
     outbox->broken++;
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "detector/checkpoint_inner.h"
 #include "detector/ruleset.h"
 #include "proto/base/timestamp.h"
+#include "tests/support/temp_dir.h"
 
 #define NOW_US (INT64_C(1795000000) * 1000000)
 
@@ -92,13 +93,11 @@ static int
 close_place(void **state)
 {
     struct place *place = *state;
-    char command[128];
     int rc;
 
     end(place);
     metrics_destroy(&place->metrics);
-    snprintf(command, sizeof(command), "rm -rf %s", place->dir);
-    rc = system(command);
+    rc = temp_dir_remove(place->dir);
     free(place);
     return rc;
 }

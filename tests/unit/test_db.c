@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "tests/support/temp_dir.h"
+
 static const char schema[] = "CREATE TABLE t (a TEXT, b BLOB)";
 
 struct place {
@@ -39,12 +41,10 @@ static int
 close_place(void **state)
 {
     struct place *place = *state;
-    char command[128];
     int rc;
 
     db_close(&place->db);
-    snprintf(command, sizeof(command), "rm -rf %s", place->dir);
-    rc = system(command);
+    rc = temp_dir_remove(place->dir);
     free(place);
     return rc;
 }

@@ -14,6 +14,8 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "tests/support/temp_dir.h"
+
 #define NOW_US (INT64_C(1795000000) * 1000000)
 
 enum { MAX = 64 };
@@ -48,7 +50,9 @@ open_place(void **state)
     place->inc = incident_new();
     memset(place->inc->id, 'a', INCIDENT_ID_HEX - 1);
     place->inc->severity = SEVERITY_MEDIUM;
+    place->inc->rule_id = strdup("brute-force");
     place->inc->rule_title = strdup("Brute force");
+    place->inc->rule_level = strdup("medium");
     place->inc->summary = strdup("five");
     must_open(place);
     *state = place;
@@ -66,14 +70,12 @@ static int
 close_place(void **state)
 {
     struct place *place = *state;
-    char command[128];
     int rc;
 
     forget_due(place);
     incident_destroy(&place->inc);
     outbox_close(&place->outbox);
-    snprintf(command, sizeof(command), "rm -rf %s", place->dir);
-    rc = system(command);
+    rc = temp_dir_remove(place->dir);
     free(place);
     return rc;
 }

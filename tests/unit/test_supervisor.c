@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "proto/base/clock.h"
+#include "tests/support/temp_dir.h"
 
 /* Children are this program again, with a role; what they have to say goes to
  * files in the folder $D. */
@@ -97,7 +98,6 @@ static int
 close_place(void **state)
 {
     struct place *place = *state;
-    char command[128];
     sigset_t none;
     int rc;
 
@@ -107,8 +107,7 @@ close_place(void **state)
     supervisor_stop(&place->sv);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    snprintf(command, sizeof(command), "rm -rf %s", place->dir);
-    rc = system(command);
+    rc = temp_dir_remove(place->dir);
     free(place);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/base/timestamp.h"
 #include "proto/base/zone.h"
@@ -43,6 +44,9 @@ the_zone_is_known_by_its_name(void **state)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        /* Debian 13 has posix/ in a package of its own, tzdata-legacy */
+        if (strstr(cases[i].tz, "/posix/") != NULL && access(cases[i].tz, R_OK) != 0)
+            continue;
         in_zone(cases[i].tz);
         assert_string_equal(timestamp_zone(), cases[i].name);
     }
