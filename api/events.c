@@ -85,6 +85,24 @@ page_of(json_t *events, const struct event_page *page)
                      params_make_cursor(page->cursor_at_us, id));
 }
 
+/* Search, or look one up: ?id= names at most one event, wherever it is kept. */
+static int
+find(struct api *api, const struct event_query *query, struct api_events *events,
+     struct event_page *page, struct err *err)
+{
+    for (size_t i = 0; i < query->filter_count; i++) {
+        struct event_id id;
+
+        if (!text_is(query->filters[i].field, "id"))
+            continue;
+        if (event_id_parse(query->filters[i].value, &id) != 0)
+            return 0;
+        return api->store->ops->get_event(api->store, &id, INT32_MIN, api_add_event, events,
+                                          err) < 0 ? -1 : 0;
+    }
+    return api->store->ops->find_events(api->store, query, api_add_event, events, page, err);
+}
+
 void
 handle_events(struct http_request *req, void *self)
 {
@@ -101,7 +119,7 @@ handle_events(struct http_request *req, void *self)
     }
     ++*api->queries;
     events.list = json_array();
-    if (api->store->ops->find_events(api->store, &query, api_add_event, &events, &page, &err) == 0) {
+    if (find(api, &query, &events, &page, &err) == 0) {
         err_set(&err, "out of memory");
         body = events.is_out_of_memory ? NULL : page_of(events.list, &page);
     }

@@ -1,5 +1,7 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/commands.h"
 #include "ctl/env_file.h"
@@ -30,7 +32,7 @@ print_help(FILE *out)
         fprintf(out, "  %-8s %s\n           bongsu %s\n", commands[i].name, commands[i].help,
                 commands[i].usage);
     fprintf(out, "\nbongsu COMMAND --help shows a command's options; bongsu --version the version.\n"
-                 "Settings come from flags, the environment (and ./.env), bongsu.yml.\n");
+                 "Settings come from flags, the environment (and ./.env), and ./bongsu.yml or --config FILE.\n");
 }
 
 int
@@ -47,6 +49,8 @@ main(int argc, char **argv)
         printf("bongsu %s\n", BONGSU_VERSION);
         return EXIT_DONE;
     }
+    if (access("bongsu.yml", R_OK) == 0)
+        setenv("BONGSU_CONFIG", "bongsu.yml", 0);
     if (env_file_load(".env", &err) != 0) {
         fprintf(stderr, "bongsu: %s\n", err.text);
         return EXIT_CONFIG;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ctl/commands.h"
@@ -214,6 +215,34 @@ run(struct launch *launch)
     return EXIT_DONE;
 }
 
+/* -n: each process checks what it would run with. The first code that is not 0. */
+static int
+check_all(struct launch *launch, char **argv)
+{
+    struct err err;
+    int code = EXIT_DONE;
+
+    if (find_programs(launch, &err) != 0) {
+        fprintf(stderr, "bongsu up: %s\n", err.text);
+        return EXIT_SOFTWARE;
+    }
+    for (int i = 0; i < LOCAL_PROCESSES && code == EXIT_DONE; i++) {
+        pid_t pid = fork();
+        int status = 0;
+
+        argv[0] = launch->paths[i];
+        if (pid == 0) {
+            execv(launch->paths[i], argv);
+            _exit(127);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+            code = EXIT_SOFTWARE;
+        else
+            code = WEXITSTATUS(status);
+    }
+    return code;
+}
+
 int
 up_main(int argc, char **argv)
 {
@@ -234,6 +263,8 @@ up_main(int argc, char **argv)
         fprintf(stderr, "bongsu up: log.level: \"%s\" is not debug, info, warn or error\n",
                 launch.settings.log_level);
         code = EXIT_CONFIG;
+    } else if (call.wants_check) {
+        code = check_all(&launch, argv);
     } else if (prepare(&launch, argc, argv, &code, &err) != 0) {
         fprintf(stderr, "bongsu up: %s\n", err.text);
     } else if (supervisor_start(&launch.supervisor, &err) != 0) {

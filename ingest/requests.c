@@ -179,7 +179,8 @@ take_parameter(void *ctx, struct text name, struct text value)
         if (timestamp_parse(value, &at_us, &query->err) != 0)
             err_add(&query->err, "default_time");
     } else {
-        err_set(&query->err, "unknown parameter; known are source, offset, default_time");
+        err_set(&query->err, "%.*s: no such parameter; source, offset and default_time are",
+                (int)(name.len > 64 ? 64 : name.len), name.ptr);
     }
 }
 

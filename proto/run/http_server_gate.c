@@ -102,7 +102,7 @@ find_route(struct http_request *req)
                     req->path.ptr);
     } else {
         http_set_header(req, "Allow", allowed);
-        http_refuse(req, REFUSED_METHOD, 405, "%.20s is not possible here; %s is.",
+        http_refuse(req, REFUSED_METHOD, 405, "%.20s is not possible here; possible: %s.",
                     req->method, allowed);
     }
     return -1;
