@@ -5,6 +5,7 @@
 #include "detector/checkpoint.h"
 #include "detector/engine.h"
 #include "proto/base/clock.h"
+#include "proto/base/fault.h"
 #include "proto/base/log.h"
 #include "proto/run/poison.h"
 
@@ -59,6 +60,8 @@ judge_row(struct detector *det, const struct bus_batch *batch, int by_event, str
     while ((rc = batch_reader_next(&reader, &det->event, err)) == 1) {
         int passed = by_event ? pass_over(det, &reader, err) : 0;
 
+        if (passed == 0)
+            fault_on_text("detector.event", reader.encoded);
         if (passed < 0 && *det->judged == before) {
             judged = JUDGED_LATER;
             goto done;

@@ -104,6 +104,7 @@ mark(struct notifier *nt)
 
     if (outbox_end(nt->outbox, &nt->attempt, nt->end, now, now + nt->end_wait_ms * 1000,
                    nt->end_why, &err) != 0) {
+        ++*nt->outbox_failures;
         health_set(nt->daemon->health, "outbox", 0, err.text);
         log_warn_burst(&nt->burst, "outbox cannot be written, trying again", "reason=\"%s\"",
                        err.text);

@@ -8,7 +8,7 @@
 #include "proto/endpoints.h"
 #include "proto/run/http_client.h"
 
-enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200,
+enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200, LAST_ANSWER_MS = 1000,
        CATCH_UP_MS = 500,          /* the indexer has stored by then what was published */
        DETECTOR_GONE_MS = 5000 };
 
@@ -33,6 +33,8 @@ add_to_outbox(struct notifier *nt, const struct incident *inc, int is_old, uint6
 static void
 outbox_failed(struct notifier *nt, const struct err *err)
 {
+    ++*nt->outbox_failures;
+    nt->is_missed = 1;
     health_set(nt->daemon->health, "outbox", 0, err->text);
     log_warn_burst(&nt->burst, "outbox cannot be written; the store will tell again",
                    "reason=\"%s\"", err->text);
@@ -75,11 +77,11 @@ on_look(zloop_t *loop, int timer, void *self)
 {
     struct notifier *nt = self;
 
-    (void)loop, (void)timer;
     health_set(nt->daemon->health, "detector",
                nt->heard_ms != 0 && clock_steady_ms() - nt->heard_ms < DETECTOR_GONE_MS,
                "no detector is heard");
-    return 0;
+    /* what the outbox did not take; waiting for the minute would be long */
+    return nt->is_missed ? on_read_store(loop, timer, nt) : 0;
 }
 
 /* Take in what the detector has published: one transaction for all that waits. */
@@ -114,8 +116,6 @@ on_live(zloop_t *loop, zsock_t *sock, void *self)
         outbox_rollback(nt->outbox);
     if (failed || outbox_commit(nt->outbox, &err) != 0)
         outbox_failed(nt, &err);
-    else
-        health_set(nt->daemon->health, "outbox", 1, NULL);
     notifier_pump(nt);
     return 0;
 }
@@ -170,6 +170,9 @@ on_read_store(zloop_t *loop, int timer, void *self)
     if (rc == 0)
         rc = outbox_set_read_until(nt->outbox, started, &err);
     health_set(nt->daemon->health, "store", rc == 0, rc == 0 ? NULL : err.text);
+    if (rc == 0 && nt->is_missed)
+        health_set(nt->daemon->health, "outbox", 1, NULL);
+    nt->is_missed = rc != 0;
     if (rc != 0)
         log_warn_burst(&nt->burst, "store cannot be read for what was not told",
                        "reason=\"%s\"", err.text);
@@ -201,6 +204,7 @@ open_metrics(struct notifier *nt)
         { &nt->sent, "bongsu_notifier_messages_sent_total", "messages that were taken" },
         { &nt->digests, "bongsu_notifier_digests_sent_total", "messages that stand for several incidents" },
         { &nt->retries, "bongsu_notifier_retries_total", "attempts that are made again" },
+        { &nt->outbox_failures, "bongsu_notifier_outbox_failures_total", "writes that the outbox did not take" },
         { &nt->failed, "bongsu_notifier_messages_failed_total", "messages refused for good" },
         { &nt->broken, "bongsu_notifier_messages_unreadable_total", "messages of the outbox that could not be read, failed" },
         { &nt->heard, "bongsu_notifier_deliveries_heard_total", "deliveries that the detector's call made" },
@@ -317,9 +321,18 @@ notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     return on_read_store(daemon->loop, 0, nt);
 }
 
+/* A message on the way was perhaps told already: its answer, noted, spares
+ * people a second one. Slack takes a tenth of this. */
+static void
+notifier_drain(void *self)
+{
+    http_client_finish(((struct notifier *)self)->client, LAST_ANSWER_MS);
+}
+
 const struct daemon_spec notifier_spec = {
     .name = "notifier",
     .help = "tells people of incidents (Slack)",
     .start = notifier_start,
+    .drain = notifier_drain,
     .destroy = notifier_destroy,
 };

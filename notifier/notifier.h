@@ -36,6 +36,7 @@ struct notifier {
     uint64_t heard_origin, heard_counter;
     int64_t heard_ms;
     int is_reading_due;
+    int is_missed;                  /* the outbox did not take what was heard */
 
     /* the request on the way */
     struct delivery deliveries[OUTBOX_MAX_DUE];
@@ -56,6 +57,7 @@ struct notifier {
     int is_over_rate;               /* the one on the way is such a message */
     struct log_burst burst;
     uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused, *gaps, *broken;
+    uint64_t *outbox_failures;
 };
 
 /* deliver.c: tell what is due, if nothing is on the way. */

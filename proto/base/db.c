@@ -28,15 +28,27 @@ read_number(sqlite3 *db, const char *sql, int *ret_number)
     return rc == SQLITE_OK ? 0 : -1;
 }
 
+/* In one transaction: another process may be making the file just now, and the
+ * tables of after must not meet the owner of before. */
+static int
+read_owner(sqlite3 *db, int *ret_owner, int *ret_version, int *ret_tables)
+{
+    int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
+             read_number(db, "PRAGMA application_id", ret_owner) == 0 &&
+             read_number(db, "PRAGMA user_version", ret_version) == 0 &&
+             read_number(db, "SELECT count(*) FROM sqlite_schema", ret_tables) == 0 &&
+             sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+
+    return rc ? 0 : -1;
+}
+
 /* 0 when the file is empty or ours and not newer than version. */
 static int
 check_owner(sqlite3 *db, int version, int *ret_is_new, struct err *err)
 {
     int owner = 0, found = 0, tables = 0;
 
-    if (read_number(db, "PRAGMA application_id", &owner) != 0 ||
-        read_number(db, "PRAGMA user_version", &found) != 0 ||
-        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables) != 0) {
+    if (read_owner(db, &owner, &found, &tables) != 0) {
         db_failed(db, err);
         return -1;
     }

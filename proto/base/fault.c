@@ -57,4 +57,19 @@ fault_point(const char *name)
         kill(getpid(), SIGKILL);
 }
 
+void
+fault_on_text(const char *name, struct text encoded)
+{
+    static const char *spec = NULL;
+    size_t len = strlen(name);
+
+    if (spec == NULL)
+        spec = getenv("BONGSU_POISON");
+    if (spec == NULL)
+        spec = "";
+    if (encoded.len > 0 && strncmp(spec, name, len) == 0 && spec[len] == ':' &&
+        memmem(encoded.ptr, encoded.len, spec + len + 1, strlen(spec + len + 1)) != NULL)
+        kill(getpid(), SIGKILL);
+}
+
 #endif

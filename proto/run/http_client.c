@@ -1,12 +1,14 @@
 #include "proto/run/http_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "proto/base/clock.h"
 #include "proto/run/http_exchange.h"
 
 #define MAX_BODY_LOOP ((size_t)64 * 1024)
@@ -344,4 +346,17 @@ http_client_start(struct http_client *client, const struct http_call *call,
 failed:
     transfer_destroy(client, transfer);
     return -1;
+}
+
+void
+http_client_finish(struct http_client *client, int timeout_ms)
+{
+    struct pollfd item = { .fd = client->epoll_fd, .events = POLLIN };
+    int64_t until_ms = clock_steady_ms() + timeout_ms, left_ms = timeout_ms;
+
+    while (client->transfers != NULL && left_ms > 0) {
+        if (poll(&item, 1, (int)left_ms) > 0)
+            serve(client->loop, NULL, client);
+        left_ms = until_ms - clock_steady_ms();
+    }
 }

@@ -57,6 +57,10 @@ int http_client_start(struct http_client *client, const struct http_call *call,
                       void (*done)(void *ctx, const struct http_answer *answer), void *ctx,
                       struct err *err);
 
+/* For a process that ends: wait at most timeout_ms for the calls under way,
+ * without the loop. Theirs is done() as usual. */
+void http_client_finish(struct http_client *client, int timeout_ms);
+
 /* Check a webhook's URL: https, or http to a loopback address. 0 or -1. */
 int http_url_check_webhook(const char *url, struct err *err);
 

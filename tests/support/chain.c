@@ -51,8 +51,7 @@ wait_a_little(void)
     poll(NULL, 0, 10);
 }
 
-/* A port that was free a moment ago. */
-static int
+int
 free_port(void)
 {
     struct sockaddr_in address = { .sin_family = AF_INET };
@@ -75,7 +74,7 @@ chain_new(const char *parent, const char *slack_url)
 
     assert_non_null(chain);
     signal(SIGPIPE, SIG_IGN);
-    snprintf(chain->dir, sizeof(chain->dir), "%s/bongsu-test-XXXXXX", parent == NULL ? "/tmp" : parent);
+    snprintf(chain->dir, sizeof(chain->dir), "%s/bongsu-test-XXXXXX", parent != NULL ? parent : getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(chain->dir) == NULL)
         fail_msg("%s: %s", chain->dir, strerror(errno));
     snprintf(chain->ingest_listen, sizeof(chain->ingest_listen), "127.0.0.1:%d", ingest);
@@ -309,54 +308,107 @@ chain_post_api(struct chain *chain, const char *path, const char *body, size_t l
     return status;
 }
 
+static long
+get(struct chain *chain, const char *path, struct answer *answer)
+{
+    char url[2048];
+
+    snprintf(url, sizeof(url), "%s%s", chain->api_url, path);
+    return request(url, NULL, NULL, NULL, 0, answer);
+}
+
 json_t *
 chain_get(struct chain *chain, const char *path)
 {
     struct answer answer = { 0 };
     json_t *body = NULL;
-    char url[2048];
 
-    snprintf(url, sizeof(url), "%s%s", chain->api_url, path);
-    if (request(url, NULL, NULL, NULL, 0, &answer) == 200)
+    if (get(chain, path, &answer) == 200)
         body = json_loadb(answer.bytes, answer.len, 0, NULL);
     free(answer.bytes);
     return body;
 }
 
+/* One page; fails the test with what the API says. */
 static json_t *
-all_pages(struct chain *chain, const char *path, const char *member, int limit)
+get_page(struct chain *chain, const char *path)
 {
-    json_t *all = json_array();
+    struct answer answer = { 0 };
+    long status = get(chain, path, &answer);
+    json_t *page = answer.bytes == NULL ? NULL : json_loadb(answer.bytes, answer.len, 0, NULL);
+
+    if (status != 200 || page == NULL)
+        fail_msg("GET %s: %ld %.500s", path, status, answer.bytes == NULL ? "" : answer.bytes);
+    free(answer.bytes);
+    return page;
+}
+
+static void
+each_page(struct chain *chain, const char *path, const char *member, int limit,
+          void (*take)(void *ctx, json_t *list), void *ctx)
+{
     char url[1024];
+    int is_more = 1;
 
     snprintf(url, sizeof(url), "%s?limit=%d", path, limit);
-    for (;;) {
-        json_t *page = chain_get(chain, url);
+    while (is_more) {
+        json_t *page = get_page(chain, url);
         const char *cursor = json_string_value(json_object_get(page, "next_cursor"));
 
-        if (page == NULL)
-            fail_msg("GET %s failed", url);
-        json_array_extend(all, json_object_get(page, member));
-        if (cursor != NULL)
+        take(ctx, json_object_get(page, member));
+        is_more = cursor != NULL;
+        if (is_more)
             snprintf(url, sizeof(url), "%s?limit=%d&cursor=%s", path, limit, cursor);
         json_decref(page);
-        if (cursor == NULL)
-            return all;
     }
+}
+
+static void
+add_all(void *all, json_t *list)
+{
+    json_array_extend(all, list);
+}
+
+struct visit {
+    void (*each)(void *ctx, const json_t *ev);
+    void *ctx;
+};
+
+static void
+visit_all(void *self, json_t *list)
+{
+    const struct visit *visit = self;
+    const json_t *ev;
+    size_t i;
+
+    json_array_foreach(list, i, ev)
+        visit->each(visit->ctx, ev);
+}
+
+void
+chain_each_event(struct chain *chain, void (*each)(void *ctx, const json_t *ev), void *ctx)
+{
+    struct visit visit = { each, ctx };
+
+    each_page(chain, "/events", "events", 1000, visit_all, &visit);
 }
 
 json_t *
 chain_all_events(struct chain *chain)
 {
-    return all_pages(chain, "/events", "events", 1000);
+    json_t *all = json_array();
+
+    each_page(chain, "/events", "events", 1000, add_all, all);
+    return all;
 }
 
 json_t *
 chain_all_incidents(struct chain *chain)
 {
-    json_t *list = all_pages(chain, "/incidents", "incidents", 500), *whole = json_array(), *one;
+    json_t *list = json_array(), *whole = json_array(), *one;
     size_t i;
 
+    each_page(chain, "/incidents", "incidents", 500, add_all, list);
     json_array_foreach(list, i, one) {
         char path[128];
         json_t *body;
@@ -426,22 +478,40 @@ chain_metric(struct chain *chain, enum process which, const char *name)
     return sum;
 }
 
+static json_t *
+read_status(struct chain *chain, enum process which)
+{
+    struct answer answer = { 0 };
+    json_t *status = NULL;
+
+    if (ask(chain, which, "/status", &answer) == 200)
+        status = json_loadb(answer.bytes, answer.len, 0, NULL);
+    free(answer.bytes);
+    return status;
+}
+
+json_t *
+chain_status(struct chain *chain, enum process which)
+{
+    json_t *status = read_status(chain, which);
+
+    if (status == NULL)
+        fail_msg("%s has no /status", process_names[which]);
+    return status;
+}
+
 long
 chain_backlog(struct chain *chain)
 {
-    struct answer answer = { 0 };
-    json_t *status = NULL, *consumer;
+    json_t *status = read_status(chain, INGEST), *consumer;
     const char *name;
     long sum = -1;
 
-    if (ask(chain, INGEST, "/status", &answer) == 200)
-        status = json_loadb(answer.bytes, answer.len, 0, NULL);
     if (json_object_size(json_object_get(status, "consumers")) > 0)
         sum = 0;
     json_object_foreach(json_object_get(status, "consumers"), name, consumer)
         sum += (long)json_integer_value(json_object_get(consumer, "backlog_events"));
     json_decref(status);
-    free(answer.bytes);
     return sum;
 }
 

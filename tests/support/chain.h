@@ -67,8 +67,15 @@ json_t *chain_get(struct chain *chain, const char *path);
 json_t *chain_all_events(struct chain *chain);
 json_t *chain_all_incidents(struct chain *chain);
 
-/* A number of /metrics of a process (sum over labels), -1 when it does not answer. */
+/* Call each for every event, page by page: for more than memory should hold. */
+void chain_each_event(struct chain *chain, void (*each)(void *ctx, const json_t *ev),
+                      void *ctx);
+
+/* A number of /metrics of a process (sum over labels, or name{label="value"}), -1 when it does not answer. */
 double chain_metric(struct chain *chain, enum process which, const char *name);
+
+/* /status of a process: new reference; fails the test when it does not answer. */
+json_t *chain_status(struct chain *chain, enum process which);
 
 /* Events that some consumer of the journal has not confirmed, -1 when ingest
  * does not answer. */
@@ -86,6 +93,9 @@ const char *chain_api_url(const struct chain *chain);
 const char *chain_key(const struct chain *chain);
 const char *chain_dir(const struct chain *chain);
 long chain_pid(const struct chain *chain, enum process which);
+
+/* A port of 127.0.0.1 that was free a moment ago. */
+int free_port(void);
 
 /* Milliseconds since some start; and a pause of a waiting loop (10 ms). */
 int64_t now_ms(void);

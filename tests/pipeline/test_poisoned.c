@@ -1,0 +1,231 @@
+/*
+ * An event that kills whoever reads it: after a few deaths it is set aside,
+ * counted and shown; all others are stored and judged, and the process lives.
+ *
+ * BONGSU_POISON (test builds) makes the process die at such an event.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/chain.h"
+#include "tests/support/load.h"
+
+#define MAGIC "poison-5f1e0c"
+
+enum { MAX_DEATHS = 12, DONE_MS = 60000, AROUND = 20 };
+
+struct fixture {
+    struct stub *slack;
+    struct chain *chain;
+};
+
+static struct fixture fix;
+
+static int
+open_chain(void **state)
+{
+    (void)state;
+    fix.slack = stub_new();
+    fix.chain = chain_new(NULL, stub_url(fix.slack));
+    chain_set(fix.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
+    chain_set(fix.chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
+    return 0;
+}
+
+static int
+close_chain(void **state)
+{
+    (void)state;
+    chain_destroy(&fix.chain);
+    stub_destroy(&fix.slack);
+    return 0;
+}
+
+static void
+post(const char *body)
+{
+    assert_int_equal(chain_post(fix.chain, "/logs", "application/x-ndjson", body, strlen(body),
+                                NULL), 202);
+}
+
+/* The deadly events in the middle of one request, so that they share their row with the
+ * harmless ones before and after. */
+static void
+post_poison(unsigned events)
+{
+    char body[8192];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < 2 * AROUND; i++)
+        len += (size_t)snprintf(body + len, sizeof(body) - len,
+                                "{\"event_type\":\"note\",\"harmless\":%u}\n%s", i,
+                                i == AROUND || (i == AROUND + 5 && events > 1)
+                                    ? "{\"event_type\":\"note\",\"description\":\"a " MAGIC "\"}\n"
+                                    : "");
+    assert_true(len < sizeof(body));
+    post(body);
+}
+
+/* As `bongsu up` does, until nothing is left to deliver: how often the victim died. */
+static unsigned
+supervise(enum process victim)
+{
+    int64_t deadline = now_ms() + (is_slow() ? 4 * DONE_MS : DONE_MS);
+    unsigned deaths = 0;
+
+    while (chain_backlog(fix.chain) != 0) {
+        if (now_ms() > deadline)
+            fail_msg("%ld events never get past the deadly one; %u deaths",
+                     chain_backlog(fix.chain), deaths);
+        if (chain_has_died(fix.chain, victim)) {
+            if (++deaths > MAX_DEATHS)
+                fail_msg("%s died %u times", process_names[victim], deaths);
+            chain_start(fix.chain, victim, NULL);
+        }
+        wait_a_little();
+    }
+    return deaths;
+}
+
+/* The number that `bongsu status` shows. */
+static json_int_t
+dead_letters(enum process which)
+{
+    json_t *status = chain_status(fix.chain, which);
+    json_int_t count = json_integer_value(json_object_get(status, "dead_letters"));
+
+    assert_non_null(json_object_get(status, "dead_letters"));
+    json_decref(status);
+    return count;
+}
+
+/* 1 for each of harmless 0 .. 2 * AROUND - 1 that is stored; the deadly ones by the way. */
+static unsigned
+count_stored(unsigned *ret_deadly)
+{
+    json_t *events = chain_all_events(fix.chain), *ev;
+    unsigned char seen[2 * AROUND] = { 0 };
+    unsigned count = 0;
+    size_t i;
+
+    *ret_deadly = 0;
+    json_array_foreach(events, i, ev) {
+        const char *description = json_string_value(json_object_get(ev, "description"));
+        json_t *harmless = json_object_get(ev, "harmless");
+
+        *ret_deadly += description != NULL && strstr(description, MAGIC) != NULL;
+        if (harmless == NULL)
+            continue;
+        assert_in_range(json_integer_value(harmless), 0, 2 * AROUND - 1);
+        assert_int_equal(seen[json_integer_value(harmless)]++, 0);
+        count++;
+    }
+    json_decref(events);
+    return count;
+}
+
+/* An attack that came after it is still found, in the process that is up. */
+static void
+check_works_on(enum process victim)
+{
+    long pid = chain_pid(fix.chain, victim);
+    int64_t deadline = now_ms() + 30000;
+    json_t *list = NULL;
+
+    chain_wait_ready(fix.chain, 20000);
+    post("{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.45\",\"count\":5}\n");
+    do {
+        json_decref(list);
+        list = chain_all_incidents(fix.chain);
+        if (now_ms() > deadline)
+            fail_msg("nothing is judged any more");
+        wait_a_little();
+    } while (json_array_size(list) == 0);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+    assert_int_equal(supervise(victim), 0);
+    assert_int_equal(chain_pid(fix.chain, victim), pid);
+}
+
+static void
+the_indexer_sets_aside_what_kills_it(void **state)
+{
+    unsigned deaths, deadly;
+
+    (void)state;
+    chain_set(fix.chain, "BONGSU_POISON", "indexer.event:" MAGIC);
+    chain_start_all(fix.chain);
+    post_poison(1);
+    deaths = supervise(INDEXER);
+    printf("  %u deaths\n", deaths);
+    assert_in_range(deaths, 2, MAX_DEATHS);
+    check_works_on(INDEXER);
+    assert_int_equal(count_stored(&deadly), 2 * AROUND);
+    assert_int_equal(deadly, 0);
+    assert_int_equal(dead_letters(INDEXER), 1);
+}
+
+/* They are not judged, and stored all the same. Two in one row: the first one's end
+ * must not hide the second. */
+static void
+the_detector_sets_aside_both_that_kill_it(void **state)
+{
+    unsigned deaths, deadly;
+
+    (void)state;
+    chain_set(fix.chain, "BONGSU_POISON", "detector.event:" MAGIC);
+    chain_start_all(fix.chain);
+    post_poison(2);
+    deaths = supervise(DETECTOR);
+    printf("  %u deaths\n", deaths);
+    assert_in_range(deaths, 2, MAX_DEATHS);
+    check_works_on(DETECTOR);
+    assert_int_equal(count_stored(&deadly), 2 * AROUND);
+    assert_int_equal(deadly, 2);
+    assert_int_equal(dead_letters(DETECTOR), 2);
+}
+
+/* Killed from outside, again and again, at events that do no harm. */
+static void
+no_event_is_set_aside_for_a_kill_from_outside(void **state)
+{
+    struct load *load;
+
+    (void)state;
+    load = load_new(&(struct load_spec){ .chain = fix.chain, .clients = 2, .batch = 20,
+                                         .sources = 3, .per_second = is_slow() ? 300 : 2000 });
+    chain_start_all(fix.chain);
+    load_start(load);
+    for (int i = 0; i < 8; i++) {
+        load_wait_accepted(load, 100, 20000);
+        chain_kill(fix.chain, INDEXER);
+        chain_kill(fix.chain, DETECTOR);
+        chain_revive(fix.chain);
+    }
+    load_stop(load);
+    load_check_stored(load, 60000);
+    load_check_incidents(fix.chain, 30000);
+    load_destroy(&load);
+    chain_wait_ready(fix.chain, 20000);
+    assert_int_equal(dead_letters(INDEXER), 0);
+    assert_int_equal(dead_letters(DETECTOR), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_chain, close_chain)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_indexer_sets_aside_what_kills_it),
+        TEST(the_detector_sets_aside_both_that_kill_it),
+        TEST(no_event_is_set_aside_for_a_kill_from_outside),
+    };
+
+    return cmocka_run_group_tests_name("poisoned", tests, NULL, NULL);
+}

@@ -1,0 +1,176 @@
+/*
+ * A process that is stopped (SIGSTOP) for ten seconds under load takes
+ * nobody with it: ingest goes on answering, its memory stays flat, because
+ * what waits is on disk; and all arrives afterwards.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/chain.h"
+#include "tests/support/load.h"
+
+/* In ten seconds 75 MB come in: far more than ingest may hold in memory (16 MiB
+ * on the way to a consumer, 4 MiB of the newest rows). */
+enum { STOPPED_MS = 10000, PER_SECOND = 3000, PADDING = 2500, AT_LEAST_PER_SECOND = 2000,
+       MAX_GROWTH_KIB = 40 * 1024, MAX_FLAT_KIB = 6 * 1024 };
+
+struct fixture {
+    struct stub *slack;
+    struct chain *chain;
+    struct load *load;
+};
+
+static struct fixture fix;
+
+static int
+open_chain(void **state)
+{
+    (void)state;
+    fix.slack = stub_new();
+    fix.chain = chain_new(NULL, stub_url(fix.slack));
+    chain_set(fix.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
+    chain_set(fix.chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
+    chain_start_all(fix.chain);
+    return 0;
+}
+
+static int
+close_chain(void **state)
+{
+    (void)state;
+    load_destroy(&fix.load);
+    chain_destroy(&fix.chain);
+    stub_destroy(&fix.slack);
+    return 0;
+}
+
+static void
+pass_ms(int64_t ms)
+{
+    int64_t until = now_ms() + ms;
+
+    while (now_ms() < until)
+        wait_a_little();
+}
+
+/* What of ingest's memory the stop costs: in its first half, and then in its second. */
+struct growth {
+    long first_kib, second_kib;
+};
+
+static struct growth
+stop_for_ten_seconds(enum process victim)
+{
+    long before = chain_resident_kib(fix.chain, INGEST), middle;
+    struct growth growth;
+
+    chain_signal(fix.chain, victim, SIGSTOP);
+    pass_ms(STOPPED_MS / 2);
+    middle = chain_resident_kib(fix.chain, INGEST);
+    pass_ms(STOPPED_MS / 2);
+    growth.first_kib = middle - before;
+    growth.second_kib = chain_resident_kib(fix.chain, INGEST) - middle;
+    printf("  %s stopped: ingest's memory %ld KiB, then %+ld, then %+ld\n",
+           process_names[victim], before, growth.first_kib, growth.second_kib);
+    return growth;
+}
+
+/* Ingest has answered all the time, at the pace that was asked for. */
+static void
+check_answers(unsigned accepted)
+{
+    struct load_numbers numbers = load_numbers(fix.load);
+
+    printf("  %u events accepted meanwhile, slowest answer %lld ms\n", accepted,
+           (long long)numbers.slowest_ms);
+    assert_int_equal(numbers.unavailable, 0);
+    assert_int_equal(numbers.others, 0);
+    assert_true(accepted > 0);
+    if (is_slow())
+        return;
+    assert_true(accepted >= AT_LEAST_PER_SECOND * (STOPPED_MS / 1000));
+    assert_true(numbers.slowest_ms < 2000);
+}
+
+static void
+stop_under_load(enum process victim)
+{
+    unsigned before;
+    struct growth growth;
+
+    fix.load = load_new(&(struct load_spec){
+        .chain = fix.chain, .clients = 3, .batch = 50, .padding = PADDING, .sources = 4,
+        .per_second = is_slow() ? PER_SECOND / 10 : PER_SECOND });
+    load_start(fix.load);
+    load_wait_accepted(fix.load, is_slow() ? 500 : 5000, 60000);
+    before = load_numbers(fix.load).accepted;
+    growth = stop_for_ten_seconds(victim);
+    check_answers(load_numbers(fix.load).accepted - before);
+    chain_signal(fix.chain, victim, SIGCONT);
+    load_stop(fix.load);
+    load_check_stored(fix.load, 90000);
+    load_check_incidents(fix.chain, 30000);
+    load_check_told(fix.chain, fix.slack, 0, 75000);
+    if (is_slow())
+        return;
+    assert_true(growth.first_kib < MAX_GROWTH_KIB);
+    assert_true(growth.second_kib < MAX_FLAT_KIB);
+}
+
+static void
+ingest_goes_on_while_the_indexer_is_stopped(void **state)
+{
+    (void)state;
+    stop_under_load(INDEXER);
+}
+
+static void
+ingest_goes_on_while_the_detector_is_stopped(void **state)
+{
+    (void)state;
+    stop_under_load(DETECTOR);
+}
+
+/* Its incidents come into being while it is stopped. */
+static void
+the_notifier_tells_what_it_missed_while_it_was_stopped(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    fix.load = load_new(&(struct load_spec){ .chain = fix.chain, .clients = 2, .batch = 50,
+                                             .sources = 20,
+                                             .per_second = is_slow() ? PER_SECOND / 10 : PER_SECOND });
+    chain_signal(fix.chain, NOTIFIER, SIGSTOP);
+    load_start(fix.load);
+    load_wait_accepted(fix.load, is_slow() ? 500 : 5000, 60000);
+    before = load_numbers(fix.load).accepted;
+    pass_ms(STOPPED_MS);
+    check_answers(load_numbers(fix.load).accepted - before);
+    load_stop(fix.load);
+    load_check_stored(fix.load, 60000);
+    load_check_incidents(fix.chain, 30000);
+    assert_int_equal(stub_count(fix.slack), 0);
+    chain_signal(fix.chain, NOTIFIER, SIGCONT);
+    load_check_told(fix.chain, fix.slack, 0, 75000);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_chain, close_chain)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(ingest_goes_on_while_the_indexer_is_stopped),
+        TEST(ingest_goes_on_while_the_detector_is_stopped),
+        TEST(the_notifier_tells_what_it_missed_while_it_was_stopped),
+    };
+
+    return cmocka_run_group_tests_name("stopped", tests, NULL, NULL);
+}
