@@ -51,15 +51,18 @@ indexer_on_batch(void *self, struct link *link, struct bus_batch *batch)
         if (ix->queue[i].batch.head.first == batch->head.first &&
             ix->queue[i].batch.head.origin == batch->head.origin)
             return 0;
-    if (ix->queue_count == INDEXER_MAX_QUEUE)
-        return 1;                                   /* it will be sent again */
+    if (ix->queue_count == INDEXER_MAX_QUEUE) {
+        ++*ix->turned_away;                         /* it will be sent again */
+        return 1;
+    }
     item = &ix->queue[ix->queue_count++];
     *item = (struct waiting){ .link = link, .batch = *batch };
     batch->msg = NULL;                              /* ours now */
     ix->queue_events += batch->head.count;
     ix->queue_bytes += batch->body.len;
     *ix->held = ix->queue_count;
-    if (ix->queue_events >= (size_t)ix->daemon->settings->indexer_batch_events)
+    /* a full queue does not wait for more: the next batch would find no place */
+    if (ix->queue_events >= (size_t)ix->daemon->settings->indexer_batch_events || is_full(ix))
         indexer_write(ix);
     else
         write_soon(ix);
@@ -179,6 +182,7 @@ open_metrics(struct indexer *ix)
         { &ix->dead, METRIC_COUNTER, "bongsu_indexer_dead_letters_total", "events set aside, with the reason" },
         { &ix->retries, METRIC_COUNTER, "bongsu_indexer_retries_total", "writes put off: full disk or a lock" },
         { &ix->commits, METRIC_COUNTER, "bongsu_indexer_commits_total", "transactions of events" },
+        { &ix->turned_away, METRIC_COUNTER, "bongsu_indexer_batches_turned_away_total", "batches that found the queue full; they are sent again" },
         { &ix->files_deleted, METRIC_COUNTER, "bongsu_indexer_files_deleted_total", "day files deleted by retention" },
         { &ix->held, METRIC_GAUGE, "bongsu_indexer_held_batches", "batches that wait for the store" },
     };

@@ -2,7 +2,8 @@
  * indexer.h - the indexer process: batches in, into the store, acknowledged
  *
  * Batches wait (indexer.c) until there are enough for one
- * transaction or the oldest has waited long enough (write.c); after the commit, and
+ * transaction or the oldest has waited long enough (write.c, and
+ * write_incidents.c for incidents); after the commit, and
  * only then, they are acknowledged where they came from. Whatever the store
  * cannot take now stays here and keeps being reported as held, so nobody
  * sends it again. Private to this program.
@@ -24,6 +25,9 @@ extern const struct daemon_spec indexer_spec;
 
 /* More batches than this do not wait here; the journal keeps them. */
 enum { INDEXER_MAX_QUEUE = 1024 };
+
+/* From this attempt on, a batch whose attempts are counted goes event by event. */
+enum { INDEXER_ATTEMPTS = 3 };
 
 /* A batch that is not yet in the store, or is and not yet acknowledged. */
 struct waiting {
@@ -50,7 +54,7 @@ struct indexer {
     size_t row_count, row_cap;
     struct log_burst burst;
     uint64_t *stored, *repeated, *incidents_stored, *dead, *retries, *commits, *files_deleted;
-    uint64_t *held;
+    uint64_t *held, *turned_away;
 };
 
 /* A links_spec's on_batch: put the batch into the queue. 1 when it is full. */
@@ -58,6 +62,21 @@ int indexer_on_batch(void *self, struct link *link, struct bus_batch *batch);
 
 /* Write what waits, acknowledge what was written. */
 void indexer_write(struct indexer *ix);
+
+/* All waiting incidents in one transaction. 0, or -1: try again later. */
+int indexer_write_incidents(struct indexer *ix);
+
+/* The store cannot take anything now: keep all, go on reporting it as held. */
+void indexer_wait(struct indexer *ix, const struct err *err);
+
+/* What a write came to: 0, or -1 (indexer_wait was called). An unclear outcome
+ * ends the process. */
+int indexer_judge(struct indexer *ix, enum store_outcome outcome, const struct err *err);
+
+/* Durable before acknowledged: what cannot be stored is set aside. 0, or -1
+ * (indexer_wait was called). */
+int indexer_set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
+                      struct text encoded, struct err *err);
 
 /* Tell every producer what is written since the last time, and what is held. */
 void indexer_report(struct indexer *ix);

@@ -6,8 +6,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 
-/* A batch killed us this often before: go event by event. */
-enum { ATTEMPTS_BEFORE_CARE = 3, RETRY_FIRST_MS = 200, RETRY_LAST_MS = 5000 };
+enum { RETRY_FIRST_MS = 200, RETRY_LAST_MS = 5000 };
 
 static int
 grow_rows(struct indexer *ix)
@@ -33,6 +32,7 @@ add_row(struct indexer *ix, const struct event *ev, struct text encoded)
 {
     struct event *view;
 
+    fault_on_text("indexer.event", encoded);
     if (ix->row_count == ix->row_cap && grow_rows(ix) != 0)
         return -1;
     view = &ix->views[ix->row_count];
@@ -43,9 +43,8 @@ add_row(struct indexer *ix, const struct event *ev, struct text encoded)
     return 0;
 }
 
-/* The store cannot take anything now: keep all, go on reporting it as held. */
-static void
-wait_for_store(struct indexer *ix, const struct err *err)
+void
+indexer_wait(struct indexer *ix, const struct err *err)
 {
     ix->retry_ms = ix->retry_ms == 0 ? RETRY_FIRST_MS : ix->retry_ms * 2;
     if (ix->retry_ms > RETRY_LAST_MS)
@@ -71,49 +70,71 @@ store_recovered(struct indexer *ix)
     log_info("store can be written again", "");
 }
 
-/* 0 when done, -1 when to try again later. */
-static int
-judge_outcome(struct indexer *ix, enum store_outcome outcome, const struct err *err)
+int
+indexer_judge(struct indexer *ix, enum store_outcome outcome, const struct err *err)
 {
     if (outcome == STORE_UNCLEAR)
         daemon_die(EXIT_IO, err->text);
     if (outcome == STORE_RETRY) {
-        wait_for_store(ix, err);
+        indexer_wait(ix, err);
         return -1;
     }
     return 0;
 }
 
+int
+indexer_set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
+                  struct text encoded, struct err *err)
+{
+    if (poison_set_aside(ix->poison, id, clock_real_us(), reason, encoded, err) != 0) {
+        indexer_wait(ix, err);
+        return -1;
+    }
+    ++*ix->dead;
+    log_error("event set aside", "reason=\"%s\"", reason);
+    return 0;
+}
+
+/* Some of the rows will never be in the store. Which, only each row alone can
+ * tell; those that are stored already are met again. 0, or -1: try again later. */
+static int
+set_refused_aside(struct indexer *ix, struct err *err)
+{
+    for (size_t i = 0; i < ix->row_count; i++) {
+        struct store_written written = { 0 };
+        enum store_outcome outcome = ix->store->ops->put_events(ix->store, &ix->rows[i], 1,
+                                                                &written, err);
+
+        if (indexer_judge(ix, outcome, err) != 0)
+            return -1;
+        if (written.refused > 0 &&
+            indexer_set_aside(ix, &ix->views[i].id, err->text, ix->rows[i].encoded, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* 0, or -1: try again later. */
 static int
 put_rows(struct indexer *ix, struct err *err)
 {
     struct store_written written = { 0 };
     enum store_outcome outcome;
+    int rc;
 
     for (size_t i = 0; i < ix->row_count; i++)
         ix->rows[i].ev = &ix->views[i];
     outcome = ix->row_count == 0 ? STORE_DONE
                                  : ix->store->ops->put_events(ix->store, ix->rows, ix->row_count,
                                                               &written, err);
-    ix->row_count = 0;
     *ix->stored += written.inserted;
     *ix->repeated += written.repeated;
     *ix->commits += outcome == STORE_DONE;
-    return judge_outcome(ix, outcome, err);
-}
-
-/* Durable before acknowledged: an event that cannot be stored is set aside. */
-static int
-set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
-          struct text encoded, struct err *err)
-{
-    if (poison_set_aside(ix->poison, id, clock_real_us(), reason, encoded, err) != 0) {
-        wait_for_store(ix, err);
-        return -1;
-    }
-    ++*ix->dead;
-    log_error("event set aside", "reason=\"%s\"", reason);
-    return 0;
+    rc = indexer_judge(ix, outcome, err);
+    if (rc == 0 && written.refused > 0)
+        rc = set_refused_aside(ix, err);
+    ix->row_count = 0;
+    return rc;
 }
 
 /* What is left of a batch whose bytes make no sense: all of it when not even
@@ -127,7 +148,7 @@ set_rest_aside(struct indexer *ix, const struct bus_batch *batch,
     struct text rest = { batch->body.ptr + reader->offset, batch->body.len - reader->offset };
     struct err err;
 
-    return set_aside(ix, &id, why->text, rest, &err);
+    return indexer_set_aside(ix, &id, why->text, rest, &err);
 }
 
 /* Read a batch's events into rows. 0, or -1: try again later. */
@@ -142,7 +163,7 @@ read_batch(struct indexer *ix, const struct bus_batch *batch)
     while (rc >= 0 && (rc = batch_reader_next(&reader, &ev, &err)) == 1)
         if (add_row(ix, &ev, reader.encoded) != 0) {
             err_set(&err, "out of memory");
-            wait_for_store(ix, &err);
+            indexer_wait(ix, &err);
             break;
         }
     if (rc < 0)
@@ -162,7 +183,7 @@ write_one(struct indexer *ix, const struct event *ev, struct text encoded)
     ix->row_count = 0;
     if (add_row(ix, ev, encoded) != 0) {
         err_set(&err, "out of memory");
-        wait_for_store(ix, &err);
+        indexer_wait(ix, &err);
         return -1;
     }
     return put_rows(ix, &err);
@@ -182,11 +203,11 @@ write_by_event(struct indexer *ix, const struct bus_batch *batch)
                                       batch->head.first + reader.index - 1, &err);
 
         if (seen < 0) {
-            wait_for_store(ix, &err);
+            indexer_wait(ix, &err);
             break;
         }
-        if ((seen == 1 ? set_aside(ix, &ev.id, "the indexer died while storing it",
-                                   reader.encoded, &err)
+        if ((seen == 1 ? indexer_set_aside(ix, &ev.id, "the indexer died while storing it",
+                                           reader.encoded, &err)
                        : write_one(ix, &ev, reader.encoded)) != 0)
             break;
     }
@@ -207,17 +228,17 @@ write_carefully(struct indexer *ix, struct waiting *item)
     int rc;
 
     if (attempts == 0) {
-        wait_for_store(ix, &err);
+        indexer_wait(ix, &err);
         return -1;
     }
-    if (attempts >= ATTEMPTS_BEFORE_CARE) {
+    if (attempts >= INDEXER_ATTEMPTS) {
         rc = write_by_event(ix, &item->batch);
     } else {
         ix->row_count = 0;
         rc = read_batch(ix, &item->batch) == 0 ? put_rows(ix, &err) : -1;
     }
     if (rc == 0 && poison_done(ix->poison, head->origin, head->first, &err) != 0) {
-        wait_for_store(ix, &err);
+        indexer_wait(ix, &err);
         rc = -1;
     }
     return rc;
@@ -250,59 +271,6 @@ write_events(struct indexer *ix)
     return 0;
 }
 
-/* One incident a message: an array header of one byte, then its map. */
-static int
-unpack_incident(const struct bus_batch *batch, struct incident **ret_inc, struct err *err)
-{
-    if (batch->body.len < 2 || (unsigned char)batch->body.ptr[0] != 0x91) {
-        err_set(err, "incident message: not an array of one");
-        return -1;
-    }
-    return incident_unpack(batch->body.ptr + 1, batch->body.len - 1, ret_inc, err);
-}
-
-/* An incident that makes no sense goes to the dead letters. */
-static int
-set_incident_aside(struct indexer *ix, const struct bus_batch *batch, const struct err *why)
-{
-    struct event_id id = event_id_make(batch->head.origin, 0, batch->head.first);
-    struct err err;
-
-    return set_aside(ix, &id, why->text, batch->body, &err);
-}
-
-/* All waiting incidents in one transaction. 0, or -1: try again later. */
-static int
-write_incidents(struct indexer *ix)
-{
-    struct incident *incs[INDEXER_MAX_QUEUE];
-    size_t places[INDEXER_MAX_QUEUE], count = 0;
-    struct err err;
-    int rc = 0;
-
-    for (size_t i = 0; i < ix->queue_count && rc == 0; i++) {
-        struct waiting *item = &ix->queue[i];
-
-        if (item->batch.kind != BUS_INCIDENTS || item->is_done)
-            continue;
-        if (unpack_incident(&item->batch, &incs[count], &err) == 0) {
-            places[count++] = i;
-        } else {
-            rc = set_incident_aside(ix, &item->batch, &err);
-            item->is_done = rc == 0;
-        }
-    }
-    if (rc == 0 && count > 0)
-        rc = judge_outcome(ix, ix->store->ops->put_incidents(ix->store, incs, count, &err), &err);
-    for (size_t i = 0; i < count; i++) {
-        ix->queue[places[i]].is_done = rc == 0;
-        incident_destroy(&incs[i]);
-    }
-    if (rc == 0)
-        *ix->incidents_stored += count;
-    return rc;
-}
-
 /* Take out of the queue what is acknowledged. */
 static void
 drop_done(struct indexer *ix)
@@ -331,7 +299,7 @@ indexer_write(struct indexer *ix)
         return;
     /* incidents wait with the events: who heard that the store is well again
      * would never come back to the events */
-    if (write_events(ix) == 0 && write_incidents(ix) == 0)
+    if (write_events(ix) == 0 && indexer_write_incidents(ix) == 0)
         store_recovered(ix);
     fault_point("indexer.before_ack");
     indexer_report(ix);

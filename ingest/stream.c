@@ -86,6 +86,18 @@ send_empty_head(struct stream *stream, const struct stream_place *place, int64_t
         stream->last_sent_ms = now_ms;
 }
 
+/* Right after going back the detector has all up to our place: what the journal
+ * misses between that and the first row it finds is gone for good, be it below
+ * the oldest row or a file lost from the middle. The head says so, or the
+ * detector would ask for it for ever. */
+static void
+tell_hole(const struct stream *stream, struct batch_head *head)
+{
+    if (stream->rewound_ms != 0 && stream->place == stream->rewound_to &&
+        head->previous > stream->place)
+        head->oldest = head->first;
+}
+
 int
 stream_pump(struct stream *stream, const struct stream_place *place, int64_t now_ms,
             struct err *err)
@@ -101,6 +113,7 @@ stream_pump(struct stream *stream, const struct stream_place *place, int64_t now
             return -1;
         if (rc == 0)
             break;
+        tell_hole(stream, &head);
         if (rows->send(rows->ctx, &head, body) != 0)
             return 0;
         stream->place = head.first + (head.count == 0 ? 0 : head.count - 1);
@@ -125,7 +138,7 @@ go_back(struct stream *stream, uint64_t received, int64_t now_ms)
     stream->place = received;
     stream->first = stream->count = stream->bytes = 0;
     stream->rewound_to = received;
-    stream->rewound_ms = now_ms;
+    stream->rewound_ms = now_ms == 0 ? 1 : now_ms;
 }
 
 /* Every row behind a gap makes the detector ask again: the first time counts,
@@ -148,22 +161,40 @@ greet(struct stream *stream, uint64_t boot, const struct report_origin *part, in
     go_back(stream, part->received, now_ms);
 }
 
+/* A detector that is further than this journal: the journal was put back to an
+ * older copy. All that it holds was judged, and must not wait for a word that
+ * never comes, or a full one would stay full. */
+static struct report_origin
+cut_claim(const struct report_origin *part, uint64_t last)
+{
+    struct report_origin cut = *part;
+
+    if (cut.received > last)
+        cut.received = last;
+    if (cut.durable > last)
+        cut.durable = last;
+    return cut;
+}
+
 void
 stream_report(struct stream *stream, uint64_t boot, const struct report_origin *part,
               const struct stream_place *place, int64_t now_ms)
 {
     int is_new = stream->boot != boot;
     uint64_t most = is_new ? place->last : stream->highest;
+    struct report_origin cut;
 
     stream_hear(stream, now_ms);
-    if (part->received > most || part->durable > part->received) {
-        stream->numbers.refused++;
+    stream->numbers.refused += part->received > most || part->durable > part->received;
+    if (part->durable > part->received)
         return;
-    }
     if (is_new) {
-        greet(stream, boot, part, now_ms);
+        cut = cut_claim(part, place->last);
+        greet(stream, boot, &cut, now_ms);
         return;
     }
+    if (part->received > most)
+        return;
     if (part->durable > stream->durable)
         stream->durable = part->durable;
     if (part->received > stream->received)

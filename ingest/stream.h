@@ -50,8 +50,8 @@ int stream_pump(struct stream *stream, const struct stream_place *place, int64_t
                 struct err *err);
 
 /* Take in what the detector reports of our origin. A report with a new boot
- * sets the place anew; claims beyond what was sent, or beyond place->last,
- * are refused and counted. */
+ * sets the place anew; claims beyond what was sent are refused and counted,
+ * those of a new boot beyond place->last are cut to it and counted. */
 void stream_report(struct stream *stream, uint64_t boot, const struct report_origin *part,
                    const struct stream_place *place, int64_t now_ms);
 

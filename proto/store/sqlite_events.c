@@ -204,13 +204,20 @@ next_day(const int32_t *days, size_t count, int32_t last)
 /* What no sender of ours makes, and could never be found again: an id of
  * another length, a day that is in no year of four digits. */
 static int
-is_storable(const struct store_event *item)
+is_storable(const struct store_event *item, struct err *err)
 {
     char day[TIMESTAMP_LEN];
 
     timestamp_format_day(event_storage_day(item->ev), day);
-    return strlen(day) == 10 && (item->ev->id.len == 16 || item->ev->id.len == 20) &&
-           item->encoded.len > 0 && item->encoded.len <= EVENT_MAX_BYTES;
+    if (strlen(day) != 10)
+        err_set(err, "not stored: its day %s has no year of four digits", day);
+    else if (item->ev->id.len != 16 && item->ev->id.len != 20)
+        err_set(err, "not stored: an id of %d bytes", (int)item->ev->id.len);
+    else if (item->encoded.len == 0 || item->encoded.len > EVENT_MAX_BYTES)
+        err_set(err, "not stored: %zu bytes", item->encoded.len);
+    else
+        return 1;
+    return 0;
 }
 
 enum store_outcome
@@ -232,7 +239,7 @@ sqlite_put_events(struct store *base, const struct store_event *events, size_t c
     batch.store->deadline_ms = 0;
     batch.days = days;
     for (size_t i = 0; i < count; i++) {
-        days[i] = is_storable(&events[i]) ? event_storage_day(events[i].ev) : NO_DAY;
+        days[i] = is_storable(&events[i], err) ? event_storage_day(events[i].ev) : NO_DAY;
         sum.refused += days[i] == NO_DAY;
     }
     while ((day = next_day(days, count, day)) != NO_DAY) {

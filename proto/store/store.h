@@ -101,7 +101,8 @@ struct store_ops {
     void (*close)(struct store **store);
 
     /* Write events, all of one call in as few transactions as days are
-     * touched. After STORE_DONE every one is on disk, new or met again. */
+     * touched. After STORE_DONE every one is on disk, new or met again, but
+     * those counted as refused: they can never be; err says why the last one. */
     enum store_outcome (*put_events)(struct store *store, const struct store_event *events,
                                      size_t count, struct store_written *ret_written,
                                      struct err *err);

@@ -15,6 +15,7 @@ struct world {
     struct stream *stream;
     size_t row_count, row_bytes;
     uint64_t first_held;            /* number of the first row held */
+    size_t hole;                    /* number of a row that is lost, 0: none */
     struct batch_head sent[MAX_SENT];
     size_t sent_count;
     int is_full;                    /* the socket takes nothing */
@@ -48,7 +49,7 @@ next_row(void *ctx, uint64_t after, struct batch_head *ret_head, struct text *re
         return -1;
     }
     for (size_t i = world->first_held; i < world->row_count; i++) {
-        if (first_of(i) <= after)
+        if (first_of(i) <= after || (i == world->hole && i > 0))
             continue;
         *ret_head = (struct batch_head){
             .origin = ORIGIN, .nonce = NONCE, .first = first_of(i), .count = EVENTS,
@@ -282,6 +283,41 @@ a_detector_that_lost_its_state_gets_what_is_still_held(void **state)
     assert_int_equal(stream_durable(world->stream), 0);     /* and it stays held */
 }
 
+/* A file of the journal was lost: nobody will ever send these rows again. */
+static void
+a_hole_in_the_journal_is_named_to_who_asks_for_it(void **state)
+{
+    struct world *world = *state;
+
+    world->row_count = 6;
+    world->hole = 2;
+    pump(world, 1);
+    assert_int_equal(world->sent[2].first, first_of(3));
+    assert_int_not_equal(world->sent[2].oldest, world->sent[2].first);
+    world->sent_count = 0;
+    report(world, BOOT, last_of(1), 0, 1, 2);
+    pump(world, 2);
+    assert_int_equal(world->sent[0].first, first_of(3));
+    assert_int_equal(world->sent[0].oldest, first_of(3));
+    assert_int_equal(world->sent[1].oldest, first_of(0));   /* and only there */
+}
+
+/* Of what it asks for there is something left: that must not be passed over. */
+static void
+rows_before_a_hole_are_sent_again_before_it_is_named(void **state)
+{
+    struct world *world = *state;
+
+    world->row_count = 6;
+    world->hole = 2;
+    pump(world, 1);
+    world->sent_count = 0;
+    report(world, BOOT, last_of(0), 0, 1, 2);
+    pump(world, 2);
+    assert_int_equal(world->sent[0].first, first_of(1));
+    assert_int_not_equal(world->sent[1].oldest, world->sent[1].first);
+}
+
 static void
 a_detector_ahead_of_a_restarted_ingest_goes_on_where_it_is(void **state)
 {
@@ -312,11 +348,31 @@ refuses_acks_beyond_what_was_sent(void **state)
     assert_int_equal(stream_durable(world->stream), 0);
     report(world, BOOT, last_of(0), last_of(1), 0, 2);      /* durable, not received */
     assert_int_equal(stream_durable(world->stream), 0);
-    report(world, BOOT + 1, UINT64_MAX, UINT64_MAX, 0, 3);
+    report(world, BOOT + 1, last_of(0), last_of(1), 0, 3);
     assert_int_equal(stream_durable(world->stream), 0);
     assert_int_equal(stream_numbers(world->stream, 3).refused, 3);
     pump(world, 3);
     assert_int_equal(last_sent(world)->first, first_of(5));
+}
+
+/* Its position is of a journal that was put back to an older copy. */
+static void
+a_detector_ahead_of_the_whole_journal_has_all_of_it(void **state)
+{
+    struct world *world = *state;
+
+    world->row_count = 4;
+    start(world, last_of(0));
+    report(world, BOOT, last_of(30), last_of(29), 0, 1);
+    assert_int_equal(stream_durable(world->stream), last_of(3));
+    assert_int_equal(stream_numbers(world->stream, 1).refused, 1);
+    pump(world, 1);
+    assert_int_equal(rows_sent(world), 0);
+    world->row_count = 40;
+    pump(world, 2);
+    assert_int_equal(world->sent[0].first, first_of(4));
+    report(world, BOOT, last_of(30), last_of(30), 0, 3);
+    assert_int_equal(stream_durable(world->stream), last_of(30));
 }
 
 static void
@@ -400,8 +456,11 @@ main(void)
         TEST(goes_back_to_what_a_new_boot_has_received),
         TEST(goes_back_when_asked_to_once_for_the_same_gap),
         TEST(a_detector_that_lost_its_state_gets_what_is_still_held),
+        TEST(a_hole_in_the_journal_is_named_to_who_asks_for_it),
+        TEST(rows_before_a_hole_are_sent_again_before_it_is_named),
         TEST(a_detector_ahead_of_a_restarted_ingest_goes_on_where_it_is),
         TEST(refuses_acks_beyond_what_was_sent),
+        TEST(a_detector_ahead_of_the_whole_journal_has_all_of_it),
         TEST(durable_only_rises_within_a_boot),
         TEST(shows_where_the_stream_is_every_second_when_idle),
         TEST(shows_it_also_when_the_window_is_full_of_lost_rows),
