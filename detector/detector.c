@@ -225,6 +225,7 @@ open_state(struct detector *det, struct ruleset **rules, struct err *err)
         .lateness_us = settings->detector_lateness_ms * 1000,
         .max_keys = (size_t)settings->detector_max_keys,
         .max_entries = (size_t)settings->detector_max_entries,
+        .max_total_entries = (size_t)settings->detector_max_total_entries,
         .slots = (unsigned)settings->detector_slots,
         .slot = (unsigned)settings->detector_slot,
     };
@@ -308,23 +309,44 @@ detector_destroy(void **self)
     *self = NULL;
 }
 
+/* Say which rules were refused, and why: -1 when there are any, or none is left.
+ * A check fails for it; a running detector goes on with the others, for a slip
+ * in one rule must not stop them all. */
+static int
+check_rules(const struct ruleset *rules, struct err *err)
+{
+    size_t count = ruleset_count(rules), refused = ruleset_refused_count(rules);
+
+    for (size_t i = 0; i < refused; i++)
+        log_warn("rule refused", "reason=\"%s\"", ruleset_refused(rules, i));
+    if (count == 0)
+        log_error("no rule is in use: nothing will be found", "refused=%zu", refused);
+    if (count > 0 && refused == 0)
+        return 0;
+    err_set(err, "detector.rules: %zu in use, %zu refused", count, refused);
+    return -1;
+}
+
 static int
 detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
                struct err *err)
 {
     struct detector *det = NULL;
     struct ruleset *rules = ruleset_load(daemon->settings->rules_dir, err);
+    int rc;
 
     *ret_code = EXIT_CONFIG;
     if (rules == NULL)
         return -1;
+    rc = check_rules(rules, err);
     if (is_check) {
         ruleset_destroy(&rules);
-        return 0;
+        return rc;
     }
     det = calloc(1, sizeof(*det));
     if (det == NULL) {
         err_set(err, "out of memory");
+        ruleset_destroy(&rules);
         return -1;
     }
     det->daemon = daemon;

@@ -6,6 +6,9 @@
 
 #define HOUR_US (INT64_C(3600) * 1000000)
 
+/* What a window may always hold, however short memory is. */
+enum { MIN_ENTRIES = 64 };
+
 /* Ids that clients gave are remembered this long, so that a repeat is known. */
 #define SEEN_HOLD_US (24 * HOUR_US)
 
@@ -32,14 +35,20 @@ open_counts(struct engine *engine, struct metrics *metrics)
         { &counts->repeats, METRIC_COUNTER, "bongsu_detector_repeats_total",
           "events of a client's id that were judged before" },
         { &counts->keys_evicted, METRIC_COUNTER, "bongsu_detector_keys_evicted_total",
-          "keys forgotten early, to stay within max_keys" },
+          "keys forgotten early, to stay within max_keys or max_total_entries" },
         { &counts->entries_dropped, METRIC_COUNTER,
           "bongsu_detector_entries_dropped_total",
           "events forgotten early, to stay within max_entries" },
+        { &counts->entries_evicted, METRIC_COUNTER,
+          "bongsu_detector_entries_evicted_total",
+          "events forgotten with their key, to stay within max_keys or"
+          " max_total_entries" },
         { &counts->regex_limits, METRIC_COUNTER, "bongsu_detector_regex_limits_total",
           "regular expressions given up at their limit" },
         { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys",
           "rows of state in memory" },
+        { &counts->entries, METRIC_GAUGE, "bongsu_detector_entries",
+          "events that windows hold" },
         { &loaded, METRIC_GAUGE, "bongsu_detector_rules", "rules in use" },
         { &refused, METRIC_GAUGE, "bongsu_detector_rules_refused",
           "rules or files refused" },
@@ -50,6 +59,21 @@ open_counts(struct engine *engine, struct metrics *metrics)
                                          rows[i].help);
     *loaded = ruleset_count(engine->rules);
     *refused = ruleset_refused_count(engine->rules);
+}
+
+/* A window must be able to reach its threshold, twice for good measure. */
+static void
+plan_limits(struct rule_plan *plan, const struct engine_options *options)
+{
+    size_t most = options->max_total_entries / 4 > MIN_ENTRIES
+                  ? options->max_total_entries / 4 : MIN_ENTRIES;
+    double need = plan->window.kind == WINDOW_SUM ? 0 : plan->window.threshold * 2;
+
+    plan->tight_entries = MIN_ENTRIES;
+    if (need > 0)
+        plan->tight_entries += need < (double)most ? (size_t)need : most;
+    plan->max_entries = options->max_entries > plan->tight_entries
+                        ? options->max_entries : plan->tight_entries;
 }
 
 static struct rule_plan
@@ -68,11 +92,13 @@ plan_rule(struct engine *engine, const struct sigma_rule *sigma)
     };
     int64_t hold = cor->span_us > HOUR_US ? cor->span_us : HOUR_US;
 
+    plan_limits(&plan, &engine->options);
     if (plan.suppress_us == 0)
         plan.suppress_us = hold;
     if (plan.suppress_us > hold)
         hold = plan.suppress_us;
-    plan.age_class = state_class(&engine->table, hold + engine->options.lateness_us);
+    plan.age_class = state_class(&engine->table, hold + engine->options.lateness_us,
+                                 cor->type != SIGMA_NONE);
     return plan;
 }
 
@@ -93,8 +119,10 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     engine->plans = calloc(count + 1, sizeof(engine->plans[0]));
     if (engine->plans == NULL)
         goto no_memory;
-    engine->seen_class = state_class(&engine->table, SEEN_HOLD_US);
-    engine->late_class = state_class(&engine->table, INT64_MAX);
+    if (engine->options.max_total_entries == 0)
+        engine->options.max_total_entries = SIZE_MAX;
+    engine->seen_class = state_class(&engine->table, SEEN_HOLD_US, 0);
+    engine->late_class = state_class(&engine->table, INT64_MAX, 0);
     for (size_t i = 0; i < count; i++)
         engine->plans[i] = plan_rule(engine, &ruleset_rule(*rules, i)->sigma);
     engine->rules = *rules;
@@ -115,6 +143,7 @@ engine_destroy(struct engine **engine)
         return;
     state_table_release(&(*engine)->table);
     window_match_release(&(*engine)->match);
+    journals_release(&(*engine)->journals);
     buf_release(&(*engine)->key);
     buf_release(&(*engine)->pack);
     buf_release(&(*engine)->summary);
@@ -128,4 +157,16 @@ void
 engine_set_incomplete_until(struct engine *engine, int64_t until_us)
 {
     engine->incomplete_until_us = until_us;
+}
+
+struct engine_numbers
+engine_numbers(const struct engine *engine)
+{
+    const struct engine_counts *counts = &engine->counts;
+
+    return (struct engine_numbers){
+        ruleset_count(engine->rules), ruleset_refused_count(engine->rules),
+        engine->table.count, engine->table.entries,
+        *counts->keys_evicted, *counts->entries_evicted, *counts->entries_dropped,
+    };
 }

@@ -24,6 +24,7 @@ struct engine_options {
     int64_t lateness_us;        /* events later than this are not counted into windows */
     size_t max_keys;            /* state rows in memory; the oldest goes first */
     size_t max_entries;         /* events one key's window holds */
+    size_t max_total_entries;   /* events all windows hold, 40 bytes each; 0: any */
     unsigned slots, slot;       /* this engine judges what hashes to its slot */
 };
 
@@ -73,6 +74,14 @@ int engine_is_urgent(const struct engine *engine);
 
 /* Changes up to now are on disk: forget what changed. */
 void engine_settle(struct engine *engine);
+
+/* What the engine holds and has lost of its windows, for status. */
+struct engine_numbers {
+    size_t rules, rules_refused;
+    size_t keys, entries;
+    uint64_t keys_evicted, entries_evicted, entries_dropped;
+};
+struct engine_numbers engine_numbers(const struct engine *engine);
 
 /* Late events per source, for status: the sources with most, at most 20. */
 struct engine_late { struct text source; uint64_t events; };

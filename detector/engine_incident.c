@@ -52,16 +52,14 @@ incident_open(struct engine *engine, struct state *state,
         { (const char *)part->opener->bytes, part->opener->len },
     };
     struct open_incident *inc = calloc(1, sizeof(*inc));
-    unsigned char id[HASH_ID_LEN];
 
     if (inc == NULL)
         return NULL;
-    hash_id(parts, sizeof(parts) / sizeof(parts[0]), id);
-    hash_to_hex(id, sizeof(id), inc->id);
+    hash_id(parts, sizeof(parts) / sizeof(parts[0]), inc->id);
     inc->opened_us = part->first_us;
     inc->last_us = part->last_us;
     inc->first_us = part->entry->at_us;
-    inc->severity = rule->sigma.severity;
+    inc->severity = (uint8_t)rule->sigma.severity;
     inc->next = state->incidents;
     state->incidents = inc;
     close_oldest(state);
@@ -76,19 +74,20 @@ evidence_add(struct open_incident *inc, const struct window_entry *entry)
     if (inc->evidence_count == INCIDENT_MAX_EVIDENCE)
         return 0;
     if (inc->evidence_count == inc->evidence_cap) {
-        size_t cap = inc->evidence_cap == 0 ? 1 : inc->evidence_cap * 5;
-        struct evidence *grown;
+        size_t cap = inc->evidence_cap == 0 ? 1 : (size_t)inc->evidence_cap * 5;
+        struct open_evidence *grown;
 
         cap = cap > INCIDENT_MAX_EVIDENCE ? INCIDENT_MAX_EVIDENCE : cap;
         grown = realloc(inc->evidence, cap * sizeof(*grown));
         if (grown == NULL)
             return -1;
         inc->evidence = grown;
-        inc->evidence_cap = cap;
+        inc->evidence_cap = (uint8_t)cap;
     }
     /* as event_storage_day says */
-    inc->evidence[inc->evidence_count++] = (struct evidence){
-        entry->id, timestamp_utc_day(entry->is_keyed ? entry->at_us : entry->received_us)
+    inc->evidence[inc->evidence_count++] = (struct open_evidence){
+        entry->id, timestamp_utc_day(entry->is_keyed ? entry->at_us : entry->received_us),
+        entry->is_keyed
     };
     return 0;
 }
@@ -131,7 +130,7 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
     if (entry->received_us < engine->incomplete_until_us)
         inc->is_incomplete = 1;
     if (severity > inc->severity) {
-        inc->severity = severity;
+        inc->severity = (uint8_t)severity;
         engine->is_urgent = 1;
     }
     return 0;
@@ -147,7 +146,7 @@ snapshot(struct engine *engine, const struct state *state,
     const struct sigma_rule *sigma = &rule->sigma;
 
     memset(inc, 0, sizeof(*inc));
-    memcpy(inc->id, open->id, sizeof(inc->id));
+    hash_to_hex(open->id, sizeof(open->id), inc->id);
     inc->rule_id = (char *)(uintptr_t)sigma->id;
     inc->rule_title = (char *)(uintptr_t)sigma->title;
     inc->rule_level = (char *)(uintptr_t)sigma->level;
@@ -160,8 +159,12 @@ snapshot(struct engine *engine, const struct state *state,
     inc->count = open->count;
     inc->is_incomplete = open->is_incomplete;
     inc->evidence_count = open->evidence_count;
-    memcpy(inc->evidence, open->evidence,
-           open->evidence_count * sizeof(inc->evidence[0]));
+    for (size_t i = 0; i < open->evidence_count; i++) {
+        const struct open_evidence *one = &open->evidence[i];
+
+        inc->evidence[i].id = short_id_expand(&engine->journals, &one->id, one->is_keyed);
+        inc->evidence[i].day = one->day;
+    }
     buf_clear(&engine->summary);
     if (engine_key_read(rule, (struct text){ state->key, state->key_len }, arena,
                         inc) != 0 ||

@@ -7,18 +7,28 @@
 #include "detector/engine.h"
 #include "detector/engine_state.h"
 #include "detector/ruleset.h"
+#include "detector/short_id.h"
 #include "proto/base/arena.h"
 #include "proto/base/buf.h"
 
 /* What the engine says of its work on /metrics. */
 struct engine_counts {
     uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
-             *entries_dropped, *regex_limits, *keys;
+             *entries_dropped, *entries_evicted, *regex_limits, *keys, *entries;
 };
+
+/* Times that a sum could carry out of 64 bits come from no real clock. */
+#define ENGINE_MAX_TIME (INT64_MAX / 4)
+/* Values are told apart by so many bits of their hash: two of a thousand are
+ * taken for one with a chance of 2^-29. */
+#define ENGINE_VALUE_MASK ((UINT64_C(1) << 48) - 1)
+
+#define ENGINE_MAX_DAY (ENGINE_MAX_TIME / (INT64_C(86400) * 1000000))
 
 /* What a rule needs while events are judged. */
 struct rule_plan {
     struct window_rule window;  /* correlations */
+    size_t max_entries, tight_entries;  /* of a key; when memory is short */
     int64_t suppress_us;
     uint8_t age_class;
     uint64_t judged_in;         /* event number: once per event, whoever feeds it */
@@ -29,6 +39,7 @@ struct engine {
     struct ruleset *rules;
     struct rule_plan *plans;    /* one for each rule */
     struct state_table table;
+    struct journals journals;
     uint8_t seen_class, late_class;
     int64_t stream_us;          /* largest time of receipt */
     int64_t incomplete_until_us;
@@ -52,7 +63,7 @@ struct incident_part {
 int engine_count(struct engine *engine, struct state *state,
                  const struct incident_part *part);
 
-/* A row as msgpack, appended; and back into a row that was just added. -1 with
+/* A row as bytes, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */
 int engine_pack_state(const struct engine *engine, const struct state *state,
                       struct buf *out);

@@ -11,6 +11,15 @@ is_ours(const struct engine *engine, uint64_t hash)
     return hash % engine->options.slots == engine->options.slot;
 }
 
+static void
+evict(struct engine *engine, struct state *state)
+{
+    if (state->window != NULL)
+        *engine->counts.entries_evicted += state->window->count;
+    ++*engine->counts.keys_evicted;
+    state_drop(&engine->table, state);
+}
+
 /* The row of a key, made when new; the one untouched longest makes room. */
 static struct state *
 state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
@@ -19,12 +28,11 @@ state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
     struct state *state = state_find(&engine->table, rule, key, hash);
 
     while (state == NULL && engine->table.count >= engine->options.max_keys) {
-        struct state *oldest = state_oldest(&engine->table);
+        struct state *oldest = state_oldest(&engine->table, 0);
 
         if (oldest == NULL)
             break;
-        state_drop(&engine->table, oldest);
-        ++*engine->counts.keys_evicted;
+        evict(engine, oldest);
     }
     if (state == NULL)
         state = state_add(&engine->table, rule, key, hash, age_class);
@@ -33,11 +41,12 @@ state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
     return state;
 }
 
-static struct window_entry
-entry_of(const struct event *ev)
+static int
+entry_init(struct engine *engine, struct window_entry *entry, const struct event *ev)
 {
-    return (struct window_entry){ .at_us = ev->at_us, .received_us = ev->received_us,
-                                  .id = ev->id, .is_keyed = ev->is_keyed != 0 };
+    *entry = (struct window_entry){ .at_us = ev->at_us, .received_us = ev->received_us,
+                                    .is_keyed = ev->id.len == HASH_ID_LEN };
+    return short_id_make(&engine->journals, &ev->id, &entry->id);
 }
 
 static struct text
@@ -66,8 +75,8 @@ count_late(struct engine *engine, const struct event *ev)
 
     ++*engine->counts.late;
     if (state == NULL) {
-        if (late->count >= MAX_LATE_SOURCES)
-            state_drop(&engine->table, late->oldest);
+        if (late->queues[0].count + late->queues[1].count >= MAX_LATE_SOURCES)
+            state_drop(&engine->table, late->queues[late->queues[0].count == 0].oldest);
         state = state_add(&engine->table, RULE_LATE, source, hash, engine->late_class);
     }
     if (state == NULL)
@@ -101,7 +110,8 @@ read_value(struct engine *engine, const struct rule *rule, struct window_entry *
             return -1;
         for (size_t i = 0; i < engine->summary.len; i++)
             engine->summary.ptr[i] = fold_char(engine->summary.ptr[i]);
-        entry->as.value = hash64(engine->summary.ptr, engine->summary.len);
+        entry->as.value = hash64(engine->summary.ptr, engine->summary.len) &
+                          ENGINE_VALUE_MASK;
     }
     return 0;
 }
@@ -127,33 +137,72 @@ count_match(struct engine *engine, struct state *state, const struct event *ev)
     return 0;
 }
 
+/* All windows together hold so much: the keys untouched longest go. Before it
+ * comes to that, busy keys are held shorter (limit_of). */
+static void
+keep_within(struct engine *engine, const struct state *current)
+{
+    while (engine->table.entries > engine->options.max_total_entries) {
+        struct state *oldest = state_oldest(&engine->table, 1);
+
+        if (oldest == NULL || oldest == current)
+            break;
+        evict(engine, oldest);
+    }
+}
+
+static size_t
+limit_of(const struct engine *engine, const struct rule_plan *plan)
+{
+    size_t max = engine->options.max_total_entries;
+
+    return engine->table.entries > max - max / 4 ? plan->tight_entries
+                                                  : plan->max_entries;
+}
+
+static enum window_result
+add_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
+          uint64_t origin)
+{
+    struct rule_plan *plan = &engine->plans[state->rule];
+    enum window_result result;
+
+    plan->window.max_entries = limit_of(engine, plan);
+    engine->table.entries -= state->window->count;
+    result = window_add(state->window, &plan->window, entry, origin, &engine->match);
+    engine->table.entries += state->window->count;
+    *engine->counts.entries_dropped += engine->match.dropped;
+    return result;
+}
+
 /* Put an entry into its key's window and see what comes of it. */
 static int
 judge_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
             const struct event *ev, uint64_t origin, int *is_late)
 {
+    int rc = 0;
+
     if (state->window == NULL)
         state->window = calloc(1, sizeof(*state->window));
     if (state->window == NULL)
         return -1;
-    switch (window_add(state->window, &engine->plans[state->rule].window, entry, origin,
-                       &engine->match)) {
+    switch (add_entry(engine, state, entry, origin)) {
     case WINDOW_NO_MEMORY:
         return -1;
     case WINDOW_LATE:
         *is_late = 1;
-        return 0;
+        break;
     case WINDOW_REPEATED:
         ++*engine->counts.repeats;
-        return 0;
+        break;
     case WINDOW_HOLDS:
-        *engine->counts.entries_dropped += engine->match.dropped;
-        return count_match(engine, state, ev);
+        rc = count_match(engine, state, ev);
+        break;
     case WINDOW_QUIET:
-        *engine->counts.entries_dropped += engine->match.dropped;
         break;
     }
-    return 0;
+    keep_within(engine, state);
+    return rc;
 }
 
 /* One match of a rule that a correlation watches. *is_late is set when the
@@ -163,7 +212,7 @@ judge_window(struct engine *engine, uint32_t number, const struct event *ev,
              uint64_t origin, int *is_late)
 {
     const struct rule *rule = ruleset_rule(engine->rules, number);
-    struct window_entry entry = entry_of(ev);
+    struct window_entry entry;
     struct state *state;
     uint64_t hash;
     int rc = engine_group_key(engine, rule, &engine->key);
@@ -175,6 +224,8 @@ judge_window(struct engine *engine, uint32_t number, const struct event *ev,
     hash = hash64(engine->key.ptr, engine->key.len);
     if (!is_ours(engine, hash))
         return 0;
+    if (entry_init(engine, &entry, ev) != 0)
+        return -1;
     rc = read_value(engine, rule, &entry);
     if (rc != 0) {
         *engine->counts.no_value += rc > 0;
@@ -232,10 +283,12 @@ static int
 judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
             struct lone *lone)
 {
-    struct window_entry entry = entry_of(ev);
+    struct window_entry entry;
     struct incident_part part = { ev->at_us, ev->at_us, &ev->id, &entry, 1 };
     struct state *state;
 
+    if (entry_init(engine, &entry, ev) != 0)
+        return -1;
     if (!lone->is_found && lone_begin(engine, ev, lone) != 0)
         return -1;
     if (lone->is_skipped)
@@ -269,11 +322,10 @@ judge_rule(struct engine *engine, uint32_t number, const struct event *ev,
     return 0;
 }
 
-/* Times that a sum could carry out of 64 bits come from no real clock. */
 static int
 is_sane(const struct event *ev)
 {
-    const int64_t max = INT64_MAX / 4;
+    const int64_t max = ENGINE_MAX_TIME;
 
     return ev->at_us > -max && ev->at_us < max && ev->received_us > -max &&
            ev->received_us < max;
@@ -308,6 +360,7 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
         goto no_memory;
     *engine->counts.regex_limits = matcher_limits_hit(matcher);
     *engine->counts.keys = engine->table.count;
+    *engine->counts.entries = engine->table.entries;
     return 0;
 
 no_memory:

@@ -1,10 +1,9 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "detector/engine_internal.h"
 #include "proto/base/hash.h"
 
-/* Longer values are cut, and told apart by a hash. */
+/* Longer values are cut, and told apart by a hash; a length has three digits. */
 enum { MAX_VALUE = 256, KEPT = 200 };
 
 /* Append value with ASCII letters in lower case (Sigma compares so, and
@@ -40,8 +39,6 @@ engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out
     for (size_t i = 0; i < rule->sigma.correlation.group_count; i++) {
         struct text value = field_table_text(fields, rule->group_fields[i]);
         size_t head = out->len, len;
-        char digits[16];
-        int n;
 
         if (value.ptr == NULL)
             return 1;
@@ -49,8 +46,9 @@ engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out
         if (buf_append(out, "000:", 4) != 0 || append_folded(out, value) != 0)
             return -1;
         len = out->len - head - 4;
-        n = snprintf(digits, sizeof(digits), "%03zu", len);
-        memcpy(out->ptr + head, digits, n == 3 ? 3 : 0);
+        out->ptr[head] = (char)('0' + len / 100);
+        out->ptr[head + 1] = (char)('0' + len / 10 % 10);
+        out->ptr[head + 2] = (char)('0' + len % 10);
     }
     return 0;
 }

@@ -3,116 +3,124 @@
 #include <string.h>
 
 #include "detector/engine_internal.h"
+#include "detector/packing.h"
 #include "proto/base/hash.h"
-#include "proto/wire.h"
 
-/* [version, shape, touch, touched, number, window or nil, incidents]
- * window:   [adds, [[origin, clock, touched]...], entries]
- * entries:  bytes, ENTRY_BYTES each, numbers big-endian
- * incident: [id, opened, last, first, newest received, count, severity,
- *            incomplete, [[event id, day]...]] */
-enum { VERSION = 1, ENTRY_BYTES = 46, FIELDS = 7, WINDOW_FIELDS = 3,
-       INCIDENT_FIELDS = 9 };
+/* version, shape (8), touch, touched, FLAG_*, number, how many incidents,
+ * incidents, [window]
+ * window:   adds, how many clocks, [origin (8), clock, adds since]..., tidy_at,
+ *           [sum (8)], how many entries, entries
+ * entry:    page | ENTRY_*, steps of its time and its time of receipt, [weight
+ *           (whole, or 8) or value (6)], the id's rest
+ * incident: id (16), opened, from there to last, first, newest received; count,
+ *           severity, incomplete, how many events, each: page | EVIDENCE_*, [step
+ *           of its day], the id's rest */
+enum { VERSION = 2 };
+enum { FLAG_WINDOW = 1, FLAG_KNOWN = 2, FLAG_MAX = 3 };
+enum { ENTRY_COUNTED = 1, ENTRY_WHOLE = 2, EVIDENCE_NEXT_DAY = 1 };
+enum { VALUE_BYTES = 6 };       /* as ENGINE_VALUE_MASK */
 
-static void
-put64(unsigned char *at, uint64_t number)
-{
-    for (int i = 7; i >= 0; i--, number >>= 8)
-        at[i] = (unsigned char)number;
-}
+/* Whole numbers up to this are exact in a double. */
+#define MAX_WHOLE ((double)(INT64_C(1) << 53))
 
 static uint64_t
-get64(const unsigned char *at)
+bits_of(double number)
 {
-    uint64_t number = 0;
+    uint64_t bits;
 
-    for (int i = 0; i < 8; i++)
-        number = number << 8 | at[i];
+    memcpy(&bits, &number, sizeof(bits));
+    return bits;
+}
+
+static double
+double_of(uint64_t bits)
+{
+    double number;
+
+    memcpy(&number, &bits, sizeof(number));
     return number;
 }
 
+static int
+is_whole(double weight)
+{
+    return weight >= -MAX_WHOLE && weight <= MAX_WHOLE && weight == floor(weight);
+}
+
+/* What the steps of an entry are counted from. */
+struct steps {
+    int64_t at_us, received_us;
+};
+
 static void
-put_entry(unsigned char at[ENTRY_BYTES], const struct window_entry *entry)
+pack_entry(struct packer *packer, enum window_kind kind, const struct window_entry *entry,
+           struct steps *from)
 {
-    uint64_t value;
+    int whole = kind == WINDOW_SUM && is_whole(entry->as.weight);
+    uint8_t page = pack_page(packer, &entry->id, entry->is_keyed);
 
-    memcpy(&value, &entry->as, sizeof(value));
-    put64(at, (uint64_t)entry->at_us);
-    put64(at + 8, (uint64_t)entry->received_us);
-    put64(at + 16, value);
-    at[24] = (unsigned char)(entry->is_keyed | entry->is_counted << 1);
-    at[25] = entry->id.len;
-    memcpy(at + 26, entry->id.bytes, sizeof(entry->id.bytes));
+    pack_byte(packer, (uint8_t)(page | (entry->is_counted ? ENTRY_COUNTED : 0) |
+                                (whole ? ENTRY_WHOLE : 0)));
+    pack_signed(packer, entry->at_us - from->at_us);
+    pack_signed(packer, entry->received_us - from->received_us);
+    *from = (struct steps){ entry->at_us, entry->received_us };
+    if (whole)
+        pack_signed(packer, (int64_t)entry->as.weight);
+    else if (kind == WINDOW_SUM)
+        pack_fixed(packer, bits_of(entry->as.weight), 8);
+    else if (kind == WINDOW_DISTINCT)
+        pack_fixed(packer, entry->as.value, VALUE_BYTES);
+    pack_id(packer, &entry->id, page);
 }
 
-static int
-is_time(int64_t us)
+static void
+pack_window(struct packer *packer, const struct window_rule *rule, struct window *win,
+            int64_t touched_us)
 {
-    return us > -(INT64_MAX / 4) && us < INT64_MAX / 4;
-}
+    struct steps from = { touched_us, touched_us };
 
-static int
-get_entry(const unsigned char at[ENTRY_BYTES], enum window_kind kind,
-          struct window_entry *ret)
-{
-    uint64_t value = get64(at + 16);
-
-    *ret = (struct window_entry){ .at_us = (int64_t)get64(at),
-                                  .received_us = (int64_t)get64(at + 8),
-                                  .is_keyed = at[24] & 1, .is_counted = at[24] >> 1 & 1 };
-    memcpy(&ret->as, &value, sizeof(value));
-    ret->id.len = at[25];
-    memcpy(ret->id.bytes, at + 26, sizeof(ret->id.bytes));
-    if (!is_time(ret->at_us) || !is_time(ret->received_us) || at[24] > 3 ||
-        (at[25] != 16 && at[25] != 20))
-        return -1;
-    return kind == WINDOW_SUM && !isfinite(ret->as.weight) ? -1 : 0;
-}
-
-static int
-pack_window(msgpack_packer *pk, const struct window *win)
-{
-    unsigned char bytes[ENTRY_BYTES];
-    int rc = msgpack_pack_array(pk, WINDOW_FIELDS);
-
-    rc |= msgpack_pack_uint64(pk, win->adds);
-    rc |= msgpack_pack_array(pk, win->clock_count);
+    pack_number(packer, win->adds);
+    pack_number(packer, win->clock_count);
     for (size_t i = 0; i < win->clock_count; i++) {
-        rc |= msgpack_pack_array(pk, 3);
-        rc |= msgpack_pack_uint64(pk, win->clocks[i].origin);
-        rc |= msgpack_pack_int64(pk, win->clocks[i].at_us);
-        rc |= msgpack_pack_uint64(pk, win->clocks[i].touched);
+        const struct window_clock *clock = window_clock(win, i);
+
+        pack_fixed(packer, clock->origin, 8);
+        pack_signed(packer, clock->at_us - touched_us);
+        pack_number(packer, win->adds - clock->touched);
     }
-    rc |= msgpack_pack_bin(pk, win->count * ENTRY_BYTES);
-    for (size_t i = 0; i < win->count; i++) {
-        put_entry(bytes, window_entry(win, i));
-        rc |= msgpack_pack_bin_body(pk, bytes, sizeof(bytes));
-    }
-    return rc;
+    pack_number(packer, win->tidy_at);
+    if (rule->kind == WINDOW_SUM)
+        pack_fixed(packer, bits_of(win->sum), 8);
+    pack_number(packer, win->count);
+    for (size_t i = 0; i < win->count; i++)
+        pack_entry(packer, rule->kind, window_entry(win, i), &from);
 }
 
-static int
-pack_incident(msgpack_packer *pk, const struct open_incident *inc)
+static void
+pack_incident(struct packer *packer, const struct open_incident *inc, int64_t touched_us)
 {
-    int rc = msgpack_pack_array(pk, INCIDENT_FIELDS);
+    int32_t day = 0;
 
-    rc |= wire_pack_text(pk, text_of(inc->id));
-    rc |= msgpack_pack_int64(pk, inc->opened_us);
-    rc |= msgpack_pack_int64(pk, inc->last_us);
-    rc |= msgpack_pack_int64(pk, inc->first_us);
-    rc |= msgpack_pack_int64(pk, inc->newest_received_us);
-    rc |= msgpack_pack_uint64(pk, inc->count);
-    rc |= msgpack_pack_int(pk, inc->severity);
-    rc |= msgpack_pack_int(pk, inc->is_incomplete);
-    rc |= msgpack_pack_array(pk, inc->evidence_count);
+    pack_bytes(packer, inc->id, sizeof(inc->id));
+    pack_signed(packer, inc->opened_us - touched_us);
+    pack_signed(packer, inc->last_us - inc->opened_us);
+    pack_signed(packer, inc->first_us - inc->opened_us);
+    pack_signed(packer, inc->newest_received_us - inc->opened_us);
+    pack_number(packer, inc->count);
+    pack_byte(packer, (uint8_t)inc->severity);
+    pack_byte(packer, inc->is_incomplete);
+    pack_number(packer, inc->evidence_count);
     for (size_t i = 0; i < inc->evidence_count; i++) {
-        rc |= msgpack_pack_array(pk, 2);
-        rc |= msgpack_pack_bin(pk, inc->evidence[i].id.len);
-        rc |= msgpack_pack_bin_body(pk, inc->evidence[i].id.bytes,
-                                    inc->evidence[i].id.len);
-        rc |= msgpack_pack_int32(pk, inc->evidence[i].day);
+        const struct open_evidence *one = &inc->evidence[i];
+
+        uint8_t page = pack_page(packer, &one->id, one->is_keyed);
+
+        pack_byte(packer, (uint8_t)(page | (one->day != day ? EVIDENCE_NEXT_DAY : 0)));
+        if (one->day != day)
+            pack_signed(packer, (int64_t)one->day - day);
+        day = one->day;
+        pack_id(packer, &one->id, page);
     }
-    return rc;
 }
 
 static uint64_t
@@ -126,112 +134,138 @@ shape_of(const struct engine *engine, const struct state *state)
 int
 engine_pack_state(const struct engine *engine, const struct state *state, struct buf *out)
 {
-    msgpack_packer packer;
+    struct packer packer = { .out = out, .journals = &engine->journals };
     size_t count = 0;
-    int rc;
 
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
         count++;
-    wire_packer_init(&packer, out);
-    rc = msgpack_pack_array(&packer, FIELDS);
-    rc |= msgpack_pack_int(&packer, VERSION);
-    rc |= msgpack_pack_uint64(&packer, shape_of(engine, state));
-    rc |= msgpack_pack_uint64(&packer, state->touch);
-    rc |= msgpack_pack_int64(&packer, state->touched_us);
-    rc |= msgpack_pack_uint64(&packer, state->number);
-    rc |= state->window == NULL ? msgpack_pack_nil(&packer)
-                                : pack_window(&packer, state->window);
-    rc |= msgpack_pack_array(&packer, count);
+    pack_byte(&packer, VERSION);
+    pack_fixed(&packer, shape_of(engine, state), 8);
+    pack_number(&packer, state->touch);
+    pack_signed(&packer, state->touched_us);
+    pack_byte(&packer, (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
+                                 (state->is_known ? FLAG_KNOWN : 0)));
+    pack_number(&packer, state->number);
+    pack_number(&packer, count);
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
-        rc |= pack_incident(&packer, inc);
-    return rc == 0 ? 0 : -1;
+        pack_incident(&packer, inc, state->touched_us);
+    if (state->window != NULL)
+        pack_window(&packer, &engine->plans[state->rule].window, state->window,
+                    state->touched_us);
+    return packer.is_failed ? -1 : 0;
 }
 
-/* An array's items; NULL when it is none, or has not `count` (-1: any, up to max). */
-static const msgpack_object *
-items_of(const msgpack_object *object, uint32_t min, uint32_t max)
+/* A time that is `step` from another; broken when it is one of no real clock. */
+static int64_t
+unpack_time(struct unpacker *from, int64_t start_us)
 {
-    if (object->type != MSGPACK_OBJECT_ARRAY || object->via.array.size < min ||
-        object->via.array.size > max)
-        return NULL;
-    return object->via.array.size == 0 ? object : object->via.array.ptr;
-}
+    int64_t step = unpack_signed(from), us = 0;
 
-static int
-get_time(const msgpack_object *object, int64_t *ret_us)
-{
-    return wire_get_int(object, ret_us) == 0 && is_time(*ret_us) ? 0 : -1;
-}
-
-static int
-unpack_clocks(const msgpack_object *object, struct window *win)
-{
-    const msgpack_object *clocks = items_of(object, 0, WINDOW_MAX_CLOCKS);
-
-    if (clocks == NULL)
-        return -1;
-    for (uint32_t i = 0; i < object->via.array.size; i++) {
-        const msgpack_object *clock = items_of(&clocks[i], 3, 3);
-        struct window_clock *to = &win->clocks[i];
-
-        if (clock == NULL || wire_get_uint(&clock[0], &to->origin) != 0 ||
-            get_time(&clock[1], &to->at_us) != 0 ||
-            wire_get_uint(&clock[2], &to->touched) != 0 || to->touched > win->adds)
-            return -1;
-        win->clock_count++;
+    if (__builtin_add_overflow(start_us, step, &us) || us <= -ENGINE_MAX_TIME ||
+        us >= ENGINE_MAX_TIME) {
+        from->is_broken = 1;
+        return 0;
     }
-    return 0;
+    return us;
+}
+
+static void
+unpack_clocks(struct unpacker *from, struct window *win, int64_t touched_us)
+{
+    uint64_t count = unpack_number(from);
+
+    for (uint64_t i = 0; i < count && !from->is_broken; i++) {
+        struct window_clock *clock = window_clock_add(win);
+        uint64_t since;
+
+        if (clock == NULL) {
+            from->is_broken = 1;
+            return;
+        }
+        clock->origin = unpack_fixed(from, 8);
+        clock->at_us = unpack_time(from, touched_us);
+        since = unpack_number(from);
+        if (since > win->adds)
+            from->is_broken = 1;
+        clock->touched = win->adds - since;
+    }
+}
+
+static struct window_entry
+unpack_entry(struct unpacker *from, enum window_kind kind, struct steps *steps)
+{
+    struct window_entry entry = { 0 };
+    uint8_t flags = unpack_byte(from), page = flags & (uint8_t)~PACKING_LOW;
+
+    steps->at_us = unpack_time(from, steps->at_us);
+    steps->received_us = unpack_time(from, steps->received_us);
+    entry.at_us = steps->at_us;
+    entry.received_us = steps->received_us;
+    entry.is_keyed = page == PACKING_KEYED;
+    entry.is_counted = flags & ENTRY_COUNTED;
+    if (kind == WINDOW_SUM)
+        entry.as.weight = flags & ENTRY_WHOLE ? (double)unpack_signed(from)
+                                              : double_of(unpack_fixed(from, 8));
+    else if (kind == WINDOW_DISTINCT)
+        entry.as.value = unpack_fixed(from, VALUE_BYTES);
+    entry.id = unpack_id(from, page);
+    if (kind == WINDOW_SUM && !isfinite(entry.as.weight))
+        from->is_broken = 1;
+    return entry;
 }
 
 static int
-unpack_window(const struct window_rule *rule, const msgpack_object *object,
+unpack_window(struct unpacker *from, const struct window_rule *rule, int64_t touched_us,
               struct window *win)
 {
-    const msgpack_object *items = items_of(object, WINDOW_FIELDS, WINDOW_FIELDS);
-    const unsigned char *at;
-    struct text bytes;
-    size_t count, from;
+    struct steps steps = { touched_us, touched_us };
+    uint64_t count, tidy_at;
+    double sum = 0;
 
-    if (items == NULL || wire_get_uint(&items[0], &win->adds) != 0 ||
-        win->adds > UINT64_MAX / 2 || unpack_clocks(&items[1], win) != 0 ||
-        wire_get_bytes(&items[2], &bytes) != 0 || bytes.len % ENTRY_BYTES != 0)
+    win->adds = unpack_number(from);
+    if (win->adds > UINT64_MAX / 2)
         return -1;
-    count = bytes.len / ENTRY_BYTES;
-    from = count > rule->max_entries ? count - rule->max_entries : 0;
-    at = (const unsigned char *)bytes.ptr + from * ENTRY_BYTES;
-    for (size_t i = from; i < count; i++, at += ENTRY_BYTES) {
-        struct window_entry entry;
+    unpack_clocks(from, win, touched_us);
+    tidy_at = unpack_number(from);
+    if (rule->kind == WINDOW_SUM)
+        sum = double_of(unpack_fixed(from, 8));
+    count = unpack_number(from);
+    for (uint64_t i = 0; i < count && !from->is_broken; i++) {
+        struct window_entry entry = unpack_entry(from, rule->kind, &steps);
 
-        if (get_entry(at, rule->kind, &entry) != 0 ||
-            window_restore(win, rule, &entry) != 0)
+        if (from->is_broken || window_restore(win, rule, &entry) != 0)
             return -1;
     }
+    if (from->is_broken || tidy_at > UINT32_MAX || !isfinite(sum))
+        return -1;
+    win->tidy_at = (uint32_t)tidy_at;
+    if (rule->kind == WINDOW_SUM)
+        win->sum = sum;         /* as it was rounded, not as it is added up anew */
     return 0;
 }
 
 static int
-unpack_evidence(const msgpack_object *object, struct open_incident *inc)
+unpack_evidence(struct unpacker *from, struct open_incident *inc)
 {
-    const msgpack_object *items = items_of(object, 1, INCIDENT_MAX_EVIDENCE);
+    uint64_t count = unpack_number(from);
+    int64_t day = 0;
 
-    if (items == NULL)
+    if (count == 0 || count > INCIDENT_MAX_EVIDENCE)
         return -1;
-    inc->evidence = calloc(object->via.array.size, sizeof(inc->evidence[0]));
+    inc->evidence = calloc(count, sizeof(inc->evidence[0]));
     if (inc->evidence == NULL)
         return -1;
-    inc->evidence_cap = object->via.array.size;
-    for (uint32_t i = 0; i < object->via.array.size; i++) {
-        const msgpack_object *pair = items_of(&items[i], 2, 2);
-        struct evidence *to = &inc->evidence[i];
-        struct text id;
-        int64_t day;
+    inc->evidence_cap = (uint8_t)count;
+    for (uint64_t i = 0; i < count; i++) {
+        struct open_evidence *to = &inc->evidence[i];
+        uint8_t flags = unpack_byte(from), page = flags & (uint8_t)~PACKING_LOW;
 
-        if (pair == NULL || wire_get_bytes(&pair[0], &id) != 0 ||
-            (id.len != 16 && id.len != 20) || wire_get_int(&pair[1], &day) != 0 ||
-            day != (int32_t)day)
+        if (flags & EVIDENCE_NEXT_DAY)
+            day += unpack_signed(from) % ENGINE_MAX_TIME;
+        to->is_keyed = page == PACKING_KEYED;
+        to->id = unpack_id(from, page);
+        if (from->is_broken || day > ENGINE_MAX_DAY || day < -ENGINE_MAX_DAY)
             return -1;
-        to->id.len = (uint8_t)id.len;
-        memcpy(to->id.bytes, id.ptr, id.len);
         to->day = (int32_t)day;
         inc->evidence_count++;
     }
@@ -239,84 +273,97 @@ unpack_evidence(const msgpack_object *object, struct open_incident *inc)
 }
 
 static int
-unpack_incident(const msgpack_object *object, struct open_incident *inc)
+unpack_incident(struct unpacker *from, int64_t touched_us, struct open_incident *inc)
 {
-    const msgpack_object *items = items_of(object, INCIDENT_FIELDS, INCIDENT_FIELDS);
-    unsigned char id[HASH_ID_LEN];
-    struct text hex;
-    int64_t severity, incomplete;
-
-    if (items == NULL || wire_get_text(&items[0], &hex) != 0 ||
-        hex.len != 2 * HASH_ID_LEN ||
-        hash_from_hex(hex, id, sizeof(id)) != 0 ||
-        get_time(&items[1], &inc->opened_us) != 0 ||
-        get_time(&items[2], &inc->last_us) != 0 ||
-        get_time(&items[3], &inc->first_us) != 0 ||
-        get_time(&items[4], &inc->newest_received_us) != 0 ||
-        wire_get_uint(&items[5], &inc->count) != 0 ||
-        wire_get_int(&items[6], &severity) != 0 || severity < SEVERITY_LOW ||
-        severity > SEVERITY_CRITICAL || wire_get_int(&items[7], &incomplete) != 0)
+    unpack_bytes(from, inc->id, sizeof(inc->id));
+    inc->opened_us = unpack_time(from, touched_us);
+    inc->last_us = unpack_time(from, inc->opened_us);
+    inc->first_us = unpack_time(from, inc->opened_us);
+    inc->newest_received_us = unpack_time(from, inc->opened_us);
+    inc->count = unpack_number(from);
+    inc->severity = unpack_byte(from);
+    inc->is_incomplete = unpack_byte(from) != 0;
+    if (from->is_broken || inc->severity > SEVERITY_CRITICAL)
         return -1;
-    memcpy(inc->id, hex.ptr, hex.len);
-    inc->severity = (int)severity;
-    inc->is_incomplete = incomplete != 0;
-    return unpack_evidence(&items[8], inc);
+    return unpack_evidence(from, inc);
 }
 
 /* Each is added at the end, so that their order stays. */
 static int
-unpack_incidents(const msgpack_object *object, struct state *state)
+unpack_incidents(struct unpacker *from, struct state *state)
 {
-    const msgpack_object *items = items_of(object, 0, STATE_MAX_INCIDENTS);
     struct open_incident **at = &state->incidents;
+    uint64_t count = unpack_number(from);
 
-    if (items == NULL || (object->via.array.size > 0 && state->rule >= RULE_FORGOTTEN))
+    if (count > STATE_MAX_INCIDENTS || (count > 0 && state->rule >= RULE_FORGOTTEN))
         return -1;
-    for (uint32_t i = 0; i < object->via.array.size; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         *at = calloc(1, sizeof(**at));
-        if (*at == NULL || unpack_incident(&items[i], *at) != 0)
+        if (*at == NULL || unpack_incident(from, state->touched_us, *at) != 0)
             return -1;
         at = &(*at)->next;
     }
     return 0;
 }
 
+/* The window stands last: that of a rule that was changed since is not read, and
+ * the rule begins with empty windows. Its incidents go on. */
 static int
-unpack_state(struct engine *engine, struct state *state, const msgpack_object *object)
+unpack_own_window(struct engine *engine, struct unpacker *from, struct state *state)
 {
-    const msgpack_object *items = items_of(object, FIELDS, FIELDS);
-    uint64_t version, shape;
-
-    if (items == NULL || wire_get_uint(&items[0], &version) != 0 || version != VERSION ||
-        wire_get_uint(&items[1], &shape) != 0 ||
-        wire_get_uint(&items[2], &state->touch) != 0 ||
-        state->touch > UINT64_MAX / 2 || get_time(&items[3], &state->touched_us) != 0 ||
-        wire_get_uint(&items[4], &state->number) != 0)
+    if (state->rule >= RULE_FORGOTTEN)
         return -1;
-    /* A rule that was changed begins with empty windows; its incidents go on. */
-    if (items[5].type != MSGPACK_OBJECT_NIL && shape == shape_of(engine, state)) {
-        if (state->rule >= RULE_FORGOTTEN)
-            return -1;
-        state->window = calloc(1, sizeof(*state->window));
-        if (state->window == NULL ||
-            unpack_window(&engine->plans[state->rule].window, &items[5],
-                          state->window) != 0)
-            return -1;
-    }
-    return unpack_incidents(&items[6], state);
+    state->window = calloc(1, sizeof(*state->window));
+    if (state->window == NULL ||
+        unpack_window(from, &engine->plans[state->rule].window, state->touched_us,
+                      state->window) != 0)
+        return -1;
+    return from->at == from->end ? 0 : -1;
+}
+
+static int
+unpack_state(struct engine *engine, struct unpacker *from, struct state *state)
+{
+    uint64_t shape;
+    uint8_t flags;
+
+    if (unpack_byte(from) != VERSION)
+        return -1;
+    shape = unpack_fixed(from, 8);
+    state->touch = unpack_number(from);
+    state->touched_us = unpack_time(from, 0);
+    flags = unpack_byte(from);
+    state->number = unpack_number(from);
+    if (state->touch > UINT64_MAX / 2 || flags > FLAG_MAX ||
+        unpack_incidents(from, state) != 0 || from->is_broken)
+        return -1;
+    if (flags & FLAG_KNOWN)
+        state_know(&engine->table, state);
+    if (!(flags & FLAG_WINDOW))
+        return from->at == from->end ? 0 : -1;
+    return shape == shape_of(engine, state) ? unpack_own_window(engine, from, state) : 0;
 }
 
 int
 engine_unpack_state(struct engine *engine, struct state *state, struct text bytes,
                     struct err *err)
 {
-    msgpack_unpacked unpacked;
-    int rc;
+    const unsigned char *at = (const unsigned char *)bytes.ptr;
+    struct unpacker from = { .at = at, .end = at + bytes.len,
+                             .journals = &engine->journals };
 
-    msgpack_unpacked_init(&unpacked);
-    rc = wire_open(bytes.ptr, bytes.len, &unpacked, err);
-    if (rc == 0 && (rc = unpack_state(engine, state, &unpacked.data)) != 0)
+    if (unpack_state(engine, &from, state) == 0) {
+        if (state->window != NULL)
+            engine->table.entries += state->window->count;
+        return 0;
+    }
+    if (bytes.len > 0 && at[0] != VERSION)
+        err_set(err, "state: a row of version %d, not %d", at[0], (int)VERSION);
+    else
         err_set(err, "state: a row that is none of ours");
-    msgpack_unpacked_destroy(&unpacked);
-    return rc == 0 ? 0 : -1;
+    if (state->window != NULL)
+        window_release(state->window);
+    free(state->window);
+    state->window = NULL;
+    return -1;
 }

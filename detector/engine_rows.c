@@ -94,6 +94,7 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     }
     if (engine_unpack_state(engine, state, row->state, err) != 0) {
         state_drop(&engine->table, state);
+        (void)forget_row(engine, row, NULL);    /* the next checkpoint is rid of it */
         return -1;
     }
     state->is_kept = 1;
@@ -169,23 +170,32 @@ engine_settle(struct engine *engine)
     engine->is_urgent = 0;
 }
 
+/* Put a late source into its place among those with most. */
+static size_t
+rank_late(const struct state *state, struct engine_late *ret, size_t count, size_t max)
+{
+    size_t at = count;
+
+    while (at > 0 && ret[at - 1].events < state->number)
+        at--;
+    if (at == max)
+        return count;
+    if (count < max)
+        count++;
+    memmove(&ret[at + 1], &ret[at], (count - 1 - at) * sizeof(ret[0]));
+    ret[at] = (struct engine_late){ { state->key, state->key_len }, state->number };
+    return count;
+}
+
 size_t
 engine_late_sources(const struct engine *engine, struct engine_late *ret, size_t max)
 {
-    const struct state *state = engine->table.classes[engine->late_class].oldest;
+    const struct age_class *late = &engine->table.classes[engine->late_class];
     size_t count = 0;
 
-    for (; state != NULL; state = state->newer) {
-        size_t at = count;
-
-        while (at > 0 && ret[at - 1].events < state->number)
-            at--;
-        if (at == max)
-            continue;
-        if (count < max)
-            count++;
-        memmove(&ret[at + 1], &ret[at], (count - 1 - at) * sizeof(ret[0]));
-        ret[at] = (struct engine_late){ { state->key, state->key_len }, state->number };
-    }
+    for (int is_known = 0; is_known < 2; is_known++)
+        for (const struct state *state = late->queues[is_known].oldest; state != NULL;
+             state = state->newer)
+            count = rank_late(state, ret, count, max);
     return count;
 }

@@ -60,15 +60,17 @@ state_table_release(struct state_table *table)
 }
 
 uint8_t
-state_class(struct state_table *table, int64_t hold_us)
+state_class(struct state_table *table, int64_t hold_us, int has_windows)
 {
     size_t best = 0;
 
     for (size_t i = 0; i < table->class_count; i++)
-        if (table->classes[i].hold_us == hold_us)
+        if (table->classes[i].hold_us == hold_us &&
+            table->classes[i].has_windows == has_windows)
             return (uint8_t)i;
     if (table->class_count < MAX_AGE_CLASSES) {
         table->classes[table->class_count].hold_us = hold_us;
+        table->classes[table->class_count].has_windows = has_windows;
         return (uint8_t)table->class_count++;
     }
     for (size_t i = 1; i < table->class_count; i++) {
@@ -81,6 +83,7 @@ state_class(struct state_table *table, int64_t hold_us)
     }
     if (table->classes[best].hold_us < hold_us)
         table->classes[best].hold_us = hold_us; /* longer than asked is no harm */
+    table->classes[best].has_windows |= has_windows;
     return (uint8_t)best;
 }
 
@@ -128,26 +131,34 @@ grow(struct state_table *table)
     free(old);
 }
 
+static struct age_queue *
+queue_of(struct state_table *table, const struct state *state)
+{
+    return &table->classes[state->age_class].queues[state->is_known];
+}
+
 static void
 unlink_age(struct state_table *table, struct state *state)
 {
-    struct age_class *age = &table->classes[state->age_class];
+    struct age_queue *queue = queue_of(table, state);
 
-    *(state->newer != NULL ? &state->newer->older : &age->newest) = state->older;
-    *(state->older != NULL ? &state->older->newer : &age->oldest) = state->newer;
-    age->count--;
+    *(state->newer != NULL ? &state->newer->older : &queue->newest) = state->older;
+    *(state->older != NULL ? &state->older->newer : &queue->oldest) = state->newer;
+    queue->count--;
+    table->known_count -= state->is_known;
 }
 
 static void
 link_newest(struct state_table *table, struct state *state)
 {
-    struct age_class *age = &table->classes[state->age_class];
+    struct age_queue *queue = queue_of(table, state);
 
     state->newer = NULL;
-    state->older = age->newest;
-    *(age->newest != NULL ? &age->newest->newer : &age->oldest) = state;
-    age->newest = state;
-    age->count++;
+    state->older = queue->newest;
+    *(queue->newest != NULL ? &queue->newest->newer : &queue->oldest) = state;
+    queue->newest = state;
+    queue->count++;
+    table->known_count += state->is_known;
 }
 
 struct state *
@@ -174,34 +185,34 @@ state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t ha
     return state;
 }
 
-static void
-link_changed(struct state **list, struct state *state)
-{
-    state->next_changed = *list;
-    state->changed_at = list;
-    if (*list != NULL)
-        (*list)->changed_at = &state->next_changed;
-    *list = state;
-}
-
 void
 state_mark(struct state_table *table, struct state *state)
 {
     if (state->is_dirty)
         return;
     state->is_dirty = 1;
-    link_changed(&table->dirty, state);
+    state->next_changed = table->dirty;
+    state->changed_at = &table->dirty;
+    if (table->dirty != NULL)
+        table->dirty->changed_at = &state->next_changed;
+    table->dirty = state;
+}
+
+void
+state_know(struct state_table *table, struct state *state)
+{
+    unlink_age(table, state);
+    state->is_known = 1;
+    link_newest(table, state);
 }
 
 void
 state_touch(struct state_table *table, struct state *state, int64_t stream_us)
 {
+    if (state->touch > 0 && (!state->is_known || state->newer != NULL))
+        state_know(table, state);
     state->touch = ++table->touch;
     state->touched_us = stream_us;
-    if (state->newer != NULL) {
-        unlink_age(table, state);
-        link_newest(table, state);
-    }
     state_mark(table, state);
 }
 
@@ -234,6 +245,8 @@ state_drop(struct state_table *table, struct state *state)
         at = &(*at)->next_in_bucket;
     *at = state->next_in_bucket;
     table->count--;
+    if (state->window != NULL)
+        table->entries -= state->window->count;
     unlink_age(table, state);
     if (state->is_dirty)
         unlink_changed(state);
@@ -246,7 +259,11 @@ state_drop(struct state_table *table, struct state *state)
         window_release(state->window);
     free(state->window);
     state->window = NULL;
-    link_changed(&table->gone, state);
+    state->next_changed = NULL;
+    if (table->gone == NULL)
+        table->gone_end = &table->gone;
+    *table->gone_end = state;
+    table->gone_end = &state->next_changed;
 }
 
 static int
@@ -266,14 +283,15 @@ state_sort(struct state_table *table)
 
     if (all == NULL)
         return -1;
-    for (size_t i = 0; i < table->class_count; i++) {
-        for (struct state *state = table->classes[i].oldest; state != NULL;
-             state = state->newer)
+    for (size_t i = 0; i < 2 * table->class_count; i++) {
+        struct age_queue *queue = &table->classes[i / 2].queues[i % 2];
+
+        for (struct state *state = queue->oldest; state != NULL; state = state->newer)
             all[n++] = state;
-        table->classes[i].oldest = table->classes[i].newest = NULL;
-        table->classes[i].count = 0;
+        *queue = (struct age_queue){ 0 };
     }
     qsort(all, n, sizeof(*all), compare_touch);
+    table->known_count = 0;
     for (size_t i = 0; i < n; i++)
         link_newest(table, all[i]);
     free(all);
@@ -283,28 +301,39 @@ state_sort(struct state_table *table)
 void
 state_expire(struct state_table *table, int64_t stream_us)
 {
-    for (size_t i = 0; i < table->class_count; i++) {
-        struct age_class *age = &table->classes[i];
+    for (size_t i = 0; i < 2 * table->class_count; i++) {
+        struct age_queue *queue = &table->classes[i / 2].queues[i % 2];
+        int64_t hold_us = table->classes[i / 2].hold_us;
 
-        while (age->oldest != NULL && age->hold_us < INT64_MAX &&
-               stream_us - age->oldest->touched_us > age->hold_us)
-            state_drop(table, age->oldest);
+        while (queue->oldest != NULL && hold_us < INT64_MAX &&
+               stream_us - queue->oldest->touched_us > hold_us)
+            state_drop(table, queue->oldest);
     }
 }
 
-struct state *
-state_oldest(const struct state_table *table)
+static struct state *
+oldest_of(const struct state_table *table, int has_windows, int is_known)
 {
     struct state *oldest = NULL;
 
     for (size_t i = 0; i < table->class_count; i++) {
-        struct state *state = table->classes[i].oldest;
+        struct state *state = table->classes[i].queues[is_known].oldest;
 
         if (state != NULL && state->rule != RULE_LATE &&
+            table->classes[i].has_windows >= has_windows &&
             (oldest == NULL || state->touch < oldest->touch))
             oldest = state;
     }
     return oldest;
+}
+
+struct state *
+state_oldest(const struct state_table *table, int has_windows)
+{
+    int is_known = (table->count - table->known_count) * 4 <= table->count;
+    struct state *oldest = oldest_of(table, has_windows, is_known);
+
+    return oldest != NULL ? oldest : oldest_of(table, has_windows, !is_known);
 }
 
 void

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "detector/window.h"
+#include "proto/base/hash.h"
 #include "proto/incident.h"
 
 /* Rows of the engine's own stand under these instead of a rule's number. */
@@ -21,23 +22,28 @@
 
 enum { STATE_MAX_INCIDENTS = 4, MAX_LATE_SOURCES = 256 };
 
+struct open_evidence {
+    struct short_id id;
+    int32_t day;
+    uint8_t is_keyed;
+};
+
 /* An incident that its key may still add to. */
 struct open_incident {
     struct open_incident *next;
-    char id[INCIDENT_ID_HEX];
+    uint8_t id[HASH_ID_LEN];
+    uint8_t severity, is_dirty, is_incomplete;
+    uint8_t evidence_count, evidence_cap;
     int64_t opened_us, last_us;         /* ends at which the condition held */
     int64_t first_us;                   /* of its oldest event */
     int64_t newest_received_us;
     uint64_t count;
-    int severity;
-    int is_dirty, is_incomplete;
-    struct evidence *evidence;
-    size_t evidence_count, evidence_cap;
+    struct open_evidence *evidence;
 };
 
 struct state {
     struct state *next_in_bucket;
-    struct state *newer, *older;        /* of its age class */
+    struct state *newer, *older;        /* of its age class's queue */
     struct state *next_changed;         /* dirty, or gone */
     struct state **changed_at;          /* what points to it in that list */
     uint64_t hash;                      /* of the key: decides its slot, but for SEEN */
@@ -46,6 +52,7 @@ struct state {
     uint32_t rule;                      /* number, or RULE_* */
     uint8_t age_class;
     uint8_t is_dirty, is_kept;          /* kept: a checkpoint has it */
+    uint8_t is_known;                   /* touched more than once */
     struct window *window;              /* correlations */
     struct open_incident *incidents;    /* last touched first */
     struct open_incident *closed;       /* pushed out, not told yet */
@@ -56,11 +63,18 @@ struct state {
     char key[];
 };
 
-/* Rows that are kept equally long, so that the oldest touched goes first. */
-struct age_class {
-    int64_t hold_us;
+/* Rows by their last touch. */
+struct age_queue {
     struct state *newest, *oldest;
     size_t count;
+};
+
+/* Rows that are kept equally long. Those touched once stand apart: a flood of
+ * keys that never come again pushes out its own, not the key under attack. */
+struct age_class {
+    int64_t hold_us;
+    int has_windows;
+    struct age_queue queues[2];         /* by is_known */
 };
 
 enum { MAX_AGE_CLASSES = 64 };
@@ -68,20 +82,23 @@ enum { MAX_AGE_CLASSES = 64 };
 struct state_table {
     struct state **buckets;
     size_t bucket_count, count;
+    size_t known_count;
+    size_t entries;                     /* in all windows */
     uint64_t salt;                      /* so that nobody can aim at a bucket */
     struct age_class classes[MAX_AGE_CLASSES];
     size_t class_count;
     uint64_t touch;
-    struct state *dirty, *gone;
+    struct state *dirty;
+    struct state *gone, **gone_end;     /* in the order in which they went */
 };
 
 /* 0, or -1 when out of memory. */
 int state_table_init(struct state_table *table);
 void state_table_release(struct state_table *table);
 
-/* The class for rows held this long; made when new, the next longer one (or
- * the last) when there are too many. */
-uint8_t state_class(struct state_table *table, int64_t hold_us);
+/* The class for rows held this long, with windows or without; made when new,
+ * the next longer one (or the last) when there are too many. */
+uint8_t state_class(struct state_table *table, int64_t hold_us, int has_windows);
 
 /* The row, or NULL. */
 struct state *state_find(const struct state_table *table, uint32_t rule, struct text key,
@@ -95,6 +112,9 @@ struct state *state_add(struct state_table *table, uint32_t rule, struct text ke
 void state_touch(struct state_table *table, struct state *state, int64_t stream_us);
 void state_mark(struct state_table *table, struct state *state);
 
+/* It was touched more than once. */
+void state_know(struct state_table *table, struct state *state);
+
 /* Take it out; freed unless a checkpoint or a reader has yet to hear of it. */
 void state_drop(struct state_table *table, struct state *state);
 
@@ -104,8 +124,10 @@ int state_sort(struct state_table *table);
 /* Drop what was held long enough. */
 void state_expire(struct state_table *table, int64_t stream_us);
 
-/* The row of all classes (but the late counts) that was untouched longest. */
-struct state *state_oldest(const struct state_table *table);
+/* The row that goes first when memory is short: of those touched once, while
+ * they are more than a quarter, else of the others, the one untouched longest.
+ * The late counts are left out; has_windows: so are rows that have none. */
+struct state *state_oldest(const struct state_table *table, int has_windows);
 
 /* What changed was heard of: forget it. */
 void state_settle(struct state_table *table);

@@ -4,6 +4,29 @@
 #include "proto/run/poison.h"
 #include "proto/run/sender.h"
 
+/* What the engine holds, and what it had to let go of. */
+static void
+fill_windows(const struct detector *det, json_t *status)
+{
+    const struct settings *settings = det->daemon->settings;
+    struct engine_numbers numbers = engine_numbers(det->engine);
+    const struct { const char *name; uint64_t number; } rows[] = {
+        { "rules", numbers.rules },
+        { "rules_refused", numbers.rules_refused },
+        { "keys", numbers.keys },
+        { "max_keys", (uint64_t)settings->detector_max_keys },
+        { "keys_evicted", numbers.keys_evicted },
+        { "entries", numbers.entries },
+        { "max_total_entries", (uint64_t)settings->detector_max_total_entries },
+        { "entries_evicted", numbers.entries_evicted },
+        { "entries_dropped", numbers.entries_dropped },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        json_object_set_new(status, rows[i].name,
+                            json_integer((json_int_t)rows[i].number));
+}
+
 void
 detector_fill_status(void *self, json_t *status)
 {
@@ -16,6 +39,7 @@ detector_fill_status(void *self, json_t *status)
     for (size_t i = 0; i < count; i++)
         json_object_setn_new(sources, late[i].source.ptr, late[i].source.len,
                              json_integer((json_int_t)late[i].events));
+    fill_windows(det, status);
     json_object_set_new(status, "late_sources", sources);
     json_object_set_new(status, "incidents_in_flight",
                         json_integer((json_int_t)numbers.in_flight));

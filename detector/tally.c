@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_CAP = 8, SMALL_CAP = 256, MAX_CAP = 1 << 30 };
+
 void
 tally_release(struct tally *tally)
 {
@@ -10,25 +12,29 @@ tally_release(struct tally *tally)
     *tally = (struct tally){ 0 };
 }
 
+/* The size is what one large key may have left behind: clearing it for each
+ * small key after that would cost more than making it anew. */
 void
 tally_clear(struct tally *tally)
 {
-    if (tally->distinct > 0)
+    if (tally->cap > SMALL_CAP && tally->distinct < tally->cap / 16)
+        tally_release(tally);
+    else if (tally->distinct > 0)
         memset(tally->slots, 0, tally->cap * sizeof(tally->slots[0]));
     tally->distinct = 0;
 }
 
-static size_t
+static uint32_t
 home_of(const struct tally *tally, uint64_t number)
 {
-    return (size_t)((number * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (tally->cap - 1);
+    return (uint32_t)((number * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (tally->cap - 1);
 }
 
 /* The slot that holds number, or the free one where it belongs. */
-static size_t
+static uint32_t
 slot_find(const struct tally *tally, uint64_t number)
 {
-    size_t i = home_of(tally, number);
+    uint32_t i = home_of(tally, number);
 
     while (tally->slots[i].times != 0 && tally->slots[i].number != number)
         i = (i + 1) & (tally->cap - 1);
@@ -36,20 +42,31 @@ slot_find(const struct tally *tally, uint64_t number)
 }
 
 static int
-grow(struct tally *tally)
+resize(struct tally *tally, uint32_t cap)
 {
-    struct tally bigger = { .cap = tally->cap == 0 ? 16 : tally->cap * 2,
-                            .distinct = tally->distinct };
+    struct tally other = { .cap = cap, .distinct = tally->distinct };
 
-    bigger.slots = calloc(bigger.cap, sizeof(bigger.slots[0]));
-    if (bigger.slots == NULL)
+    other.slots = cap > MAX_CAP ? NULL : calloc(cap, sizeof(other.slots[0]));
+    if (other.slots == NULL)
         return -1;
     for (size_t i = 0; i < tally->cap; i++)
         if (tally->slots[i].times != 0)
-            bigger.slots[slot_find(&bigger, tally->slots[i].number)] = tally->slots[i];
+            other.slots[slot_find(&other, tally->slots[i].number)] = tally->slots[i];
     free(tally->slots);
-    *tally = bigger;
+    *tally = other;
     return 0;
+}
+
+void
+tally_fit(struct tally *tally)
+{
+    uint32_t cap = FIRST_CAP;
+
+    if (tally->cap <= SMALL_CAP || tally->distinct >= tally->cap / 8)
+        return;
+    while (cap < tally->distinct * 2)
+        cap *= 2;
+    resize(tally, cap);         /* if it fails, it is only larger */
 }
 
 int
@@ -57,7 +74,8 @@ tally_add(struct tally *tally, uint64_t number)
 {
     struct tally_slot *slot;
 
-    if (tally->distinct * 4 >= tally->cap * 3 && grow(tally) != 0)
+    if (tally->distinct >= tally->cap - tally->cap / 4 &&
+        resize(tally, tally->cap == 0 ? FIRST_CAP : tally->cap * 2) != 0)
         return -1;
     slot = &tally->slots[slot_find(tally, number)];
     if (slot->times == 0) {
@@ -70,12 +88,12 @@ tally_add(struct tally *tally, uint64_t number)
 
 /* Move what follows into the gap, so that no mark of it is needed. */
 static void
-close_gap(struct tally *tally, size_t gap)
+close_gap(struct tally *tally, uint32_t gap)
 {
-    size_t mask = tally->cap - 1;
+    uint32_t mask = tally->cap - 1;
 
-    for (size_t i = (gap + 1) & mask; tally->slots[i].times != 0; i = (i + 1) & mask) {
-        size_t home = home_of(tally, tally->slots[i].number);
+    for (uint32_t i = (gap + 1) & mask; tally->slots[i].times != 0; i = (i + 1) & mask) {
+        uint32_t home = home_of(tally, tally->slots[i].number);
 
         if (((i - home) & mask) < ((i - gap) & mask))
             continue;
@@ -88,7 +106,7 @@ close_gap(struct tally *tally, size_t gap)
 void
 tally_remove(struct tally *tally, uint64_t number)
 {
-    size_t i;
+    uint32_t i;
 
     if (tally->cap == 0)
         return;

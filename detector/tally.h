@@ -19,14 +19,17 @@ struct tally_slot {
 
 struct tally {
     struct tally_slot *slots;
-    size_t cap;                 /* a power of two, or 0 */
-    size_t distinct;
+    uint32_t cap;               /* a power of two, or 0 */
+    uint32_t distinct;
 };
 
 void tally_release(struct tally *tally);
 
-/* Forget everything, keep the memory. */
+/* Forget everything, keep the memory that was in use. */
 void tally_clear(struct tally *tally);
+
+/* Give back memory when there is much and less than an eighth of it is used. */
+void tally_fit(struct tally *tally);
 
 /* Count number once more. 0, or -1 when out of memory (nothing changed). */
 int tally_add(struct tally *tally, uint64_t number);

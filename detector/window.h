@@ -5,8 +5,11 @@
  * ends included, reaches the threshold. Time is the events' own. An event in
  * order is judged at its own time, O(1) amortised; one out of order in every
  * window that contains it, that is at each end in [t, t + span] that the key
- * has. Entries stay until the key's clock - lateness - span, so that this is
- * exact; what is later than the lateness is not counted. No clock, no I/O.
+ * has. What is later than the lateness is not counted. No clock, no I/O.
+ *
+ * Entries stay until the key's clock - lateness - span, but those that can
+ * change no answer any more go earlier (window_tidy.c), so that a busy key
+ * holds few.
  */
 #ifndef DETECTOR_WINDOW_H
 #define DETECTOR_WINDOW_H
@@ -14,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/short_id.h"
 #include "detector/tally.h"
-#include "proto/event.h"
 
 enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_DISTINCT };
 
@@ -25,19 +28,21 @@ struct window_rule {
     int64_t span_us, lateness_us;
     double threshold;
     int is_strict;              /* more than the threshold, not at least */
-    size_t max_entries;         /* per key; the oldest goes */
+    size_t max_entries;         /* per key, see window_add */
 };
 
 struct window_entry {
-    int64_t at_us, received_us;
+    int64_t at_us : 62;
+    uint64_t is_keyed : 1;      /* its client named it: it may come again */
+    uint64_t is_counted : 1;    /* an incident has it */
+    int64_t received_us;
     union {
         double weight;          /* WINDOW_SUM */
         uint64_t value;         /* WINDOW_DISTINCT: hash of the value */
     } as;
-    struct event_id id;
-    uint8_t is_keyed;           /* its client named it: it may come again */
-    uint8_t is_counted;         /* an incident has it */
+    struct short_id id;
 };
+_Static_assert(sizeof(struct window_entry) == 40, "windows are most of the memory");
 
 /* A key's clock, for each journal that feeds it. */
 struct window_clock {
@@ -52,15 +57,16 @@ enum { WINDOW_MAX_CLOCKS = 8, WINDOW_CLOCK_IDLE = 1000 };
 
 struct window {
     struct window_entry *entries;
-    size_t start, count, cap;   /* entries[start .. start + count) by time */
-    size_t head;                /* first one in the newest window, from start */
-    size_t uncounted;           /* in the newest window */
+    uint32_t start, count, cap; /* entries[start .. start + count) by time */
+    uint32_t head;              /* first one in the newest window, from start */
+    uint32_t uncounted;         /* in the newest window */
+    uint32_t tidy_at;           /* entries at which tidying is worth it again */
     double sum;                 /* of the newest window */
     struct tally values;        /* of the newest window */
     struct tally keyed;         /* ids of all entries that are keyed */
-    struct window_clock clocks[WINDOW_MAX_CLOCKS];
-    size_t clock_count;
+    struct window_clock clock, *others; /* most keys are fed by one journal */
     uint64_t adds;              /* events so far, late ones too */
+    uint8_t clock_count;
 };
 
 /* What adding an event brought; zero it once, use it for any number of adds. */
@@ -68,8 +74,10 @@ struct window_match {
     int64_t first_us, last_us;  /* ends at which the condition held */
     size_t *taken;              /* entries that were not counted before, by time */
     size_t taken_count, taken_cap;
-    size_t dropped;             /* entries that had to go for max_entries */
-    struct tally scratch;
+    size_t dropped;             /* entries lost for max_entries */
+    struct tally scratch, other;
+    uint8_t *marks;             /* of entries, while tidying */
+    size_t mark_cap;
 };
 
 enum window_result {
@@ -83,7 +91,9 @@ enum window_result {
 void window_release(struct window *win);
 void window_match_release(struct window_match *match);
 
-/* Add one event that came from origin; fills match. The entry is copied. */
+/* Add one event that came from origin; fills match. The entry is copied. At
+ * max_entries an eighth makes room, and is counted in match->dropped: first
+ * what only an incident's count or a repeat would miss, then the oldest. */
 enum window_result window_add(struct window *win, const struct window_rule *rule,
                               const struct window_entry *entry, uint64_t origin,
                               struct window_match *match);
@@ -91,6 +101,11 @@ enum window_result window_add(struct window *win, const struct window_rule *rule
 /* The i-th entry, oldest first; match->taken holds such numbers. Valid until
  * the next add. */
 const struct window_entry *window_entry(const struct window *win, size_t i);
+
+/* The i-th clock, from 0 to clock_count; and a further one, zeroed (NULL:
+ * out of memory, or there are WINDOW_MAX_CLOCKS). */
+struct window_clock *window_clock(struct window *win, size_t i);
+struct window_clock *window_clock_add(struct window *win);
 
 /* Put back what a checkpoint kept, oldest first, without judging it. 0, or
  * -1 when it is out of order or memory is out. */

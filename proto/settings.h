@@ -41,6 +41,7 @@ struct settings {
     int64_t detector_lateness_ms;   /* 5 min */
     int64_t detector_max_keys;
     int64_t detector_max_entries;   /* per key of a window */
+    int64_t detector_max_total_entries;     /* in all windows */
     int64_t checkpoint_ms;          /* 1 s */
 
     char *store_dir;                /* NULL: data_dir/store */

@@ -128,7 +128,8 @@ replay_incidents(const char *data_dir, const char *rules_dir)
     const struct engine_options options = {
         .lateness_us = settings.detector_lateness_ms * 1000,
         .max_keys = (size_t)settings.detector_max_keys,
-        .max_entries = (size_t)settings.detector_max_entries, .slots = 1,
+        .max_entries = (size_t)settings.detector_max_entries,
+        .max_total_entries = (size_t)settings.detector_max_total_entries, .slots = 1,
     };
     rules = ruleset_load(rules_dir, &err);
     if (rules == NULL || (engine = engine_new(&options, &rules, metrics, &err)) == NULL)

@@ -34,7 +34,8 @@ open_desk(void **state)
 {
     struct desk *desk = calloc(1, sizeof(*desk));
     uint64_t **numbers[] = { &desk->nt.sent, &desk->nt.digests, &desk->nt.retries,
-                             &desk->nt.failed, &desk->nt.broken };
+                             &desk->nt.failed, &desk->nt.broken,
+                             &desk->nt.outbox_failures };
     struct err err = { "" };
 
     snprintf(desk->dir, sizeof(desk->dir), "/tmp/bongsu-del-XXXXXX");

@@ -244,6 +244,83 @@ longest_untouched_key_goes_when_there_are_too_many(void **state)
 }
 
 static void
+key_under_attack_outlives_any_flood_of_keys_that_come_once(void **state)
+{
+    struct engine_case fix = { 0 };
+    struct engine_options options = engine_case_options();
+    char source[32];
+
+    (void)state;
+    options.max_keys = 100;
+    engine_case_open(&fix, engine_case_rules, &options);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(source, sizeof(source), "10.0.%d.%d", i / 256, i % 256);
+        engine_case_fail_login(&fix, source, 1, START + i);
+        if (i == 0 || i == 50 || i == 4999)
+            engine_case_fail_login(&fix, "192.0.2.1", 2, START + i);
+    }
+    assert_int_equal(engine_case_incidents(&fix).count, 1);
+    assert_int_equal(engine_case_incidents(&fix).total, 6);
+    engine_case_close(&fix);
+}
+
+static void
+all_windows_together_are_bounded(void **state)
+{
+    struct engine_case fix = { 0 };
+    struct engine_options options = engine_case_options();
+    struct engine_numbers numbers;
+    char source[32];
+
+    (void)state;
+    options.max_total_entries = 1000;
+    engine_case_open(&fix, engine_case_rules, &options);
+    for (int i = 0; i < 6000; i++) {
+        snprintf(source, sizeof(source), "10.0.0.%d", i / 3 % 2000 / 10);
+        engine_case_fail_login(&fix, i % 6 == 0 ? source : "192.0.2.1", 1, START + i);
+        assert_true(engine_numbers(fix.engine).entries <= 1000);
+    }
+    numbers = engine_numbers(fix.engine);
+    assert_true(numbers.entries > 0);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(source, sizeof(source), "10.1.%d.%d", i / 250, i % 250);
+        engine_case_fail_login(&fix, source, 1, START + SEC(1) + i);
+    }
+    numbers = engine_numbers(fix.engine);
+    assert_int_equal(numbers.entries, 1000);
+    assert_true(numbers.keys_evicted >= 1000);
+    assert_true(numbers.entries_evicted >= numbers.keys_evicted);
+    assert_int_equal(engine_case_counter(&fix, "bongsu_detector_entries_evicted_total"),
+                     numbers.entries_evicted);
+    engine_case_close(&fix);
+}
+
+/* However small the limits are, a rule whose threshold is above them works. */
+static void
+rule_with_a_high_threshold_can_reach_it(void **state)
+{
+    static const char *const rules =
+        "title: F\nid: f\nlogsource: {product: x}\n"
+        "detection: {s: {event_type: login_failed}, condition: s}\n"
+        "---\ntitle: Many\nid: many\n"
+        "correlation: {type: event_count, rules: f, group-by: [source_address],\n"
+        "  timespan: 1m, condition: {gte: 2000}}\n";
+    struct engine_options options = engine_case_options();
+    struct engine_case fix = { 0 };
+
+    (void)state;
+    options.max_entries = 16;
+    options.max_total_entries = 20000;
+    engine_case_open(&fix, rules, &options);
+    for (int i = 0; i < 1999; i++)
+        engine_case_fail_login(&fix, "192.0.2.1", 1, START + i);
+    assert_int_equal(engine_case_incidents(&fix).count, 0);
+    engine_case_fail_login(&fix, "192.0.2.1", 1, START + SEC(60));
+    assert_int_equal(engine_case_incidents(&fix).incident.count, 2000);
+    engine_case_close(&fix);
+}
+
+static void
 incident_of_a_key_that_is_dropped_is_still_told(void **state)
 {
     struct engine_case *fix = *state;
@@ -360,6 +437,9 @@ main(void)
         TEST(late_events_are_counted_by_who_sent_them),
         TEST(keys_are_dropped_when_received_time_has_passed_and_told_as_gone),
         TEST(longest_untouched_key_goes_when_there_are_too_many),
+        TEST(key_under_attack_outlives_any_flood_of_keys_that_come_once),
+        TEST(all_windows_together_are_bounded),
+        TEST(rule_with_a_high_threshold_can_reach_it),
         TEST(incident_of_a_key_that_is_dropped_is_still_told),
         TEST(backfill_and_live_events_of_a_key_do_not_share_an_incident),
         TEST(state_that_was_lost_marks_incidents_incomplete),

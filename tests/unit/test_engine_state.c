@@ -26,21 +26,21 @@ random_number(uint64_t below)
 
 /* The i-th event of a random stream; the same seed gives the same stream. */
 static struct event
-random_event(struct engine_case *fix, int64_t *now_us, char space[64])
+random_event(struct engine_case *fix, int64_t *now_us, int is_fast, char space[64])
 {
     struct event ev;
 
-    *now_us += (int64_t)random_number(SEC(40));
+    *now_us += (int64_t)random_number(is_fast ? SEC(1) : SEC(40));
     snprintf(space, 64, "192.0.2.%d", (int)random_number(4));
     ev = engine_case_event(fix, random_number(3) == 0 ? "alarm" : "login_failed", space,
                *now_us - (int64_t)random_number(SEC(400)));
     ev.received_us = *now_us;
     ev.known[EVENT_COUNT] = value_int(1 + (int64_t)random_number(2));
-    ev.is_keyed = random_number(5) == 0;
+    ev.is_keyed = random_number(5) < (is_fast ? 4 : 1);
     if (ev.is_keyed) {
         char key[32];
 
-        snprintf(key, sizeof(key), "%d", (int)random_number(40));
+        snprintf(key, sizeof(key), "%d", (int)random_number(is_fast ? 4000 : 40));
         ev.id = event_id_keyed(text_of("k"), text_of(key));
     }
     return ev;
@@ -66,9 +66,15 @@ merge_incident(void *ctx, const struct incident *inc)
     return 0;
 }
 
-/* Judge a stream; with restarts, each after a checkpoint at some place. */
+/* What a stream's windows come to: how often the limits were met. */
+struct pressure {
+    uint64_t evicted, dropped;
+};
+
+/* Judge a stream; with restarts, each after a checkpoint at some place. Every
+ * other stream is so fast that windows are tidied, cut and evicted. */
 static json_t *
-run_stream(uint64_t stream, int with_restarts)
+run_stream(uint64_t stream, int with_restarts, struct pressure *pressure)
 {
     struct engine_options options = engine_case_options();
     struct engine_case fix = { 0 };
@@ -78,11 +84,13 @@ run_stream(uint64_t stream, int with_restarts)
     uint64_t restarts = stream;
     char space[64];
 
-    options.max_keys = 12;      /* so that eviction takes part */
+    options.max_keys = stream % 3 == 0 ? 12 : 400;  /* so that eviction takes part */
+    options.max_entries = 16;
+    options.max_total_entries = stream % 3 == 0 ? 150 : 400;
     seed = stream;
     engine_case_open(&fix, engine_case_rules, &options);
     for (int i = 0; i < 600; i++) {
-        struct event ev = random_event(&fix, &now_us, space);
+        struct event ev = random_event(&fix, &now_us, stream % 2 == 1, space);
 
         engine_case_judge(&fix, &ev);
         restarts = restarts * 6364136223846793005u + 1442695040888963407u;
@@ -96,6 +104,9 @@ run_stream(uint64_t stream, int with_restarts)
         engine_settle(fix.engine);
     }
     assert_int_equal(engine_incidents(fix.engine, merge_incident, all), 0);
+    assert_true(engine_numbers(fix.engine).entries <= options.max_total_entries);
+    pressure->evicted += engine_numbers(fix.engine).entries_evicted;
+    pressure->dropped += engine_numbers(fix.engine).entries_dropped;
     engine_case_close(&fix);
     row_store_destroy(&store);
     return all;
@@ -104,11 +115,13 @@ run_stream(uint64_t stream, int with_restarts)
 static void
 restarts_change_no_incident(void **state)
 {
+    struct pressure pressure = { 0, 0 };
     size_t found = 0;
 
     (void)state;
     for (uint64_t stream = 1; stream <= 20; stream++) {
-        json_t *whole = run_stream(stream * 977, 0), *parts = run_stream(stream * 977, 1);
+        json_t *whole = run_stream(stream * 977, 0, &pressure);
+        json_t *parts = run_stream(stream * 977, 1, &pressure);
 
         if (!json_equal(whole, parts)) {
             const char *id;
@@ -127,6 +140,8 @@ restarts_change_no_incident(void **state)
         json_decref(parts);
     }
     assert_true(found > 60);
+    assert_true(pressure.evicted > 500);
+    assert_true(pressure.dropped > 500);
 }
 
 static void
@@ -268,6 +283,52 @@ damaged_rows_are_refused(void **state)
 }
 
 static void
+row_of_another_version_is_refused_and_then_deleted(void **state)
+{
+    struct engine_case *fix = *state, other = { 0 };
+    struct engine_options options = engine_case_options();
+    struct row_store *store = calloc(1, sizeof(*store));
+    struct err err = { "" };
+    struct engine_row row;
+
+    engine_case_fail_login(fix, "192.0.2.1", 5, START);
+    row_store_save(store, fix);
+    store->rows[0].state.ptr[0] = (char)0x97;
+    row = (struct engine_row){ buf_text(&store->rows[0].rule),
+                               buf_text(&store->rows[0].key),
+                               store->rows[0].hash, buf_text(&store->rows[0].state) };
+    engine_case_open(&other, engine_case_rules, &options);
+    assert_int_equal(engine_restore(other.engine, &row, &err), -1);
+    assert_non_null(strstr(err.text, "version"));
+    engine_settle(other.engine);
+    row_store_save(store, &other);
+    assert_int_equal(row_store_kept(store), 0);
+    engine_case_close(&other);
+    row_store_destroy(&store);
+}
+
+/* What a busy key costs each second. */
+static void
+row_of_a_busy_key_stays_small(void **state)
+{
+    struct engine_case *fix = *state;
+    struct row_store *store = calloc(1, sizeof(*store));
+    size_t largest = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        engine_case_fail_login(fix, "192.0.2.1", 1, START + i * SEC(1) / 10);
+        if (i % 100 != 0)
+            continue;
+        row_store_save(store, fix);
+        assert_int_equal(store->changes, 1);
+        largest = store->rows[0].state.len > largest ? store->rows[0].state.len : largest;
+    }
+    assert_true(largest < 800);
+    assert_int_equal(engine_numbers(fix->engine).entries_dropped, 0);
+    row_store_destroy(&store);
+}
+
+static void
 rows_of_a_strange_key_or_given_twice_are_not_taken(void **state)
 {
     struct engine_case *fix = *state, other = { 0 };
@@ -305,6 +366,8 @@ main(void)
         TEST(rows_of_rules_that_are_gone_are_dropped_and_told),
         TEST(changed_rule_starts_with_empty_windows_and_keeps_its_incidents),
         TEST(damaged_rows_are_refused),
+        TEST(row_of_another_version_is_refused_and_then_deleted),
+        TEST(row_of_a_busy_key_stays_small),
         TEST(rows_of_a_strange_key_or_given_twice_are_not_taken),
     };
 

@@ -19,7 +19,7 @@ entry(int64_t at_us, double weight)
 {
     return (struct window_entry){ .at_us = at_us, .received_us = at_us,
                                   .as.weight = weight,
-                                  .id = event_id_make(1, 1, ++sequence) };
+                                  .id.as.numbered.sequence = ++sequence };
 }
 
 static const struct window_rule three_in_a_minute = {
@@ -146,7 +146,6 @@ repeat_of_a_keyed_event_changes_nothing(void **state)
     struct window_entry keyed = entry(SEC(0), 1);
 
     keyed.is_keyed = 1;
-    keyed.id.len = 16;
     assert_int_equal(add(*state, &three_in_a_minute, keyed), WINDOW_QUIET);
     assert_int_equal(add(*state, &three_in_a_minute, keyed), WINDOW_REPEATED);
     keyed.at_us = SEC(5);       /* the same id with another time as well */
@@ -207,6 +206,75 @@ in_order_stream_keeps_only_what_can_still_matter(void **state)
 }
 
 static void
+busy_key_that_holds_keeps_a_few_entries_and_loses_nothing(void **state)
+{
+    struct fixture *fix = *state;
+    size_t taken = 0;
+
+    for (int i = 0; i < 100000; i++) {
+        int64_t now_us = SEC(1) + (int64_t)i * 5000;
+
+        assert_int_not_equal(at(fix, i % 10 == 9 ? now_us - SEC(50) : now_us),
+                             WINDOW_LATE);
+        taken += fix->match.taken_count;
+        assert_int_equal(fix->match.dropped, 0);
+    }
+    assert_int_equal(taken, 100000);
+    assert_true(fix->win.count <= 128);
+    assert_true(fix->win.cap <= 256);
+}
+
+static void
+few_values_in_a_flood_stay_known_at_the_limit(void **state)
+{
+    static const struct window_rule rule = { WINDOW_DISTINCT, SEC(60), SEC(300), 3, 0,
+                                             200 };
+    struct fixture *fix = *state;
+    struct window_entry one;
+
+    for (int i = 0; i < 5000; i++) {
+        one = entry(SEC(6) + i * 1000, 0);
+        one.as.value = i == 0;          /* the other came once, first */
+        assert_int_equal(add(fix, &rule, one), WINDOW_QUIET);
+        assert_true(fix->win.count <= 200);
+    }
+    one = entry(SEC(12), 0);
+    one.as.value = 2;
+    assert_int_equal(add(fix, &rule, one), WINDOW_HOLDS);
+}
+
+static void
+keyed_entries_stay_for_their_repeats_up_to_the_limit(void **state)
+{
+    struct fixture *fix = *state;
+    struct window_entry one;
+
+    for (uint64_t i = 0; i < 900; i++) {
+        one = entry(SEC(1) + (int64_t)i, 1);
+        one.is_keyed = 1;
+        one.id.as.numbered.sequence = i;
+        add(fix, &three_in_a_minute, one);
+    }
+    for (uint64_t i = 0; i < 900; i++) {
+        one.id.as.numbered.sequence = i;
+        assert_int_equal(add(fix, &three_in_a_minute, one), WINDOW_REPEATED);
+    }
+}
+
+static void
+weights_below_zero_keep_every_entry(void **state)
+{
+    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 1000 };
+    struct fixture *fix = *state;
+
+    add(fix, &sum, entry(SEC(0), -3));
+    for (int i = 0; i < 900; i++)
+        add(fix, &sum, entry(SEC(1) + i, 1));
+    assert_int_equal(fix->win.count, 901);
+    assert_int_equal(add(fix, &sum, entry(SEC(2), -894)), WINDOW_QUIET);
+}
+
+static void
 restored_window_goes_on_as_if_nothing_had_been(void **state)
 {
     struct fixture *fix = *state, copy = { 0 };
@@ -241,6 +309,10 @@ main(void)
         TEST(sums_weights_and_counts_distinct_values),
         TEST(memory_is_bounded_and_the_oldest_goes),
         TEST(in_order_stream_keeps_only_what_can_still_matter),
+        TEST(busy_key_that_holds_keeps_a_few_entries_and_loses_nothing),
+        TEST(few_values_in_a_flood_stay_known_at_the_limit),
+        TEST(keyed_entries_stay_for_their_repeats_up_to_the_limit),
+        TEST(weights_below_zero_keep_every_entry),
         TEST(restored_window_goes_on_as_if_nothing_had_been),
     };
 

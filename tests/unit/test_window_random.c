@@ -11,13 +11,14 @@
 
 #include <cmocka.h>
 
-#include "detector/window.h"
+#include "detector/window_inner.h"
 
 /* The rule as it is written down, by looking at everything each time. */
 struct naive {
     struct window_entry all[4000];
     size_t count;
     int64_t clock_us;
+    int64_t first_us, last_us;  /* ends at which the last one added held */
 };
 
 static double
@@ -53,12 +54,16 @@ naive_add(struct naive *naive, const struct window_rule *rule,
     if (naive->count == 0 || now > naive->clock_us)
         naive->clock_us = now;
     naive->all[naive->count++] = *one;
+    naive->first_us = INT64_MAX;
+    naive->last_us = INT64_MIN;
     for (size_t e = 0; e < naive->count; e++) {
         int64_t end_us = naive->all[e].at_us;
 
         if (end_us < one->at_us || end_us > one->at_us + rule->span_us ||
             naive_reached(naive, rule, end_us) < rule->threshold)
             continue;
+        naive->first_us = end_us < naive->first_us ? end_us : naive->first_us;
+        naive->last_us = end_us > naive->last_us ? end_us : naive->last_us;
         for (size_t i = 0; i < naive->count; i++)
             if (naive->all[i].at_us >= end_us - rule->span_us &&
                 naive->all[i].at_us <= end_us && !naive->all[i].is_counted) {
@@ -80,39 +85,96 @@ random_number(uint64_t below)
     return seed % below;
 }
 
+static struct window_entry
+random_entry(const struct window_rule *rule, int64_t now, int64_t disorder, int number)
+{
+    struct window_entry one = {
+        .at_us = now - (int64_t)random_number((uint64_t)disorder + 1),
+        .received_us = now, .id.as.numbered.sequence = (uint64_t)number,
+    };
+
+    if (rule->kind == WINDOW_SUM)
+        one.as.weight = (double)random_number(4);
+    else
+        one.as.value = random_number(6);
+    return one;
+}
+
+/* A stream's figures; the same seed gives the same stream. */
+struct stream {
+    struct window_rule rule;
+    int64_t disorder;
+    uint64_t step;              /* longest pause between two events */
+    int tidy_each;              /* tidy after so many events; 0: never */
+};
+
 static void
-compare_with_naive(const struct window_rule *rule, int64_t disorder)
+compare_one(const struct naive *naive, int64_t slack_us, long taken,
+            enum window_result result, const struct window_match *match)
+{
+    if (taken < 0) {
+        assert_int_equal(result, WINDOW_LATE);
+        return;
+    }
+    assert_int_equal(result == WINDOW_HOLDS, naive->last_us != INT64_MIN);
+    assert_int_equal(result == WINDOW_HOLDS ? (long)match->taken_count : 0, taken);
+    if (result != WINDOW_HOLDS)
+        return;
+    assert_int_equal(match->first_us, naive->first_us);
+    assert_true(match->last_us <= naive->last_us);
+    assert_true(match->last_us >= naive->last_us - slack_us);
+}
+
+/* Returns how many entries tidying removed. */
+static size_t
+compare_with_naive(const struct stream *stream)
 {
     struct naive *naive = calloc(1, sizeof(*naive));
     struct window win = { 0 };
     struct window_match match = { 0 };
-    int64_t now = 0;
+    int64_t now = -500;         /* cells below zero too */
+    size_t removed = 0;
+    int is_tidied = 0;
 
     for (int i = 0; i < 400; i++) {
         struct window_entry one;
         enum window_result result;
         long taken;
 
-        now += (int64_t)random_number(12);
-        one = (struct window_entry){
-            .at_us = now - (int64_t)random_number((uint64_t)disorder + 1),
-            .received_us = now, .id = event_id_make(1, 1, (uint64_t)i),
-        };
-        if (rule->kind == WINDOW_SUM)
-            one.as.weight = (double)random_number(4);
-        else
-            one.as.value = random_number(6);
-        taken = naive_add(naive, rule, &one);
-        result = window_add(&win, rule, &one, 7, &match);
-        if (taken < 0)
-            assert_int_equal(result, WINDOW_LATE);
-        else
-            assert_int_equal(result == WINDOW_HOLDS ? (long)match.taken_count : 0,
-                             taken);
+        now += (int64_t)random_number(stream->step);
+        one = random_entry(&stream->rule, now, stream->disorder, i);
+        taken = naive_add(naive, &stream->rule, &one);
+        result = window_add(&win, &stream->rule, &one, 7, &match);
+        is_tidied |= win.tidy_at > 0;
+        compare_one(naive, is_tidied ? stream->rule.span_us : 0, taken, result, &match);
+        if (stream->tidy_each == 0 || i % stream->tidy_each != 0)
+            continue;
+        removed += win.count;
+        assert_int_equal(window_tidy(&win, &stream->rule, WINDOW_EXACT, &match), 0);
+        removed -= win.count;
+        is_tidied = 1;
+        assert_int_equal(match.dropped, 0);
     }
     window_release(&win);
     window_match_release(&match);
     free(naive);
+    return removed;
+}
+
+static struct stream
+random_stream(uint64_t round)
+{
+    struct stream stream = { .rule = { .kind = (enum window_kind)(round % 3),
+                                       .max_entries = 4000 } };
+
+    seed = round * UINT64_C(0x9E3779B97F4A7C15);
+    stream.rule.span_us = 5 + (int64_t)random_number(60);
+    stream.rule.lateness_us = (int64_t)random_number(80);
+    stream.rule.threshold = 2 + (double)random_number(stream.rule.kind == WINDOW_DISTINCT
+                                                      ? 4 : 8);
+    stream.disorder = round % 4 == 0 ? 0 : (int64_t)random_number(90);
+    stream.step = 2 + random_number(11);
+    return stream;
 }
 
 static void
@@ -120,14 +182,25 @@ random_streams_are_judged_as_the_definition_says(void **state)
 {
     (void)state;
     for (uint64_t round = 1; round <= 60; round++) {
-        struct window_rule rule = { (enum window_kind)(round % 3), 0, 0, 0, 0, 4000 };
+        struct stream stream = random_stream(round);
 
-        seed = round * UINT64_C(0x9E3779B97F4A7C15);
-        rule.span_us = 5 + (int64_t)random_number(60);
-        rule.lateness_us = (int64_t)random_number(80);
-        rule.threshold = 2 + (double)random_number(rule.kind == WINDOW_DISTINCT ? 4 : 8);
-        compare_with_naive(&rule, round % 4 == 0 ? 0 : (int64_t)random_number(90));
+        compare_with_naive(&stream);
     }
+}
+
+static void
+tidied_windows_are_judged_as_the_definition_says(void **state)
+{
+    size_t removed = 0;
+
+    (void)state;
+    for (uint64_t round = 1; round <= 200; round++) {
+        struct stream stream = random_stream(round);
+
+        stream.tidy_each = 1 + (int)random_number(20);
+        removed += compare_with_naive(&stream);
+    }
+    assert_true(removed > 10000);
 }
 
 static void
@@ -150,9 +223,29 @@ tally_forgets_exactly_what_was_taken_out(void **state)
             times[number]--;
         }
         assert_int_equal(tally_has(&tally, number), times[number] > 0);
+        if (i % 1000 == 0)
+            tally_fit(&tally);
     }
     for (uint64_t n = 0; n < 64; n++)
         assert_int_equal(tally_has(&tally, n), times[n] > 0);
+    tally_release(&tally);
+}
+
+static void
+tally_gives_back_memory_and_keeps_what_it_has(void **state)
+{
+    struct tally tally = { 0 };
+
+    (void)state;
+    for (uint64_t n = 0; n < 5000; n++)
+        assert_int_equal(tally_add(&tally, n), 0);
+    for (uint64_t n = 10; n < 5000; n++)
+        tally_remove(&tally, n);
+    tally_fit(&tally);
+    assert_true(tally.cap <= 64);
+    assert_int_equal(tally.distinct, 10);
+    for (uint64_t n = 0; n < 20; n++)
+        assert_int_equal(tally_has(&tally, n), n < 10);
     tally_release(&tally);
 }
 
@@ -161,7 +254,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_streams_are_judged_as_the_definition_says),
+        cmocka_unit_test(tidied_windows_are_judged_as_the_definition_says),
         cmocka_unit_test(tally_forgets_exactly_what_was_taken_out),
+        cmocka_unit_test(tally_gives_back_memory_and_keeps_what_it_has),
     };
 
     return cmocka_run_group_tests_name("window_random", tests, NULL, NULL);

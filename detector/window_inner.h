@@ -1,0 +1,50 @@
+/*
+ * window_inner.h - what window.c, window_sweep.c and window_tidy.c share
+ */
+#ifndef DETECTOR_WINDOW_INNER_H
+#define DETECTOR_WINDOW_INNER_H
+
+#include "detector/window.h"
+
+static inline struct window_entry *
+window_at(const struct window *win, size_t i)
+{
+    return &win->entries[win->start + i];
+}
+
+/* 1 when what was reached meets the condition. Events are counted one by one
+ * in every kind, so a sum of nothing or a repeated value still costs an entry. */
+static inline int
+window_holds(const struct window_rule *rule, size_t count, double sum, size_t distinct)
+{
+    double reached = rule->kind == WINDOW_SUM ? sum
+                     : (double)(rule->kind == WINDOW_COUNT ? count : distinct);
+
+    return rule->is_strict ? reached > rule->threshold : reached >= rule->threshold;
+}
+
+/* The id's number in the tally of keyed ids. */
+uint64_t window_id_number(const struct short_id *id);
+
+/* The first entry with at_us >= at. */
+size_t window_lower_bound(const struct window *win, int64_t at_us);
+
+/* Count entry i into the match. 0, or -1 when out of memory. */
+int window_take(struct window *win, struct window_match *match, size_t i);
+
+/* Judge every window that contains the entry at `place`, which is not the
+ * newest. 1 when one holds, 0, or -1 when out of memory. */
+int window_sweep(struct window *win, const struct window_rule *rule, size_t place,
+                 struct window_match *match);
+
+/* How far tidying goes. */
+enum window_tidiness {
+    WINDOW_EXACT,               /* only what can change no answer */
+    WINDOW_TIGHT                /* what loses no alarm, counted in match->dropped */
+};
+
+/* Remove entries. 0, or -1 when out of memory: then not all that could go went. */
+int window_tidy(struct window *win, const struct window_rule *rule,
+                enum window_tidiness tidiness, struct window_match *match);
+
+#endif
