@@ -147,7 +147,7 @@ test: setup-test
 
 sanitize: setup-test
 	@$(MAKE) $(PARALLEL) BUILD=build/sanitize FAULTS=1 SANITIZE=1 tests
-	@$(MAKE) BUILD=build/sanitize FAULTS=1 SANITIZE=1 check
+	@BONGSU_SLOW=1 $(MAKE) BUILD=build/sanitize FAULTS=1 SANITIZE=1 check
 
 torture: setup-test
 	@$(MAKE) $(PARALLEL) BUILD=build/check FAULTS=1 tests
