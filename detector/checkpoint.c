@@ -22,6 +22,7 @@ static const char *const statements[CHECKPOINT_STATEMENTS] = {
     [DROP_STATE] = "DELETE FROM state WHERE rule = ?1 AND key = ?2",
     [PUT_POSITION] = "INSERT INTO position VALUES (?1, ?2)"
                      " ON CONFLICT DO UPDATE SET last = excluded.last",
+    [DROP_POSITION] = "DELETE FROM position WHERE origin = ?1",
     [PUT_OUTBOX] = "INSERT INTO outbox VALUES (?1, ?2, ?3)",
     [REPLACE_OUTBOX] = "DELETE FROM outbox WHERE incident = ?1 AND counter > ?2",
     [CLEAR_OUTBOX] = "DELETE FROM outbox WHERE counter <= ?1",
@@ -82,6 +83,10 @@ read_meta(struct checkpoint *cp, int64_t now_us, struct err *err)
         cp->id = (uint64_t)sqlite3_column_int64(stmt, 0);
         cp->created_us = sqlite3_column_int64(stmt, 1);
         cp->counter = (uint64_t)sqlite3_column_int64(stmt, 2);
+        /* as the journal's sequence: a file put back to an older copy must give
+         * no rev again that the store has, or what follows would look old */
+        if (now_us > 0 && cp->counter < (uint64_t)now_us)
+            cp->counter = (uint64_t)now_us;
     }
     if (sqlite3_finalize(stmt) != SQLITE_OK) {
         db_failed(cp->db, err);
@@ -234,18 +239,48 @@ checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
     return 0;
 }
 
+/* The place of a journal that is likely no more: sequences follow the clock, so
+ * the lowest ended first. NULL when all were named, or the disk takes nothing. */
+static struct position *
+drop_stalest(struct checkpoint *cp)
+{
+    struct position *stalest = NULL;
+    struct err err;
+
+    for (size_t i = 0; i < cp->position_count; i++) {
+        struct position *pos = &cp->positions[i];
+
+        if (!pos->is_heard && (stalest == NULL || pos->last < stalest->last))
+            stalest = pos;
+    }
+    if (stalest == NULL)
+        return NULL;
+    sqlite3_bind_int64(cp->stmts[DROP_POSITION], 1, (sqlite3_int64)stalest->origin);
+    if (db_step(cp->stmts[DROP_POSITION], &err) != DB_DONE)
+        return NULL;
+    log_warn("place in a journal forgotten, for a new one", "journal=%016llx last=%llu",
+             (unsigned long long)stalest->origin, (unsigned long long)stalest->last);
+    return stalest;
+}
+
 struct position *
 checkpoint_position(struct checkpoint *checkpoint, uint64_t origin)
 {
-    struct position *pos;
+    struct position *pos = checkpoint->positions;
+    struct position *end = pos + checkpoint->position_count;
 
-    for (size_t i = 0; i < checkpoint->position_count; i++)
-        if (checkpoint->positions[i].origin == origin)
-            return &checkpoint->positions[i];
-    if (checkpoint->position_count == CHECKPOINT_MAX_JOURNALS)
-        return NULL;
-    pos = &checkpoint->positions[checkpoint->position_count++];
-    pos->origin = origin;
+    while (pos < end && pos->origin != origin)
+        pos++;
+    if (pos == end) {
+        if (checkpoint->position_count == CHECKPOINT_MAX_JOURNALS)
+            pos = drop_stalest(checkpoint);
+        else
+            checkpoint->position_count++;
+        if (pos == NULL)
+            return NULL;
+        *pos = (struct position){ .origin = origin };
+    }
+    pos->is_heard = 1;
     return pos;
 }
 

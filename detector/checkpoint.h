@@ -24,6 +24,7 @@ struct position {
     uint64_t origin;
     uint64_t last;          /* last sequence judged */
     uint64_t durable;       /* the same as of the last commit */
+    int is_heard;           /* its journal was named since the file was opened */
 };
 
 /* Open path, created when missing. A file that is no database, or a damaged
@@ -47,7 +48,8 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
                        uint64_t *ret_refused, struct err *err);
 
 /* The position of a journal (made at 0 when unknown); NULL when there are too many
- * journals. Valid until close; the caller moves `last`. */
+ * journals. One that was not named since the open makes room, the one that ended
+ * first. Valid until close; the caller moves `last`. */
 struct position *checkpoint_position(struct checkpoint *checkpoint, uint64_t origin);
 const struct position *checkpoint_positions(const struct checkpoint *checkpoint, size_t *ret_count);
 

@@ -177,6 +177,7 @@ on_report(zloop_t *loop, zsock_t *sock, void *self)
         struct report_origin ours = { .origin = checkpoint_id(det->checkpoint) };
 
         if (rc < 0) {
+            ++*det->bad_reports;
             log_warn_burst(&det->fail_burst, "report refused", "reason=\"%s\"", err.text);
             continue;
         }
@@ -250,6 +251,8 @@ open_state(struct detector *det, struct ruleset **rules, struct err *err)
                                           : poison_open(dead_path, clock_steady_ms(), err);
     if (det->poison == NULL)
         goto done;
+    if (checkpoint_is_new(det->checkpoint))
+        log_info("state file is new, all that the journals hold is judged", "path=\"%s\"", path);
     det->engine = engine_new(&options, rules, det->daemon->metrics, err);
     if (det->engine == NULL ||
         checkpoint_restore(det->checkpoint, det->engine, &refused, err) != 0)

@@ -38,6 +38,7 @@ struct detector {
     int is_dirty, is_commit_due, is_refused;
     struct log_burst gap_burst, fail_burst, place_burst;
     uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
+    uint64_t *bad_reports;
     uint64_t *commits, *failures;
 };
 

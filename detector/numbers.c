@@ -60,6 +60,7 @@ detector_open_metrics(struct detector *det)
         { &det->lost, "bongsu_detector_rows_lost_total", "gaps that the journal no longer holds" },
         { &det->unplaced, "bongsu_detector_rows_unplaced_total", "rows of one journal too many, not judged" },
         { &det->poisoned, "bongsu_detector_dead_letters_total", "events set aside: they killed the detector" },
+        { &det->bad_reports, "bongsu_detector_reports_refused_total", "reports that make no sense" },
         { &det->commits, "bongsu_detector_commits_total", "commits of the state file" },
         { &det->failures, "bongsu_detector_commits_failed_total", "commits refused by a full disk or a lock" },
     };

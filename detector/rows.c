@@ -12,7 +12,7 @@
 /* A row killed us this often before: go event by event. */
 enum { ATTEMPTS_BEFORE_CARE = 3 };
 
-/* How long after a lost state its incidents may miss events that came before. */
+/* How long after lost rows (or a lost state) incidents may miss events of before. */
 static const int64_t incomplete_us = INT64_C(3600) * 1000000;
 
 /* What became of a row: judged, none of it yet, or not to be read. */
@@ -147,16 +147,27 @@ seen_gap(struct detector *det, const struct bus_batch *batch, const struct posit
     detector_report(det);
 }
 
-/* The journal holds nothing between our place and this row: it is gone for good. */
-static void
-skip_lost(struct detector *det, const struct bus_batch *batch, const struct position *pos)
+/* 1 when the journal holds nothing between our place and this row, or up to the
+ * place that an empty head names: it is gone for good. */
+static int
+is_gone(const struct batch_head *head)
 {
+    return head->count > 0 ? head->first == head->oldest : head->oldest > head->previous;
+}
+
+static void
+skip_lost(struct detector *det, const struct bus_batch *batch, struct position *pos)
+{
+    const struct batch_head *head = &batch->head;
+    int64_t now_us = head->count > 0 ? head->received_us : clock_real_us();
+
     ++*det->lost;
     log_error("rows of the journal are gone before they were judged",
-              "journal=%016llx after=%llu to=%llu", (unsigned long long)batch->head.origin,
-              (unsigned long long)pos->last, (unsigned long long)batch->head.previous);
-    if (checkpoint_is_new(det->checkpoint))
-        engine_set_incomplete_until(det->engine, batch->head.received_us + incomplete_us);
+              "journal=%016llx after=%llu to=%llu", (unsigned long long)head->origin,
+              (unsigned long long)pos->last, (unsigned long long)head->previous);
+    engine_set_incomplete_until(det->engine, now_us + incomplete_us);
+    pos->last = head->previous;
+    det->is_dirty = 1;
 }
 
 int
@@ -181,7 +192,7 @@ detector_on_batch(void *self, struct link *link, struct bus_batch *batch)
         return 0;
     }
     if (head->previous > pos->last) {
-        if (head->count == 0 || head->first != head->oldest) {
+        if (!is_gone(head)) {
             seen_gap(det, batch, pos);
             return 0;
         }

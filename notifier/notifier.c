@@ -16,8 +16,9 @@ static int on_read_store(zloop_t *loop, int timer, void *self);
 
 /* An outbox that was lost tells only what is younger than this. */
 static const int64_t lost_outbox_us = INT64_C(24) * 3600 * 1000000;
-/* The store's clock may be behind ours by as much as one transaction takes. */
-static const int64_t overlap_us = INT64_C(60) * 1000000;
+/* What is in the store since may say that it was written before: a transaction
+ * takes its time, on a slow disk. */
+static const int64_t overlap_us = INT64_C(600) * 1000000;
 
 static int
 add_to_outbox(struct notifier *nt, const struct incident *inc, int is_old, uint64_t *counter,
@@ -150,6 +151,17 @@ read_page(struct notifier *nt, struct incident_query *query, int *ret_is_more, s
     return rc;
 }
 
+/* What was written to the store before this was looked at. After the clock was
+ * set back what is new says an earlier time than that. */
+static int64_t
+read_from(const struct notifier *nt, int64_t now_us)
+{
+    int64_t until = outbox_read_until(nt->outbox);
+    int64_t from = until > now_us ? now_us - lost_outbox_us : until - overlap_us;
+
+    return from > 0 ? from : 0;
+}
+
 static int
 on_read_store(zloop_t *loop, int timer, void *self)
 {
@@ -162,9 +174,7 @@ on_read_store(zloop_t *loop, int timer, void *self)
 
     (void)loop, (void)timer;
     query.from_us = INT64_MIN;
-    query.updated_from_us = outbox_read_until(nt->outbox) - overlap_us;
-    if (query.updated_from_us < 0)
-        query.updated_from_us = 0;
+    query.updated_from_us = read_from(nt, started);
     while (rc == 0 && is_more)
         rc = read_page(nt, &query, &is_more, &err);
     if (rc == 0)

@@ -72,7 +72,8 @@ struct event_id {
 
 struct event_id event_id_make(uint64_t journal, uint32_t nonce, uint64_t sequence);
 
-/* The id of an event that the client named `key`, under this API key's id. */
+/* The id of an event that the client named `key`, under this API key's id. It
+ * is stored once for each UTC day of event time that it comes with. */
 struct event_id event_id_keyed(struct text api_key_id, struct text key);
 
 int event_id_equals(const struct event_id *a, const struct event_id *b);

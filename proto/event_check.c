@@ -8,6 +8,10 @@
 
 enum { COUNT_MAX = 1000000 };
 
+/* 0000-01-01T00:00:00Z: before it there is no RFC 3339 time (nor a day to
+ * store it under), but "0000-01-01T00:00:00+01:00" is meant to be there. */
+#define FIRST_US (INT64_C(-62167219200) * 1000000)
+
 /* Names that the API gives to what is no row of event_fields[]. */
 static const char *const reserved[] = { "id", "received_at" };
 
@@ -200,6 +204,11 @@ take_time(struct event *ev, int64_t now_us, char *time_space, struct err *err)
     }
     if (timestamp_parse(value->as.text, &ev->at_us, err) != 0) {
         err_add(err, "%s", name);
+        return -1;
+    }
+    if (ev->at_us < FIRST_US) {
+        err_set(err, "%s: %s is before the year 0000", name,
+                name_show(value->as.text, shown));
         return -1;
     }
     if (ev->at_us > now_us + EVENT_MAX_AHEAD_US) {

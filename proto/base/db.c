@@ -1,8 +1,10 @@
 #include "proto/base/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { APPLICATION_ID = 0x626f6e67 };   /* "bong" */
 
@@ -83,6 +85,28 @@ create_schema(sqlite3 *db, const char *schema, int version, struct err *err)
     return rc;
 }
 
+/* What a process had written to the log and not synced when it was killed is
+ * read as committed. Nobody may go on from it, or say to another that it is
+ * kept, before it is on the disk. (SQLite locks nothing on this file, so that
+ * closing it here frees no lock.) */
+static int
+sync_log(const char *path, struct err *err)
+{
+    char log[DB_PATH_LEN + 4];
+    int fd, rc;
+
+    snprintf(log, sizeof(log), "%s-wal", path);
+    fd = open(log, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    rc = fd < 0 ? -1 : fsync(fd);
+    if (rc != 0)
+        err_set(err, "%s: %s", log, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 sqlite3 *
 db_open(const char *path, const char *schema, int version, int *ret_is_corrupt,
         struct err *err)
@@ -108,6 +132,8 @@ db_open(const char *path, const char *schema, int version, int *ret_is_corrupt,
         goto done;
     if (schema != NULL &&
         db_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL", err) != DB_DONE)
+        goto done;
+    if (schema != NULL && sync_log(path, err) != 0)
         goto done;
     if (schema != NULL && is_new && create_schema(db, schema, version, err) != 0)
         goto done;

@@ -25,7 +25,8 @@ enum db_outcome {
 
 /* Open path. With schema (SQL) it is created when missing and its
  * application id set; without, it must exist and is opened for reading (an
- * empty one is fine). A file of another application or of a newer version is
+ * empty one is fine). For writing, what a killed process left in the log is on
+ * the disk when this returns. A file of another application or of a newer version is
  * refused. NULL with the reason; *ret_is_corrupt (may be NULL) says whether it
  * is no database, or a damaged one. */
 sqlite3 *db_open(const char *path, const char *schema, int version, int *ret_is_corrupt,

@@ -184,12 +184,13 @@ clear_stale(const struct sockaddr_un *addr, struct err *err)
         err_set(err, "unix socket: %s", strerror(errno));
         return -1;
     }
-    /* EAGAIN: its backlog is full, so somebody has it */
+    /* only a refusal says that nobody has it: EAGAIN is a full backlog, any
+     * other failure is ours */
     rc = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
-    if (rc != 0 && errno != EAGAIN && errno != EINPROGRESS)
+    if (rc != 0 && errno == ECONNREFUSED)
         unlink(addr->sun_path);
     else
-        rc = 0;
+        rc = rc != 0 && errno == ENOENT ? rc : 0;
     close(fd);
     if (rc == 0) {
         err_set(err, "%s is in use by another process", addr->sun_path);

@@ -31,6 +31,7 @@ struct place {
     struct checkpoint *cp;
     struct engine *engine;
     struct metrics *metrics;
+    int64_t now_us;
     uint64_t sequence;
     uint64_t published[64];         /* rev counters, in order */
     size_t published_count;
@@ -58,7 +59,7 @@ must_open(struct place *place)
 {
     uint64_t refused = 99;
 
-    place->cp = checkpoint_open(place->path, NOW_US, &place->err);
+    place->cp = checkpoint_open(place->path, place->now_us, &place->err);
     if (place->cp == NULL)
         fail_msg("%s", place->err.text);
     start_engine(place);
@@ -75,6 +76,23 @@ end(struct place *place)
 }
 
 static int
+copy_file(const char *from, const char *to)
+{
+    char bytes[4096];
+    FILE *in = fopen(from, "re"), *out = fopen(to, "we");
+    size_t len = 0;
+    int rc = in == NULL || out == NULL ? -1 : 0;
+
+    while (rc == 0 && (len = fread(bytes, 1, sizeof(bytes), in)) > 0)
+        rc = fwrite(bytes, 1, len, out) == len ? 0 : -1;
+    if (in != NULL)
+        fclose(in);
+    if (out != NULL && fclose(out) != 0)
+        rc = -1;
+    return rc;
+}
+
+static int
 open_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
@@ -84,6 +102,7 @@ open_place(void **state)
     if (mkdtemp(place->dir) == NULL || timestamp_init(&place->err) != 0)
         return -1;
     snprintf(place->path, sizeof(place->path), "%s/detector-0.db", place->dir);
+    place->now_us = NOW_US;
     place->metrics = metrics_new();
     *state = place;
     return 0;
@@ -216,7 +235,7 @@ an_incident_that_half_happened_goes_on_after_a_restart(void **state)
     commit(place, 0, 0);
     assert_int_equal(place->published_count, 1);
     assert_int_equal(place->last_count, 5);
-    assert_outbox(place, "1 ");
+    assert_int_equal(checkpoint_frontier(place->cp), place->published[0] - 1);
 }
 
 static void
@@ -278,6 +297,34 @@ there_is_room_for_256_journals_and_no_more(void **state)
     assert_int_equal(count, 256);
 }
 
+/* Journals come and go for years: the 257th must be judged too. */
+static void
+a_journal_not_heard_of_since_the_start_makes_room_for_a_new_one(void **state)
+{
+    struct place *place = *state;
+    size_t count;
+
+    must_open(place);
+    for (uint64_t i = 1; i <= 256; i++)
+        checkpoint_position(place->cp, i)->last = 1000 - i;
+    commit(place, 0, 0);
+    end(place);
+    must_open(place);
+    assert_int_equal(checkpoint_position(place->cp, 256)->last, 744);   /* heard */
+    assert_non_null(checkpoint_position(place->cp, 500));
+    assert_int_equal(checkpoint_position(place->cp, 500)->last, 0);
+    checkpoint_position(place->cp, 500)->last = 7;
+    commit(place, 0, 0);
+    end(place);
+    must_open(place);
+    checkpoint_positions(place->cp, &count);
+    assert_int_equal(count, 256);
+    assert_int_equal(checkpoint_position(place->cp, 500)->last, 7);
+    assert_int_equal(checkpoint_position(place->cp, 256)->last, 744);
+    assert_int_equal(checkpoint_position(place->cp, 254)->last, 746);
+    assert_int_equal(checkpoint_position(place->cp, 255)->last, 0);     /* forgotten */
+}
+
 /* --- the outbox --- */
 
 static void
@@ -329,7 +376,7 @@ other_incidents_are_not_replaced(void **state)
     assert_int_equal(checkpoint_counter(place->cp), 3);
     end(place);
     must_open(place);
-    assert_int_equal(checkpoint_counter(place->cp), 3);
+    assert_true(checkpoint_counter(place->cp) >= 3);
 }
 
 static void
@@ -343,10 +390,40 @@ numbers_of_snapshots_go_on_after_a_restart(void **state)
     commit(place, 1, 1);
     end(place);
     must_open(place);
-    assert_int_equal(checkpoint_frontier(place->cp), 1);
+    assert_true(checkpoint_frontier(place->cp) >= 1);
     fail_login(place, "203.0.113.4");
     commit(place, 0, 0);
-    assert_outbox(place, "2 ");
+    assert_true(place->published[1] > place->published[0]);
+}
+
+/* Of two copies of one file, the later opened must not give the revs that the
+ * other has given meanwhile. */
+static void
+a_file_put_back_to_an_older_copy_gives_no_rev_again(void **state)
+{
+    struct place *place = *state;
+    char command[300];
+    uint64_t last;
+
+    must_open(place);
+    fail_logins(place, "203.0.113.4", 5);
+    commit(place, 0, 0);
+    end(place);
+    snprintf(command, sizeof(command), "%s.old", place->path);
+    assert_int_equal(copy_file(place->path, command), 0);
+    must_open(place);
+    for (int i = 0; i < 10; i++) {
+        fail_login(place, "203.0.113.4");
+        commit(place, 0, 0);
+    }
+    last = place->published[place->published_count - 1];
+    end(place);
+    assert_int_equal(rename(command, place->path), 0);
+    place->now_us += 1000000;
+    must_open(place);
+    fail_login(place, "203.0.113.4");
+    commit(place, 0, 0);
+    assert_true(place->published[place->published_count - 1] > last);
 }
 
 static void
@@ -418,7 +495,6 @@ after_a_full_disk_and_a_crash_the_old_state_is_there(void **state)
     end(place);
     must_open(place);
     assert_int_equal(checkpoint_position(place->cp, ORIGIN)->last, 4);
-    assert_int_equal(checkpoint_counter(place->cp), 0);
     assert_outbox(place, "");
     place->sequence = 4;        /* the journal begins again there */
     fail_login(place, "203.0.113.4");
@@ -597,10 +673,12 @@ main(void)
         TEST(what_was_not_committed_is_not_there_after_a_restart),
         TEST(places_in_the_journals_are_kept_with_the_state),
         TEST(there_is_room_for_256_journals_and_no_more),
+        TEST(a_journal_not_heard_of_since_the_start_makes_room_for_a_new_one),
         TEST(an_incident_that_was_not_sent_is_replaced_by_its_newer_snapshot),
         TEST(one_that_was_sent_stays_until_it_is_acknowledged),
         TEST(other_incidents_are_not_replaced),
         TEST(numbers_of_snapshots_go_on_after_a_restart),
+        TEST(a_file_put_back_to_an_older_copy_gives_no_rev_again),
         TEST(a_commit_with_nothing_new_publishes_nothing),
         TEST(a_full_disk_writes_nothing_half_and_publishes_nothing),
         TEST(after_a_full_disk_and_a_crash_the_old_state_is_there),

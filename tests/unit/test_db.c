@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -300,6 +301,51 @@ binds_and_reads_bytes_as_they_are(void **state)
     sqlite3_finalize(stmt);
 }
 
+/* --- what a killed process left --- */
+
+static char last_synced[256];
+
+/* In place of the C library's, for this program: notes the name, and syncs. */
+int
+fsync(int fd)
+{
+    char link[64];
+    ssize_t len;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, last_synced, sizeof(last_synced) - 1);
+    last_synced[len > 0 ? len : 0] = '\0';
+    return fdatasync(fd);
+}
+
+static void
+write_and_die(const char *path)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        sqlite3 *db = db_open(path, schema, 2, NULL, NULL);
+
+        db_exec(db, "INSERT INTO t VALUES ('kept', NULL)", NULL);
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void
+puts_what_a_killed_process_left_in_the_log_on_the_disk_first(void **state)
+{
+    struct place *place = *state;
+
+    write_and_die(place->path);
+    last_synced[0] = '\0';
+    must_open(place);
+    assert_string_equal(last_synced + strlen(last_synced) - strlen("one.db-wal"), "one.db-wal");
+    assert_int_equal(number_of(place->db, "SELECT count(*) FROM t"), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
 int
@@ -319,6 +365,7 @@ main(void)
         TEST(says_that_a_lock_passes),
         TEST(takes_a_broken_statement_for_unclear),
         TEST(binds_and_reads_bytes_as_they_are),
+        TEST(puts_what_a_killed_process_left_in_the_log_on_the_disk_first),
     };
 
     return cmocka_run_group_tests_name("db", tests, NULL, NULL);

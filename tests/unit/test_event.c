@@ -220,6 +220,15 @@ takes_counts_from_1_to_a_million(void **state)
 }
 
 static void
+refuses_a_time_before_the_year_0000(void **state)
+{
+    takes_known(EVENT_TIMESTAMP, TEXT("0000-01-01T00:00:00Z"));
+    takes_known(EVENT_TIMESTAMP, TEXT("0000-01-01T00:00:00-01:00"));
+    refuses_known(EVENT_TIMESTAMP, TEXT("0000-01-01T00:00:00+01:00"),
+                  "timestamp: 0000-01-01T00:00:00+01:00 is before the year 0000");
+}
+
+static void
 refuses_a_time_more_than_ten_minutes_ahead(void **state)
 {
     takes_known(EVENT_TIMESTAMP, TEXT("2026-11-22T10:10:00Z"));
@@ -380,6 +389,7 @@ main(void)
         cmocka_unit_test(refuses_a_nul_in_every_text),
         cmocka_unit_test(takes_addresses_of_both_families_only),
         cmocka_unit_test(takes_counts_from_1_to_a_million),
+        cmocka_unit_test(refuses_a_time_before_the_year_0000),
         cmocka_unit_test(refuses_a_time_more_than_ten_minutes_ahead),
         cmocka_unit_test(refuses_extras_with_bad_names),
         cmocka_unit_test(refuses_an_extra_given_twice_among_few_and_many),

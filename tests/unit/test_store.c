@@ -144,6 +144,29 @@ an_event_written_again_is_stored_and_counted_once(void **state)
     assert_int_equal(shown.count, 3);
 }
 
+/* A client's key names an event of one UTC day of event time: the first of that
+ * day stays as it was; with a time of another day it is another event. */
+static void
+a_clients_key_names_one_event_a_day(void **state)
+{
+    struct store_case *the = *state;
+    struct event_query query = everything();
+    struct shown shown = { .count = 0 };
+    struct store_written written;
+
+    store_case_add(the, (struct event_plan){ .at_s = 1, .key = "k", .type = "first" });
+    store_case_add(the, (struct event_plan){ .at_s = 1, .key = "k", .type = "other words" });
+    store_case_add(the, (struct event_plan){ .at_s = 90, .key = "k", .type = "other time" });
+    written = store_case_put(the);
+    assert_int_equal(written.inserted, 1);
+    assert_int_equal(written.repeated, 2);
+    store_case_add(the, (struct event_plan){ .at_s = 86400, .key = "k", .type = "other day" });
+    written = store_case_put(the);
+    assert_int_equal(written.inserted, 1);
+    find(the, &query, &shown);
+    assert_int_equal(shown.count, 2);
+}
+
 static void
 an_event_without_a_proper_id_is_refused_and_counted(void **state)
 {
@@ -322,6 +345,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_event_comes_back_with_every_field_as_it_was_sent),
         TEST(an_event_written_again_is_stored_and_counted_once),
+        TEST(a_clients_key_names_one_event_a_day),
         TEST(an_event_without_a_proper_id_is_refused_and_counted),
         TEST(pages_follow_each_other_without_gap_or_repeat),
         TEST(pages_of_a_filtered_search_do_the_same),

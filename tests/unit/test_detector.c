@@ -1,0 +1,252 @@
+/*
+ * The detector's own part: which rows it takes, passes over as gone, or asks
+ * for again, and what it says of incidents after a loss.
+ */
+#include "detector/detector.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "detector/checkpoint.h"
+#include "proto/base/clock.h"
+#include "proto/base/timestamp.h"
+#include "tests/support/temp_dir.h"
+
+enum { JOURNAL = 77, NONCE = 5, SECOND = 1000000 };
+
+struct place {
+    char dir[64], bus[80];
+    struct settings settings;
+    struct daemon daemon;
+    struct detector *det;
+    struct buf body;
+    int64_t at_us;
+    struct err err;
+};
+
+static int
+open_place(void **state)
+{
+    struct place *place = calloc(1, sizeof(*place));
+    char *args[] = { (char *)"detector", (char *)"--data-dir", place->dir,
+                     (char *)"--bus-dir", place->bus,
+                     (char *)"--detector-rules", (char *)"detector/rules", NULL };
+    struct options_call call = { 0 };
+    void *self = NULL;
+    int code = 0;
+
+    setenv("TZ", "Asia/Seoul", 1);
+    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-det-XXXXXX");
+    if (mkdtemp(place->dir) == NULL || timestamp_init(&place->err) != 0)
+        return -1;
+    snprintf(place->bus, sizeof(place->bus), "%s/run", place->dir);
+    mkdir(place->bus, 0700);
+    place->at_us = clock_real_us();
+    *state = place;
+    if (settings_load(&place->settings, 7, args, &call, &place->err) != 0)
+        return -1;
+    place->daemon = (struct daemon){ .name = "detector", .settings = &place->settings,
+                                     .loop = zloop_new(), .metrics = metrics_new() };
+    place->daemon.health = health_new("detector", place->daemon.metrics);
+    if (detector_spec.start(&place->daemon, 0, &self, &code, &place->err) != 0)
+        fail_msg("%s", place->err.text);
+    place->det = self;
+    return 0;
+}
+
+static int
+close_place(void **state)
+{
+    struct place *place = *state;
+    void *self = place->det;
+    int rc;
+
+    detector_spec.destroy(&self);
+    zloop_destroy(&place->daemon.loop);
+    health_destroy(&place->daemon.health);
+    metrics_destroy(&place->daemon.metrics);
+    settings_release(&place->settings);
+    buf_release(&place->body);
+    rc = temp_dir_remove(place->dir);
+    free(place);
+    return rc;
+}
+
+static uint64_t
+place_in_journal(struct place *place)
+{
+    return checkpoint_position(place->det->checkpoint, JOURNAL)->last;
+}
+
+static void
+give_head(struct place *place, uint64_t previous, uint64_t oldest)
+{
+    struct bus_batch batch = {
+        .kind = BUS_EVENTS,
+        .head = { .origin = JOURNAL, .nonce = NONCE, .first = previous + 1,
+                  .previous = previous, .oldest = oldest },
+        .body = { "\x90", 1 },
+    };
+
+    detector_on_batch(place->det, NULL, &batch);
+}
+
+/* A row of `count` failed logins, a second apart. */
+static void
+give_row(struct place *place, uint64_t previous, uint64_t first, uint64_t oldest, uint32_t count)
+{
+    struct bus_batch batch = { .kind = BUS_EVENTS };
+    char space[TIMESTAMP_LEN];
+
+    buf_clear(&place->body);
+    assert_int_equal(batch_pack_count(count, &place->body), 0);
+    for (uint32_t i = 0; i < count; i++) {
+        struct event ev = { 0 };
+
+        place->at_us += SECOND;
+        ev.known[EVENT_TYPE] = value_text(text_of("login_failed"));
+        ev.known[EVENT_SOURCE_IP] = value_text(text_of("203.0.113.9"));
+        assert_int_equal(event_check(&ev, place->at_us, space, &place->err), 0);
+        assert_int_equal(event_pack(&ev, &place->body), 0);
+    }
+    batch.head = (struct batch_head){ .origin = JOURNAL, .nonce = NONCE, .first = first,
+                                      .count = count, .previous = previous, .oldest = oldest,
+                                      .received_us = place->at_us };
+    batch.body = buf_text(&place->body);
+    detector_on_batch(place->det, NULL, &batch);
+}
+
+/* The newest snapshot in the outbox. */
+static struct incident *
+told_incident(struct place *place)
+{
+    struct incident *inc = NULL;
+    struct batch_head head;
+    struct text body;
+
+    detector_commit(place->det);
+    assert_int_equal(checkpoint_next(place->det->checkpoint, 0, &head, &body, &place->err), 1);
+    assert_int_equal(incident_unpack(body.ptr + 1, body.len - 1, &inc, &place->err), 0);
+    return inc;
+}
+
+/* --- what is gone --- */
+
+static void
+passes_over_rows_that_an_empty_head_says_are_gone(void **state)
+{
+    struct place *place = *state;
+
+    give_head(place, 100, 101);
+    assert_int_equal(place_in_journal(place), 100);
+    assert_int_equal(*place->det->lost, 1);
+    assert_int_equal(*place->det->gaps, 0);
+    give_head(place, 100, 101);                 /* and asks no more */
+    assert_int_equal(*place->det->lost, 1);
+    assert_int_equal(*place->det->gaps, 0);
+}
+
+static void
+what_was_passed_over_is_kept_with_the_state(void **state)
+{
+    struct place *place = *state;
+
+    give_head(place, 100, 101);
+    assert_true(place->det->is_dirty);
+    detector_commit(place->det);
+    assert_int_equal(checkpoint_position(place->det->checkpoint, JOURNAL)->durable, 100);
+}
+
+static void
+asks_for_rows_that_an_empty_head_says_are_held(void **state)
+{
+    struct place *place = *state;
+
+    give_head(place, 100, 50);
+    assert_int_equal(place_in_journal(place), 0);
+    assert_int_equal(*place->det->gaps, 1);
+    give_head(place, 100, 100);
+    give_head(place, 100, 0);                   /* it does not say what is held */
+    assert_int_equal(place_in_journal(place), 0);
+    assert_int_equal(*place->det->gaps, 3);
+    assert_int_equal(*place->det->lost, 0);
+}
+
+static void
+takes_the_oldest_row_after_a_gap_and_asks_before_any_other(void **state)
+{
+    struct place *place = *state;
+
+    give_row(place, 100, 120, 101, 1);
+    assert_int_equal(place_in_journal(place), 0);
+    assert_int_equal(*place->det->gaps, 1);
+    give_row(place, 100, 120, 120, 1);
+    assert_int_equal(place_in_journal(place), 120);
+    assert_int_equal(*place->det->lost, 1);
+}
+
+/* --- what is said of incidents after it --- */
+
+static void
+an_incident_after_a_loss_is_marked_incomplete(void **state)
+{
+    struct place *place = *state;
+    struct incident *inc;
+
+    give_row(place, 0, 10, 10, 1);
+    assert_int_equal(place_in_journal(place), 10);
+    give_row(place, 100, 120, 120, 5);          /* 11 to 100 are gone */
+    inc = told_incident(place);
+    assert_true(inc->is_incomplete);
+    incident_destroy(&inc);
+}
+
+static void
+an_incident_after_a_loss_that_only_a_head_told_of_is_marked_incomplete(void **state)
+{
+    struct place *place = *state;
+    struct incident *inc;
+
+    give_head(place, 100, 101);
+    give_row(place, 100, 120, 120, 5);
+    inc = told_incident(place);
+    assert_true(inc->is_incomplete);
+    incident_destroy(&inc);
+}
+
+static void
+an_incident_without_a_loss_is_complete(void **state)
+{
+    struct place *place = *state;
+    struct incident *inc;
+
+    give_row(place, 0, 10, 10, 5);
+    inc = told_incident(place);
+    assert_false(inc->is_incomplete);
+    incident_destroy(&inc);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(passes_over_rows_that_an_empty_head_says_are_gone),
+        TEST(what_was_passed_over_is_kept_with_the_state),
+        TEST(asks_for_rows_that_an_empty_head_says_are_held),
+        TEST(takes_the_oldest_row_after_a_gap_and_asks_before_any_other),
+        TEST(an_incident_after_a_loss_is_marked_incomplete),
+        TEST(an_incident_after_a_loss_that_only_a_head_told_of_is_marked_incomplete),
+        TEST(an_incident_without_a_loss_is_complete),
+    };
+
+    return cmocka_run_group_tests_name("detector", tests, NULL, NULL);
+}
