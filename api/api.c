@@ -72,7 +72,8 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
     const struct http_options options = {
         .listen = settings->api_listen, .flag = "--api-listen",
         .api_key = settings->api_key, .reader_key = settings->reader_key,
-        .read_open = settings->read_open != 0, .max_body = STATUS_BODY_MAX,
+        .read_open = settings->read_open != 0, .public_url = settings->public_url,
+        .allowed_hosts = settings->http_allowed_hosts, .max_body = STATUS_BODY_MAX,
         .max_connections = (unsigned)settings->http_max_connections,
         .idle_timeout_s = (unsigned)(settings->http_timeout_ms / 1000),
     };

@@ -16,6 +16,10 @@
 
 extern const struct daemon_spec api_spec;
 
+/* A page of events or incidents ends early when it has this much: it is built
+ * in memory, and nobody else is answered meanwhile. */
+enum { API_PAGE_BYTES = 2 * 1024 * 1024 };
+
 struct api {
     struct daemon *daemon;
     struct store *store;
@@ -41,13 +45,15 @@ void api_store_failed(struct api *api, struct http_request *req, const struct er
 /* Text from the store as JSON, also when it is no UTF-8. NULL: out of memory. */
 json_t *api_text(const char *text);
 
-/* Append an incident; 0, or -1 when out of memory. */
-int api_add_incident(json_t *list, const struct incident *inc);
+/* Append an incident; how many bytes of JSON it is goes onto *bytes (NULL: not
+ * asked). 0, or -1 when out of memory. */
+int api_add_incident(json_t *list, const struct incident *inc, size_t *bytes);
 
 /* A list that events are visited into. The store takes a visitor's refusal for
  * the reader's wish, so that memory being out is noted here. */
 struct api_events {
     json_t *list;
+    size_t bytes, max_bytes;    /* of JSON; the visit ends at max_bytes, 0: never */
     int is_out_of_memory;
 };
 int api_add_event(void *ctx, const struct event *ev);

@@ -47,7 +47,7 @@ add_status(struct api *api, int status, struct open_incidents *open, struct err 
                                             err) != 0)
             return -1;
         for (size_t i = 0; i < count && json_array_size(open->list) < OPEN_LISTED && rc == 0; i++)
-            rc = api_add_incident(open->list, found[i]);
+            rc = api_add_incident(open->list, found[i], NULL);
         if (rc != 0)
             err_set(err, "out of memory");
         open->total += count;

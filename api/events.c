@@ -109,7 +109,7 @@ handle_events(struct http_request *req, void *self)
     struct api *api = self;
     struct event_query query = { 0 };
     struct event_page page = { 0 };
-    struct api_events events = { 0 };
+    struct api_events events = { .max_bytes = API_PAGE_BYTES };
     json_t *body = NULL;
     struct err err;
 

@@ -59,14 +59,18 @@ parse_query(const struct http_request *req, struct incident_query *query, struct
     return 0;
 }
 
+/* Long notes may end a page early. */
 static json_t *
 page_of(struct incident *const *found, size_t count, int is_more)
 {
     json_t *list = json_array(), *body = NULL;
+    size_t bytes = 0, taken = 0;
     int rc = 0;
 
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = api_add_incident(list, found[i]);
+    while (taken < count && rc == 0 && bytes < API_PAGE_BYTES)
+        rc = api_add_incident(list, found[taken++], &bytes);
+    is_more |= taken < count;
+    count = taken;
     if (rc == 0)
         body = json_pack("{s:O, s:o}", "incidents", list, "next_cursor",
                          is_more && count > 0
@@ -241,6 +245,10 @@ apply_change(struct api *api, struct http_request *req, const struct incident_ch
              ? -1
              : api->store->ops->set_status(api->store, inc->id, change, &err);
     incident_destroy(&inc);
+    if (rc == -2) {
+        http_reply_problem(req, 409, "note: %s; a change without a note still fits", err.text);
+        return;
+    }
     if (rc < 0) {
         api_store_failed(api, req, &err);
         return;

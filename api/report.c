@@ -40,6 +40,10 @@ parse_span(const struct http_request *req, int days, struct span *ret, struct er
             return -1;
         }
         civil_from_days(number, &year, &day.month, &day.day);
+        if (year < 1 || year > 9998) {
+            err_set(err, "date: must be from 0001-01-01 to 9998-12-31");
+            return -1;
+        }
         /* noon is there on every day, and knows its weekday */
         timestamp_to_local(timestamp_from_local((int)year, day.month, day.day, 12, 0, 0), &day);
     }

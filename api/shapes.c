@@ -9,9 +9,13 @@ api_text(const char *text)
 }
 
 int
-api_add_incident(json_t *list, const struct incident *inc)
+api_add_incident(json_t *list, const struct incident *inc, size_t *bytes)
 {
-    return json_array_append_new(list, incident_to_json(inc));
+    json_t *json = incident_to_json(inc);
+
+    if (bytes != NULL && json != NULL)
+        *bytes += json_dumpb(json, NULL, 0, JSON_COMPACT);
+    return json_array_append_new(list, json);
 }
 
 int
@@ -19,6 +23,11 @@ api_add_event(void *ctx, const struct event *ev)
 {
     struct api_events *events = ctx;
 
-    events->is_out_of_memory = json_array_append_new(events->list, event_to_json(ev)) != 0;
-    return events->is_out_of_memory;
+    json_t *json = event_to_json(ev);
+
+    if (events->max_bytes > 0 && json != NULL)
+        events->bytes += json_dumpb(json, NULL, 0, JSON_COMPACT);
+    events->is_out_of_memory = json_array_append_new(events->list, json) != 0;
+    return events->is_out_of_memory ||
+           (events->max_bytes > 0 && events->bytes >= events->max_bytes);
 }

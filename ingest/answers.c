@@ -1,5 +1,6 @@
 #include "ingest/answers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,9 +126,16 @@ answer_tally(const struct intake_tally *tally)
 void
 answer_all_refused(struct http_request *req, const struct intake_tally *tally)
 {
-    http_reply_problem_with(req, 400, counts_of(tally),
-                            tally->refused == 0 ? "the body holds no event"
-                                                : "no event was accepted");
+    char detail[sizeof(tally->errors[0].reason.text) + 64];
+
+    if (tally->refused == 0)
+        snprintf(detail, sizeof(detail), "the body holds no event");
+    else if (tally->error_count == 0)
+        snprintf(detail, sizeof(detail), "no event was accepted");
+    else
+        snprintf(detail, sizeof(detail), "no event was accepted; line %zu: %s",
+                 tally->errors[0].line, tally->errors[0].reason.text);
+    http_reply_problem_with(req, 400, counts_of(tally), detail);
 }
 
 /* How long to wait: a turn, or until a consumer has made room. */

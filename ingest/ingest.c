@@ -94,6 +94,8 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
         .listen = settings->ingest_listen, .flag = "--ingest-listen",
         .api_key = settings->api_key, .reader_key = settings->reader_key,
         .read_open = (int)settings->read_open,
+        .public_url = settings->public_url,
+        .allowed_hosts = settings->http_allowed_hosts,
         .max_body = (size_t)settings->http_max_body,
         .max_connections = (unsigned)settings->http_max_connections,
         .idle_timeout_s = (unsigned)((settings->http_timeout_ms + 999) / 1000),

@@ -50,9 +50,15 @@ is_local(struct text host)
 static int
 is_host(struct text host)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789.-_:[]";
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789.-_";
+    static const char address[] = "0123456789abcdefABCDEF:.";
+    const char *allowed = name;
 
+    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') {
+        host = (struct text){ host.ptr + 1, host.len - 2 };
+        allowed = address;
+    }
     for (size_t i = 0; i < host.len; i++)
         if (host.ptr[i] == '\0' || strchr(allowed, host.ptr[i]) == NULL)
             return 0;

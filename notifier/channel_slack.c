@@ -13,6 +13,18 @@
 enum { MAX_TITLE = 150, MAX_SUMMARY = 1000, MAX_FIELD = 40, MAX_VALUE = 100, MAX_LINK = 300,
        MAX_LISTED = 20, MAX_LISTED_SUMMARY = 120, MAX_DIGEST_BYTES = 2300 };
 
+/* U+2028 and 2029 end a line; U+202A..202E and 2066..2069 turn the writing
+ * direction, so that a name could show as another. */
+static int
+is_format(struct text one)
+{
+    const unsigned char *p = (const unsigned char *)one.ptr;
+
+    return one.len == 3 && p[0] == 0xe2 &&
+           ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
+            (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 /* Slack's three control characters are escaped (docs: "Escaping text"), which
  * also takes the life out of <!channel> and forged links; line ends, other
  * control characters and backticks, which would end a code span, become
@@ -28,7 +40,7 @@ escape(struct text one)
         return text_of("&lt;");
     if (c == '>')
         return text_of("&gt;");
-    if (c < 0x20 || c == 0x7f || c == '`')
+    if (c < 0x20 || c == 0x7f || c == '`' || is_format(one))
         return text_of(" ");
     return c >= 0x80 && !text_is_utf8(one) ? text_of("?") : one;
 }

@@ -26,6 +26,7 @@ struct settings {
     int64_t http_max_body;          /* POST /logs, 10 MiB */
     int64_t http_max_connections;
     int64_t http_timeout_ms;        /* idle */
+    char *http_allowed_hosts;       /* with commas; NULL: none */
 
     char *bus_dir;                  /* ipc folder; NULL: tcp */
     char *bus_listen;               /* tcp bind address */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/log_pairs.h"
 #include "proto/base/text.h"
 #include "proto/base/timestamp.h"
 
@@ -134,8 +135,8 @@ log_line(enum log_level level, uint64_t held_back, const char *msg, const char *
         append_str(&line, content);
     }
     if (pairs[0] != '\0') {
-        content[0] = ' ';
-        vsnprintf(content + 1, sizeof(content) - 1, pairs, args);
+        append_str(&line, " ");
+        log_pairs(content, sizeof(content), pairs, args);
         append_str(&line, content);
     }
     line.bytes[line.len++] = '\n';

@@ -4,8 +4,8 @@
  *   2026-11-22T16:20:00.123Z info ingest journal opened path=var/journal rows=3
  *
  * time, level, process, message, then key=value pairs. Control characters in
- * what is logged are written as \xHH, so that hostile input cannot forge a
- * line. Never pass a secret.
+ * what is logged are written as \xHH, and " and \ in a value as \" and \\, so
+ * that hostile input can forge neither a line nor a pair. Never pass a secret.
  */
 #ifndef PROTO_BASE_LOG_H
 #define PROTO_BASE_LOG_H
@@ -29,7 +29,8 @@ void log_open(const char *process, enum log_level level);
 int log_level_parse(const char *name);
 
 /* msg is fixed words; pairs is a printf format of key=value pairs, or "". A
- * string value that may hold spaces is written key="%s". */
+ * string value that may hold spaces is written key="%s"; what the format may
+ * hold else, and how a string is kept in its quotes, log_pairs.h says. */
 void log_debug(const char *msg, const char *pairs, ...)
     __attribute__((format(printf, 2, 3)));
 void log_info(const char *msg, const char *pairs, ...)

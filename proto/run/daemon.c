@@ -159,6 +159,18 @@ raise_descriptors(void)
         log_warn("cannot raise the limit of open files", "error=\"%s\"", strerror(errno));
 }
 
+/* A core file would hold the keys; who needs one allows it with prlimit. */
+static void
+forbid_core(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) != 0)
+        return;
+    limit.rlim_cur = 0;
+    setrlimit(RLIMIT_CORE, &limit);
+}
+
 static int
 on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
@@ -250,7 +262,8 @@ serve_health(struct process *process, int *ret_code, struct err *err)
     struct http_options options = {
         .flag = settings->health_listen != NULL ? "--health-listen" : "--data-dir",
         .api_key = settings->api_key, .reader_key = settings->reader_key,
-        .read_open = (int)settings->read_open, .max_connections = HEALTH_CONNECTIONS,
+        .read_open = (int)settings->read_open, .public_url = settings->public_url,
+        .allowed_hosts = settings->http_allowed_hosts, .max_connections = HEALTH_CONNECTIONS,
         .idle_timeout_s = HEALTH_IDLE_S,
     };
     char *address = health_address(process, err);
@@ -357,6 +370,7 @@ daemon_main(int argc, char **argv, const struct daemon_spec *spec)
     int is_check = 0, code;
 
     umask(077);         /* what we write is for nobody else's eyes */
+    forbid_core();
     if (read_options(&process, argc, argv, &is_check, &code) == 0) {
         if (options_placeholders_seen()[0] != '\0')
             log_warn("still as in .env.example, so taken as not set", "options=\"%s\"",

@@ -13,7 +13,10 @@
 enum {
     ROUNDS_PER_TURN = 4,                /* then the loop's other sockets are looked at */
     MIN_BODIES = 64 * 1024 * 1024,      /* all bodies together */
+    MAX_ANSWERS = 64 * 1024 * 1024,     /* all answers that wait for their readers */
     MAX_TIMER_MS = 60000,
+    MAX_QUIET_TURNS = 16,
+    QUIET_MS = 10,
     FLUSH_MS = 500                      /* at the end, for answers on their way */
 };
 
@@ -50,6 +53,10 @@ has_more(struct http_server *server, unsigned long long *ret_timeout_ms)
     return 0;
 }
 
+/* A connection that libmicrohttpd can neither read (its buffer is full of one
+ * chunk's extension) nor end keeps saying that there is more to do, for as long
+ * as it may be idle. When nothing comes of it for some turns, it can wait: a
+ * socket that has something for us ends the wait. */
 static void
 run_turn(struct http_server *server)
 {
@@ -57,6 +64,7 @@ run_turn(struct http_server *server)
     int is_more = 1;
 
     server->is_running = 1;
+    server->calls = 0;
     for (int i = 0; i < ROUNDS_PER_TURN && is_more; i++) {
         server->is_due = 0;
         MHD_run(server->mhd);
@@ -66,7 +74,10 @@ run_turn(struct http_server *server)
         is_more = has_more(server, &timeout_ms);
     }
     server->is_running = 0;
-    if (is_more)
+    server->quiet_turns = server->calls > 0 || !is_more ? 0 : server->quiet_turns + 1;
+    if (is_more && server->quiet_turns > MAX_QUIET_TURNS)
+        set_timer(server, QUIET_MS, 0);
+    else if (is_more)
         http_server_wake(server);
     else if (server->timer < 0 && timeout_ms != ULLONG_MAX)
         /* later idle connections only end later: an armed timer is early enough */
@@ -102,7 +113,7 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
 {
     static const char *const reasons[REFUSED_COUNT] = {
         "path", "method", "auth", "no_key", "type", "size", "headers", "query", "memory",
-        "closing", "broken",
+        "closing", "broken", "framing", "host",
     };
     char labels[64];
 
@@ -120,6 +131,9 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
     }
     server->connections = metrics_number(metrics, METRIC_GAUGE, "bongsu_http_connections",
                                          "", "HTTP connections that are open");
+    server->crowd.evicted = metrics_number(metrics, METRIC_COUNTER,
+                                           "bongsu_http_evicted_total", "",
+                                           "HTTP connections hung up to make room");
 }
 
 static int
@@ -154,11 +168,13 @@ http_server_new(zloop_t *loop, const struct http_options *options,
     server->socket.fd = -1;
     server->timer = -1;
     server->max_body = options->max_body;
-    server->max_body_bytes = options->max_body > MIN_BODIES / 2 ? options->max_body * 2
-                                                                : MIN_BODIES;
+    server->crowd.max_held[HELD_BODY] =
+        options->max_body > MIN_BODIES / 2 ? options->max_body * 2 : MIN_BODIES;
+    server->crowd.max_held[HELD_ANSWER] = MAX_ANSWERS;
     set_up_metrics(server, metrics);
+    server->crowd.limit = http_crowd_limit(options->max_connections);
     server->linger = http_linger_new(loop);
-    if (server->linger == NULL)
+    if (server->linger == NULL || http_hosts_init(server, options) != 0)
         err_set(err, "out of memory");
     else if (http_listen(options->listen, options->flag, &server->socket, err) == 0) {
         http_keys_init(&server->keys, options, server->socket.is_local);
@@ -208,6 +224,7 @@ http_server_destroy(struct http_server **server_ptr)
     http_listen_end(&server->socket);
     if (server->cached != NULL)
         MHD_destroy_response(server->cached);
+    http_hosts_release(server);
     free(server);
     *server_ptr = NULL;
 }

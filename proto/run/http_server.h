@@ -41,8 +41,10 @@ struct http_options {
     const char *api_key;        /* NULL: HTTP_WRITE is refused (503, says why) */
     const char *reader_key;     /* NULL: reading is open on loopback, or with read_open */
     int read_open;
+    const char *public_url;     /* its host may be asked for; NULL: none (copied) */
+    const char *allowed_hosts;  /* as may these: "a.example, b.example"; NULL: none */
     size_t max_body;
-    unsigned max_connections;
+    unsigned max_connections;   /* beyond: the longest idle one makes room */
     unsigned idle_timeout_s;
 };
 

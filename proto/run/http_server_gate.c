@@ -110,10 +110,9 @@ find_route(struct http_request *req)
 
 /* --- who asks --- */
 
-/* 1 when the key that was sent is one of those. Both are compared always, so
- * that the time taken tells nothing. */
-static int
-holds_key(struct http_request *req, int may_be_reader)
+/* Both keys are compared always, so that the time taken tells nothing. */
+int
+http_holds_key(struct http_request *req, int may_be_reader)
 {
     const struct http_keys *keys = &req->server->keys;
     struct text sent = http_header(req, "X-API-Key");
@@ -145,7 +144,7 @@ check_access(struct http_request *req)
                     " written; set it and start again.");
         return -1;
     }
-    if (holds_key(req, req->route->access == HTTP_READ))
+    if (http_holds_key(req, req->route->access == HTTP_READ))
         return 0;
     if (req->route->access == HTTP_READ && !keys->has_reader)
         http_refuse(req, REFUSED_AUTH, 401, "Reading is closed on this address: set"
@@ -180,6 +179,22 @@ check_type(struct http_request *req)
     http_refuse(req, REFUSED_TYPE, 415, "Content-Type %s%.*s%s is not one of: %s.",
                 type.len == 0 ? "(none)" : "\"", (int)type.len, type.ptr,
                 type.len == 0 ? "" : "\"", types);
+    return -1;
+}
+
+/* A compressed body would be read as the garbage that it looks like. */
+static int
+check_encoding(struct http_request *req)
+{
+    struct text encoding = text_trim(http_header(req, "Content-Encoding"));
+
+    if (!has_body(req) || encoding.len == 0 ||
+        text_equals_nocase(encoding, text_of("identity")))
+        return 0;
+    http_set_header(req, "Accept-Encoding", "identity");
+    http_refuse(req, REFUSED_TYPE, 415, "Content-Encoding \"%.*s\" is not taken: send the"
+                " body as it is.", encoding.len > 40 ? 40 : (int)encoding.len,
+                encoding.ptr);
     return -1;
 }
 
@@ -242,27 +257,20 @@ check_head(struct http_request *req)
 }
 
 static int
-check_room(struct http_request *req)
+check_closing(struct http_request *req)
 {
-    struct http_server *server = req->server;
-
-    if (server->is_closing) {
-        http_refuse(req, REFUSED_CLOSING, 503, "Shutting down; send it again.");
-        return -1;
-    }
-    if (has_body(req) && server->body_bytes >= server->max_body_bytes) {
-        http_refuse(req, REFUSED_MEMORY, 503, "Too many bodies are coming in at once;"
-                    " send it again.");
-        return -1;
-    }
-    return 0;
+    if (!req->server->is_closing)
+        return 0;
+    http_refuse(req, REFUSED_CLOSING, 503, "Shutting down; send it again.");
+    return -1;
 }
 
 int
 http_gate(struct http_request *req)
 {
     static int (*const checks[])(struct http_request *) = {
-        check_head, find_route, check_access, check_type, check_size, check_room,
+        http_check_framing, check_head, find_route, http_check_host, check_access,
+        check_type, check_encoding, check_size, check_closing,
     };
 
     read_length(req);

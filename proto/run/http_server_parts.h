@@ -3,8 +3,8 @@
  *
  * http_server.c joins libmicrohttpd to the loop; _serve is what libmicrohttpd calls;
  * _listen opens the socket; _gate decides, before a body is read, whether a
- * request may pass; _request is read and _reply written by handlers; _linger
- * sees refused uploads off.
+ * request may pass, with _framing and _host; _request is read and _reply written
+ * by handlers; _linger sees refused uploads off; _crowd bounds the connections.
  */
 #ifndef PROTO_RUN_HTTP_SERVER_PARTS_H
 #define PROTO_RUN_HTTP_SERVER_PARTS_H
@@ -39,7 +39,7 @@ enum http_stage {
 enum http_refusal {
     REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE,
     REFUSED_SIZE, REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING,
-    REFUSED_BROKEN, REFUSED_COUNT
+    REFUSED_BROKEN, REFUSED_FRAMING, REFUSED_HOST, REFUSED_COUNT
 };
 
 struct http_pair {
@@ -53,14 +53,14 @@ struct http_request {
     const struct http_route *route;
     void *self;                             /* the handler's */
     enum http_stage stage;
-    const char *method;                     /* libmicrohttpd's */
+    const char *method, *version;           /* libmicrohttpd's */
     struct buf uri;                         /* path (decoded in place), '?', query */
     struct text path, raw_query;
+    struct text authority;                  /* of an absolute URI; ptr NULL: none */
     int is_bad_path;                        /* broken escapes, NUL, no UTF-8 */
     struct text params[HTTP_MAX_PARAMS];
     struct buf body;
     size_t max_body, received;              /* bytes */
-    size_t counted;                         /* of the server's body_bytes */
     int64_t content_length;                 /* -1: chunked */
     struct buf query;                       /* the decoded parameters */
     struct http_pair pairs[HTTP_MAX_QUERY];
@@ -68,7 +68,7 @@ struct http_request {
     int has_pairs;                          /* query was decoded */
     struct buf headers;                     /* of the answer: name NUL value NUL */
     int has_cache_control, has_retry_after;
-    int is_deferred, is_answered, needs_linger;
+    int is_deferred, is_answered, needs_linger, must_close;
     unsigned status;
     struct MHD_Response *response;
     char type[80];                          /* Content-Type */
@@ -94,6 +94,25 @@ struct http_socket {
     char path[112];                         /* of a unix socket, "" for tcp */
 };
 
+/* What a connection has in our memory, in bytes. */
+enum http_held { HELD_BODY, HELD_ANSWER, HELD_KINDS };
+
+struct http_connection {
+    struct http_connection *prev, *next;
+    int fd;
+    size_t held[HELD_KINDS];
+    int is_idle;                            /* is in the crowd's list */
+    int is_leaving;                         /* was hung up to make room */
+};
+
+/* The connections that no handler works for, by when something last happened. */
+struct http_crowd {
+    struct http_connection *oldest, *newest;
+    size_t count, limit, leaving;
+    size_t held[HELD_KINDS], leaving_held[HELD_KINDS], max_held[HELD_KINDS];
+    uint64_t *evicted;
+};
+
 struct http_server {
     zloop_t *loop;
     struct MHD_Daemon *mhd;
@@ -102,8 +121,9 @@ struct http_server {
     struct http_table tables[HTTP_MAX_TABLES];
     size_t table_count;
     struct http_keys keys;
+    char *public_url, *allowed_hosts;       /* NULL: none */
+    struct http_crowd crowd;
     size_t max_body;
-    size_t body_bytes, max_body_bytes;      /* of all requests together */
     void (*end)(void *self);
     void *end_self;
     struct http_request *requests, *spare;
@@ -113,6 +133,8 @@ struct http_server {
     int timer;                              /* zloop's id, -1: none */
     int is_now;                             /* that timer is due at once */
     int is_due;                             /* work that no socket announces */
+    unsigned calls;                         /* libmicrohttpd's, of this turn */
+    unsigned quiet_turns;                   /* in a row, without any */
     int is_running, has_handled, is_quiesced, is_closing;
     struct MHD_Response *cached;            /* the last short plain answer */
     struct text cached_body;
@@ -143,6 +165,35 @@ size_t http_unescape(struct text from, char *out, int is_form, int *ret_is_bad);
 
 /* 0: pass, req->route and self are set. -1: it was answered with a refusal. */
 int http_gate(struct http_request *req);
+
+/* 0: there is no doubt where the request ends. -1: it was refused. */
+int http_check_framing(struct http_request *req);
+
+/* 0: Host names us, or it does not matter. -1: it was refused. */
+int http_check_host(struct http_request *req);
+
+/* Copy the names that mean us. 0, or -1 when out of memory. */
+int http_hosts_init(struct http_server *server, const struct http_options *options);
+void http_hosts_release(struct http_server *server);
+
+/* 1 when the key that was sent is the API key, or the reader key if that may be. */
+int http_holds_key(struct http_request *req, int may_be_reader);
+
+/* How many connections the limit of open files leaves of those wanted. */
+unsigned http_crowd_limit(unsigned wanted);
+
+/* A connection was opened (the oldest idle one may be hung up for it), was
+ * closed, or something happened on it: is_busy while a handler's answer is due. */
+void http_crowd_enter(struct http_crowd *crowd, struct MHD_Connection *connection,
+                      void **ret_one);
+void http_crowd_leave(struct http_crowd *crowd, void **one);
+void http_crowd_moved(struct http_crowd *crowd, struct MHD_Connection *connection,
+                      int is_busy);
+
+/* The connection has so many bytes of this kind now. When all have too many, the
+ * oldest that have some are hung up. 0, or -1: even so there is no room for more. */
+int http_crowd_hold(struct http_crowd *crowd, struct MHD_Connection *connection,
+                    enum http_held kind, size_t bytes);
 
 /* Answer with a problem and count why. */
 void http_refuse(struct http_request *req, enum http_refusal why, unsigned status,

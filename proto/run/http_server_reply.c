@@ -20,6 +20,7 @@ finish(struct http_request *req, unsigned status, struct MHD_Response *response)
     if (req->stage != STAGE_WAITING)
         return;
     req->stage = STAGE_RESUMED;
+    http_crowd_moved(&req->server->crowd, req->connection, 0);
     MHD_resume_connection(req->connection);
     req->server->is_due = 1;
     if (!req->server->is_running)
@@ -69,6 +70,7 @@ new_response(const struct http_request *req, const char *content_type, struct te
             free((void *)(uintptr_t)body.ptr);
         return NULL;
     }
+    http_crowd_hold(&req->server->crowd, req->connection, HELD_ANSWER, body.len);
     if (add_headers(req, response, content_type) == 0)
         return response;
     MHD_destroy_response(response);

@@ -47,6 +47,24 @@ http_unescape(struct text from, char *out, int is_form, int *ret_is_bad)
     return len;
 }
 
+/* "http://host/path": a server must take that too (RFC 9112 section 3.2.2), and
+ * that host then counts, not Host's. Returns what follows it. */
+static struct text
+cut_authority(struct http_request *req, struct text uri)
+{
+    struct text rest;
+
+    req->authority = (struct text){ NULL, 0 };
+    if (!text_starts_with(uri, "http://") && !text_starts_with(uri, "https://"))
+        return uri;
+    rest.ptr = strstr(uri.ptr, "://") + 3;
+    rest.len = uri.len - (size_t)(rest.ptr - uri.ptr);
+    req->authority = (struct text){ rest.ptr, strcspn(rest.ptr, "/?") };
+    rest.ptr += req->authority.len;
+    rest.len -= req->authority.len;
+    return rest;
+}
+
 /* libmicrohttpd decodes the path itself, but stops at a %00 and would so let
  * "/log%00x" pass for "/log". */
 int
@@ -58,15 +76,18 @@ http_request_set_uri(struct http_request *req, const char *uri)
     buf_clear(&req->uri);
     if (buf_append_str(&req->uri, uri) != 0 || buf_append(&req->uri, "", 1) != 0)
         return -1;
-    path = (struct text){ req->uri.ptr, req->uri.len - 1 };
-    query = memchr(req->uri.ptr, '?', path.len);
-    req->raw_query = (struct text){ req->uri.ptr + path.len, 0 };
+    path = cut_authority(req, (struct text){ req->uri.ptr, req->uri.len - 1 });
+    query = memchr(path.ptr, '?', path.len);
+    req->raw_query = (struct text){ path.ptr + path.len, 0 };
     if (query != NULL) {
         req->raw_query.ptr = query + 1;
         req->raw_query.len = path.len - (size_t)(query - path.ptr) - 1;
         path.len = (size_t)(query - path.ptr);
     }
-    path.len = http_unescape(path, req->uri.ptr, 0, &req->is_bad_path);
+    /* in place: what is decoded is never longer */
+    path.len = http_unescape(path, (char *)(uintptr_t)path.ptr, 0, &req->is_bad_path);
+    if (path.len == 0 && req->authority.ptr != NULL)
+        path = text_of("/");
     req->path = path;
     if (memchr(path.ptr, '\0', path.len) != NULL || !text_is_utf8(path))
         req->is_bad_path = 1;

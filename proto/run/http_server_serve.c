@@ -8,6 +8,7 @@
 
 enum {
     CONNECTION_MEMORY = 32 * 1024,      /* libmicrohttpd's, for headers and reading */
+    NEWCOMERS = 32,                     /* let in before who makes room has gone */
     SPARE_REQUESTS = 256,
     SPARE_BODY = 16 * 1024,             /* that a spare request keeps at most */
     MAX_DISCARD = 64 * 1024 * 1024      /* past a chunked body's limit; then cut off */
@@ -60,9 +61,9 @@ reset_request(struct http_request *req)
     req->self = NULL;
     req->stage = STAGE_NEW;
     req->is_bad_path = req->has_pairs = 0;
-    req->received = req->counted = req->max_body = 0;
+    req->received = req->max_body = 0;
     req->has_cache_control = req->has_retry_after = 0;
-    req->is_deferred = req->is_answered = req->needs_linger = 0;
+    req->is_deferred = req->is_answered = req->needs_linger = req->must_close = 0;
     req->response = NULL;
     req->type[0] = req->peer[0] = req->key_id[0] = '\0';
 }
@@ -78,7 +79,6 @@ give_back_request(struct http_request *req)
         server->requests = req->next;
     if (req->next != NULL)
         req->next->prev = req->prev;
-    server->body_bytes -= req->counted;
     if (req->is_answered)
         server->unsent--;
     if (req->response != NULL && req->stage != STAGE_SENT)
@@ -98,8 +98,10 @@ give_back_request(struct http_request *req)
 static void *
 on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
-    struct http_request *req = take_request(cls);
+    struct http_server *server = cls;
+    struct http_request *req = take_request(server);
 
+    server->calls++;
     if (req == NULL)
         return NULL;
     req->connection = connection;
@@ -122,6 +124,10 @@ on_completed(void *cls, struct MHD_Connection *connection, void **ret_req,
     *ret_req = NULL;
     if (req == NULL)
         return;
+    req->server->calls++;
+    http_crowd_hold(&req->server->crowd, connection, HELD_BODY, 0);
+    http_crowd_hold(&req->server->crowd, connection, HELD_ANSWER, 0);
+    http_crowd_moved(&req->server->crowd, connection, 0);
     if (req->stage != STAGE_SENT)           /* it broke off, or was no HTTP */
         ++*req->server->refused[REFUSED_BROKEN];
     if (req->needs_linger && !req->server->is_closing) {
@@ -138,12 +144,12 @@ on_connection(void *cls, struct MHD_Connection *connection, void **context,
 {
     struct http_server *server = cls;
 
-    (void)connection;
-    (void)context;
+    server->calls++;
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        ++*server->connections;
+        http_crowd_enter(&server->crowd, connection, context);
     else
-        --*server->connections;
+        http_crowd_leave(&server->crowd, context);
+    *server->connections = server->crowd.count;
     /* at its limit it listens again only when it is run once more */
     server->is_due |= what == MHD_CONNECTION_NOTIFY_CLOSED;
 }
@@ -169,20 +175,21 @@ queue_answer(struct http_request *req)
  * or the client waits for leave to send it; a short body is read first, which
  * keeps the connection. (Queued now, libmicrohttpd closes it.) */
 static enum MHD_Result
-begin(struct http_request *req, const char *method)
+begin(struct http_request *req)
 {
     const char *expect;
 
-    req->method = method;
+    http_crowd_moved(&req->server->crowd, req->connection, 0);
     if (http_gate(req) == 0) {
         req->stage = STAGE_READING;
         return MHD_YES;
     }
     req->stage = STAGE_DISCARDING;
     expect = http_header(req, "Expect").ptr;
-    if (req->content_length == 0 ||
-        (req->content_length > 0 && req->content_length <= HTTP_DRAIN_BYTES &&
-         expect == NULL && req->status != 413))
+    if (!req->must_close &&
+        (req->content_length == 0 ||
+         (req->content_length > 0 && req->content_length <= HTTP_DRAIN_BYTES &&
+          expect == NULL && req->status != 413)))
         return MHD_YES;
     req->needs_linger = 1;
     return queue_answer(req);
@@ -201,19 +208,17 @@ take_body(struct http_request *req, const char *bytes, size_t len)
         http_refuse(req, REFUSED_SIZE, 413,
                     "The body is longer than the %zu bytes that are taken.",
                     req->max_body);
-    } else if (server->body_bytes + len > server->max_body_bytes) {
+    } else if (http_crowd_hold(&server->crowd, req->connection, HELD_BODY,
+                               req->received) != 0) {
         http_refuse(req, REFUSED_MEMORY, 503, "Too many bodies are coming in at once;"
                     " send it again.");
     } else if (buf_append(&req->body, bytes, len) != 0) {
         http_refuse(req, REFUSED_MEMORY, 503, "Out of memory; send it again.");
     } else {
-        server->body_bytes += len;
-        req->counted += len;
         return MHD_YES;
     }
     req->stage = STAGE_DISCARDING;
-    server->body_bytes -= req->counted;
-    req->counted = 0;
+    http_crowd_hold(&server->crowd, req->connection, HELD_BODY, 0);
     buf_release(&req->body);
     return MHD_YES;
 }
@@ -226,6 +231,7 @@ dispatch(struct http_request *req)
     req->route->handle(req, req->self);
     if (!req->is_answered && req->is_deferred) {
         req->stage = STAGE_WAITING;
+        http_crowd_moved(&req->server->crowd, req->connection, 1);
         MHD_suspend_connection(req->connection);
         return MHD_YES;
     }
@@ -246,11 +252,14 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url,
     (void)cls;
     (void)connection;
     (void)url;
-    (void)version;
     if (req == NULL)
         return MHD_NO;                      /* out of memory in on_uri */
-    if (req->stage == STAGE_NEW)
-        return begin(req, method);
+    req->server->calls++;
+    if (req->stage == STAGE_NEW) {
+        req->method = method;
+        req->version = version;
+        return begin(req);
+    }
     if (*len > 0) {
         size_t taken = *len;
 
@@ -300,7 +309,7 @@ http_serve_start(struct http_server *server, const struct http_options *options,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, options->max_connections,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->crowd.limit + NEWCOMERS,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_END);
     if (server->mhd == NULL) {

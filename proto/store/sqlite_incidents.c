@@ -235,7 +235,7 @@ has_room(const struct incident *stored, const struct incident_change *change)
     return stored->history_count + 1 < INCIDENT_MAX_HISTORY && bytes <= HISTORY_MAX_BYTES;
 }
 
-/* Within a transaction: 1 changed, 2 there was nothing to change, 0, -1. */
+/* Within a transaction: 1 changed, 2 there was nothing to change, 0, -1, -2. */
 static int
 change_status(sqlite3 *db, const char *id, const struct incident_change *change,
               struct err *err)
@@ -250,7 +250,7 @@ change_status(sqlite3 *db, const char *id, const struct incident_change *change,
         rc = 2;
     } else if (!has_room(stored, change)) {
         err_set(err, "incident %s: its history is full", id);
-        rc = -1;
+        rc = -2;
     } else if (incident_add_history(stored, change->at_us, change->by, stored->status,
                                     change->to, change->note) != 0) {
         err_set(err, "store: out of memory");

@@ -131,7 +131,8 @@ struct store_ops {
     /* 1 and the incident (caller destroys), 0 not there, -1. */
     int (*get_incident)(struct store *store, const char *id, struct incident **ret_inc,
                         struct err *err);
-    /* Change the status, with a line of history. 1 done, 0 not there, -1. */
+    /* Change the status, with a line of history. 1 done, 0 not there, -1, or -2:
+     * the history has no room for it, and never will. */
     int (*set_status)(struct store *store, const char *id, const struct incident_change *change,
                       struct err *err);
     int (*count)(struct store *store, const struct count_query *query,

@@ -25,7 +25,7 @@
 #include "tests/support/command.h"
 #include "tests/support/load.h"
 
-enum { RESUME_MS = 10000, FULL_FOR_MS = 2500, PATH_LEN = 512 };
+enum { RESUME_MS = 10000, FULL_FOR_MS = 2000, PATH_LEN = 512 };
 
 struct fixture {
     struct stub *slack;

@@ -94,7 +94,7 @@ const char *chain_key(const struct chain *chain);
 const char *chain_dir(const struct chain *chain);
 long chain_pid(const struct chain *chain, enum process which);
 
-/* A port of 127.0.0.1 that was free a moment ago. */
+/* A free port of 127.0.0.1, kept from other tests until this one ends. */
 int free_port(void);
 
 /* Milliseconds since some start; and a pause of a waiting loop (10 ms). */

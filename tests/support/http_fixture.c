@@ -93,6 +93,17 @@ quote_bad_bytes(struct http_request *req, void *self)
 }
 
 static void
+answer_large(struct http_request *req, void *self)
+{
+    char *bytes = calloc(1, LARGE_ANSWER);
+
+    (void)self;
+    assert_non_null(bytes);
+    http_reply(req, 200, "application/octet-stream", (struct text){ bytes, LARGE_ANSWER });
+    free(bytes);
+}
+
+static void
 forget_to_answer(struct http_request *req, void *self)
 {
     (void)req;
@@ -111,6 +122,7 @@ static const struct http_route routes[] = {
     { "GET", "/headers", HTTP_OPEN, NULL, 0, set_headers },
     { "GET", "/problem", HTTP_OPEN, NULL, 0, tell_problem },
     { "GET", "/quote", HTTP_OPEN, NULL, 0, quote_bad_bytes },
+    { "GET", "/large", HTTP_OPEN, NULL, 0, answer_large },
     { "GET", "/forgetful", HTTP_OPEN, NULL, 0, forget_to_answer },
 };
 
@@ -179,7 +191,7 @@ http_fixture_start(struct http_fixture *f)
 int
 http_get(struct loop_client *client, const char *target, const char *headers)
 {
-    loop_client_send(client, "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", target, headers);
+    loop_client_send(client, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target, headers);
     return loop_client_wait(client);
 }
 
@@ -187,7 +199,7 @@ int
 http_post(struct loop_client *client, const char *path, const char *headers,
           const char *body)
 {
-    loop_client_send(client, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n%s",
+    loop_client_send(client, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n%s\r\n%s",
                      path, strlen(body), headers, body);
     return loop_client_wait(client);
 }

@@ -13,7 +13,8 @@
 #define API_KEY "a-key-of-the-test"
 #define READER_KEY "a-reader-of-the-test"
 
-enum { MAX_BODY = 1000, MAX_WAITING = 64 };
+/* More than the kernel holds for a client that does not read. */
+enum { MAX_BODY = 1000, MAX_WAITING = 64, LARGE_ANSWER = 16 * 1024 * 1024 };
 
 struct http_fixture {
     zloop_t *loop;

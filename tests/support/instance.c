@@ -62,23 +62,33 @@ run_beside(const struct instance *instance, const char *const *args, char *out, 
     return code;
 }
 
-int
-instance_status(const struct instance *instance)
+static int
+read_status(const struct instance *instance, char *out, size_t size)
 {
     const char *args[] = { "bongsu", "status", "--data-dir", instance->data, NULL };
-    char out[4096];
 
-    return run_beside(instance, args, out, sizeof(out));
+    return run_beside(instance, args, out, size);
+}
+
+void
+instance_check_runs(const struct instance *instance)
+{
+    char out[4096];
+    int code = read_status(instance, out, sizeof(out));
+
+    if (code != 0)
+        fail_msg("status ends with %d:\n%s\n%s", code, out, command_output(instance->up));
 }
 
 void
 instance_wait_well(const struct instance *instance)
 {
     int64_t deadline = now_ms() + READY_MS;
+    char out[4096];
 
-    while (instance_status(instance) != 0) {
+    while (read_status(instance, out, sizeof(out)) != 0) {
         if (now_ms() > deadline)
-            fail_msg("the five do not get ready again");
+            fail_msg("the five do not get ready again:\n%s", out);
         wait_a_little();
     }
 }

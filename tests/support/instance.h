@@ -35,10 +35,8 @@ void instance_start(struct instance *instance, const char *key);
 /* ... and wait until all five are ready. */
 void instance_start_and_wait(struct instance *instance, const char *key);
 
-/* `bongsu status`: its exit code. */
-int instance_status(const struct instance *instance);
-
-/* Until that is 0. */
+/* `bongsu status` says that all is well; or until it does. */
+void instance_check_runs(const struct instance *instance);
 void instance_wait_well(const struct instance *instance);
 
 /* `bongsu send` of one line, with the key of ./.env, is accepted. */

@@ -32,7 +32,9 @@ struct desk {
     size_t incident_count[STATUS_COUNT];        /* how many there are of each */
     struct incident *inc;                       /* the one with ID */
     int is_deleted_meanwhile;
-    size_t event_count, page_len;
+    size_t event_count, page_len, given;        /* given: of the last page */
+    const char *raw_log;                        /* that every event has */
+    int is_history_full;
     int event_is_missing;
 
     struct count_query counted[MAX_QUERIES];
@@ -149,6 +151,10 @@ stub_set_status(struct store *store, const char *id, const struct incident_chang
         incident_destroy(&desk->inc);
     if (desk->inc == NULL)
         return 0;
+    if (desk->is_history_full) {
+        err_set(err, "its history is full");
+        return -2;
+    }
     assert_string_equal(id, desk->inc->id);
     assert_int_equal(incident_add_history(desk->inc, change->at_us, change->by,
                                           desk->inc->status, change->to, change->note), 0);
@@ -157,9 +163,13 @@ stub_set_status(struct store *store, const char *id, const struct incident_chang
 }
 
 static int
-give_event(int (*visit)(void *ctx, const struct event *ev), void *ctx, uint64_t n)
+give_event(const struct desk *desk, int (*visit)(void *ctx, const struct event *ev), void *ctx,
+           uint64_t n)
 {
     struct event ev = { .id = event_id_make(1, 2, n) };
+
+    if (desk->raw_log != NULL)
+        ev.known[EVENT_RAW_LOG] = value_text(text_of(desk->raw_log));
 
     ev.known[EVENT_TIMESTAMP] = value_text(text_of("2026-11-22T10:00:00+09:00"));
     ev.known[EVENT_TYPE] = value_text(text_of("login_failed"));
@@ -176,6 +186,7 @@ stub_find_events(struct store *store, const struct event_query *query,
     struct desk *desk = desk_of(store);
 
     desk->events_asked = *query;
+    desk->given = 0;
     desk->filter[0] = '\0';
     for (size_t i = 0; i < query->filter_count; i++)
         snprintf(desk->filter + strlen(desk->filter), sizeof(desk->filter) - strlen(desk->filter),
@@ -184,7 +195,7 @@ stub_find_events(struct store *store, const struct event_query *query,
     if (down(desk, err))
         return -1;
     for (size_t i = 0; i < desk->event_count && i < query->limit; i++)
-        if (give_event(visit, ctx, i + 1) != 0)
+        if (desk->given++, give_event(desk, visit, ctx, i + 1) != 0)
             break;
     *ret = (struct event_page){ .is_more = desk->event_count > query->limit,
                                 .cursor_at_us = -5, .cursor_id = event_id_make(1, 2, 77) };
@@ -202,7 +213,7 @@ stub_get_event(struct store *store, const struct event_id *id, int32_t day,
     assert_int_equal(day, 20000);
     if (desk->event_is_missing && id->bytes[19] == 4)
         return 0;
-    give_event(visit, ctx, id->bytes[19]);
+    give_event(desk, visit, ctx, id->bytes[19]);
     return 1;
 }
 
@@ -279,14 +290,14 @@ take_answer(struct desk *desk)
 static int
 get(struct desk *desk, const char *target)
 {
-    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
+    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
     return take_answer(desk);
 }
 
 static int
 post(struct desk *desk, const char *target, const char *headers, const char *body)
 {
-    loop_client_send(desk->client, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n%s",
+    loop_client_send(desk->client, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n%s\r\n%s",
                      target, strlen(body), headers, body);
     return take_answer(desk);
 }
@@ -592,6 +603,7 @@ a_report_refuses_what_makes_no_sense(void **state)
     static const struct wrong cases[] = {
         { "/report/daily?date=22.11.2026", "date" }, { "/report/daily?date=2026-02-30", "date" },
         { "/report/daily?date=", "date" }, { "/report/daily?date=2026-11-22x", "date" },
+        { "/report/daily?date=9999-12-31", "date" }, { "/report/weekly?date=0000-01-01", "date" },
         { "/report/daily?day=2026-11-22", "day" }, { "/report/weekly?format=pdf", "format" },
     };
 
@@ -817,6 +829,37 @@ events_refuse_what_makes_no_sense(void **state)
 /* --- what can go wrong --- */
 
 static void
+a_page_of_large_events_ends_early(void **state)
+{
+    struct desk *desk = *state;
+    char *raw_log = calloc(1, 400 * 1024 + 1);
+
+    memset(raw_log, 'x', 400 * 1024);
+    desk->raw_log = raw_log;
+    desk->event_count = 1001;
+    assert_int_equal(get(desk, "/events?limit=1000"), 200);
+    assert_int_equal(desk->given, API_PAGE_BYTES / (400 * 1024) + 1);
+    assert_int_equal(json_array_size(at(desk, "events")), desk->given);
+    assert_non_null(text_at(desk, "next_cursor"));
+    /* the evidence of an incident is whole */
+    assert_int_equal(get(desk, "/incidents/" ID), 200);
+    assert_int_equal(json_array_size(at(desk, "events")), 2);
+    free(raw_log);
+}
+
+static void
+a_note_that_the_history_has_no_room_for_is_409(void **state)
+{
+    struct desk *desk = *state;
+
+    desk->is_history_full = 1;
+    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY,
+                          "{\"status\":\"resolved\",\"note\":\"x\"}"), 409);
+    assert_non_null(strstr(text_at(desk, "detail"), "note: its history is full"));
+    assert_int_equal(*desk->api.query_failures, 0);
+}
+
+static void
 a_store_that_cannot_be_asked_is_503_with_the_reason(void **state)
 {
     static const char *const targets[] = {
@@ -857,7 +900,7 @@ get_with(struct desk *desk, const char *target, long n, char *out, size_t size)
     }
     allocations_left = n;
     json_set_alloc_funcs(scarce_malloc, free);
-    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
+    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
     status = loop_client_wait(desk->client);
     json_set_alloc_funcs(malloc, free);
     body = loop_client_body(desk->client);
@@ -924,6 +967,8 @@ main(void)
         TEST(events_are_searched_by_time_field_and_text),
         TEST(events_come_in_pages_that_a_cursor_joins),
         TEST(events_refuse_what_makes_no_sense),
+        TEST(a_page_of_large_events_ends_early),
+        TEST(a_note_that_the_history_has_no_room_for_is_409),
         TEST(a_store_that_cannot_be_asked_is_503_with_the_reason),
         TEST(memory_that_runs_out_anywhere_makes_no_half_answer),
     };

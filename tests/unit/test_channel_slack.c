@@ -197,6 +197,15 @@ escapes_what_slack_takes_for_markup(void **state)
 }
 
 static void
+what_turns_the_writing_direction_becomes_a_space(void **state)
+{
+    struct desk *desk = *state;
+
+    set_text(&desk->inc->summary, "user \xe2\x80\xaegnp.exe\xe2\x81\xa6 in\xe2\x80\xa8two");
+    assert_has(write_one(desk, "opened", URL), "user  gnp.exe  in two");
+}
+
+static void
 stays_short_whatever_the_summary_is(void **state)
 {
     static const char *const pieces[] = { "x", "&", "<!channel>", "\xed\x95\x9c", "`", "\n",
@@ -357,6 +366,7 @@ main(void)
         TEST(links_to_the_incident_by_public_url),
         TEST(names_the_incident_where_there_is_no_url_to_link_to),
         TEST(escapes_what_slack_takes_for_markup),
+        TEST(what_turns_the_writing_direction_becomes_a_space),
         TEST(stays_short_whatever_the_summary_is),
         TEST(cuts_on_the_border_of_a_character),
         TEST(does_not_cut_an_escape_in_two),

@@ -19,6 +19,8 @@
 
 static const char schema[] = "CREATE TABLE t (a TEXT, b BLOB)";
 
+enum { FILES_MADE = 100, GIVE_UP_S = 60 };
+
 struct place {
     char dir[64], path[128];
     sqlite3 *db;
@@ -346,6 +348,46 @@ puts_what_a_killed_process_left_in_the_log_on_the_disk_first(void **state)
     assert_int_equal(number_of(place->db, "SELECT count(*) FROM t"), 1);
 }
 
+/* Another process that reads, as the API does while the indexer makes a file. */
+static void
+open_until_there(const char *path)
+{
+    struct err err = { "" };
+
+    alarm(GIVE_UP_S);
+    for (;;) {
+        sqlite3 *db = db_open(path, NULL, 2, NULL, &err);
+        int tables = db == NULL ? 0 : number_of(db, "SELECT count(*) FROM sqlite_schema");
+
+        db_close(&db);
+        if (strstr(err.text, "another program") != NULL)
+            _exit(1);
+        if (tables > 0)
+            _exit(0);
+    }
+}
+
+static void
+is_never_another_programs_while_it_is_being_made(void **state)
+{
+    struct place *place = *state;
+
+    for (int i = 0; i < FILES_MADE; i++) {
+        int status;
+        pid_t pid;
+
+        snprintf(place->path, sizeof(place->path), "%s/%d.db", place->dir, i);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+            open_until_there(place->path);
+        must_open(place);
+        db_close(&place->db);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
 int
@@ -359,6 +401,7 @@ main(void)
         TEST(refuses_a_database_with_tables_and_no_owner),
         TEST(refuses_a_newer_version_and_takes_an_older),
         TEST(says_that_a_file_is_no_database),
+        TEST(is_never_another_programs_while_it_is_being_made),
         TEST(sets_a_file_and_its_wal_aside),
         TEST(says_that_a_full_database_passes),
         TEST(keeps_what_was_there_when_a_file_may_not_grow),

@@ -56,7 +56,7 @@ tear_down(void **state)
 static int
 get(struct fixture *f, const char *path)
 {
-    loop_client_send(f->client, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    loop_client_send(f->client, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     return loop_client_wait(f->client);
 }
 

@@ -255,6 +255,35 @@ forgets_what_is_under_way_when_destroyed(void **state)
 /* --- answers that are not as one would like --- */
 
 static void
+finish_waits_for_what_is_under_way_without_the_loop(void **state)
+{
+    struct world *world = *state;
+    const struct stub_answer late = { .status = 200, .delay_ms = 100 };
+    const struct http_call call = post(world, "a");
+
+    stub_script(world->stub, &late, 1);
+    start(world, &call);
+    http_client_finish(world->client, DEADLINE_MS);
+    assert_int_equal(world->count, 1);
+    assert_int_equal(world->status, 200);
+}
+
+static void
+finish_waits_no_longer_than_it_may(void **state)
+{
+    struct world *world = *state;
+    const struct stub_answer never = { .status = 200, .delay_ms = DEADLINE_MS };
+    const struct http_call call = post(world, "a");
+    int64_t began_ms = clock_steady_ms();
+
+    stub_script(world->stub, &never, 1);
+    start(world, &call);
+    http_client_finish(world->client, 200);
+    assert_int_equal(world->count, 0);
+    assert_in_range(clock_steady_ms() - began_ms, 200, DEADLINE_MS - 1);
+}
+
+static void
 cuts_a_body_over_64_KiB_and_keeps_the_status(void **state)
 {
     struct world *world = *state;
@@ -636,6 +665,8 @@ main(void)
         TEST(a_call_can_be_started_from_inside_done),
         TEST(refuses_a_call_too_many),
         TEST(forgets_what_is_under_way_when_destroyed),
+        TEST(finish_waits_for_what_is_under_way_without_the_loop),
+        TEST(finish_waits_no_longer_than_it_may),
         TEST(cuts_a_body_over_64_KiB_and_keeps_the_status),
         TEST(takes_a_body_of_exactly_64_KiB_whole),
         TEST(reads_retry_after_in_all_its_forms),

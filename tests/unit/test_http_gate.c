@@ -179,7 +179,7 @@ a_chunked_body_that_grows_too_long_is_413(void **state)
     loop_client_send(client, "0\r\n\r\n");
     assert_int_equal(loop_client_wait(client), 413);
     assert_int_equal(f->handled, 0);
-    assert_int_equal(f->server->body_bytes, 0);
+    assert_int_equal(f->server->crowd.held[HELD_BODY], 0);
     assert_int_equal(http_get(client, "/open", ""), 200);
 }
 
@@ -213,9 +213,9 @@ all_bodies_together_are_bounded(void **state)
     struct http_fixture *f = *state;
     struct loop_client *client = http_fixture_start(f), *other;
 
-    f->server->max_body_bytes = 500;
+    f->server->crowd.max_held[HELD_BODY] = 500;
     leave_waiting(f, client);
-    assert_int_equal(f->server->body_bytes, 400);
+    assert_int_equal(f->server->crowd.held[HELD_BODY], 400);
     other = loop_client_new(f->loop, http_server_address(f->server));
     loop_client_send(other, "POST /count HTTP/1.1\r\nHost: x\r\n"
                      "Content-Length: 400\r\n\r\n%400s", "");
@@ -228,7 +228,7 @@ all_bodies_together_are_bounded(void **state)
     assert_int_equal(loop_client_wait(other), 202);
     loop_client_destroy(&other);
     assert_true(loop_until(f->loop, is_idle, f, 5000));
-    assert_int_equal(f->server->body_bytes, 0);
+    assert_int_equal(f->server->crowd.held[HELD_BODY], 0);
 }
 
 #define TEST(name) \

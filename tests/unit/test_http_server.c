@@ -159,7 +159,7 @@ has_part_of_body(void *ctx)
 {
     const struct http_fixture *f = ctx;
 
-    return f->server->body_bytes == 3;
+    return f->server->crowd.held[HELD_BODY] == 3;
 }
 
 static int
@@ -182,7 +182,7 @@ a_request_that_breaks_off_is_counted(void **state)
     loop_client_destroy(&f->client);
     assert_true(loop_until(f->loop, is_broken_counted, f, 5000));
     assert_int_equal(f->handled, 1);
-    assert_int_equal(f->server->body_bytes, 0);
+    assert_int_equal(f->server->crowd.held[HELD_BODY], 0);
 }
 
 static void

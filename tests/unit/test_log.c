@@ -54,6 +54,17 @@ next_line(void)
 }
 
 static void
+log_case(const char *format, const char *value)
+{
+    if (strcmp(format, "user=\"%s\" ok=0") == 0)
+        log_info("m", "user=\"%s\" ok=0", value);
+    else if (strcmp(format, "user=%s ok=0") == 0)
+        log_info("m", "user=%s ok=0", value);
+    else
+        log_info("m", "%s ok=0", value);
+}
+
+static void
 a_line_is_time_level_process_message_and_pairs(void **state)
 {
     unsigned parts[7];
@@ -98,6 +109,41 @@ hostile_text_cannot_forge_a_line(void **state)
                         "info tester login user=\"x\\x0a2026-01-01T00:00:00.000Z "
                         "error ingest on fire\\x0d\\x1b[2J\\x7f\"\n");
     assert_null(next_line());
+}
+
+static void
+hostile_text_cannot_leave_its_quotes_or_add_a_pair(void **state)
+{
+    static const struct {
+        const char *format, *value, *shown;
+    } cases[] = {
+        { "user=\"%s\" ok=0", "x\" ok=1 by=\"me", "user=\"x\\\" ok=1 by=\\\"me\" ok=0" },
+        { "user=\"%s\" ok=0", "x\\", "user=\"x\\\\\" ok=0" },
+        { "user=\"%s\" ok=0", "x\\x0a", "user=\"x\\\\x0a\" ok=0" },
+        { "user=%s ok=0", "x ok=1", "user=\"x ok=1\" ok=0" },
+        { "user=%s ok=0", "x\"y", "user=\"x\\\"y\" ok=0" },
+        { "user=%s ok=0", "", "user=\"\" ok=0" },
+        { "user=%s ok=0", "%s%n", "user=%s%n ok=0" },
+        { "%s ok=0", "two words", "two words ok=0" },
+    };
+    char expected[200];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        log_case(cases[i].format, cases[i].value);
+        snprintf(expected, sizeof(expected), "info tester m %s\n", cases[i].shown);
+        assert_string_equal(next_line(), expected);
+    }
+}
+
+static void
+every_conversion_that_is_used_is_written_as_by_printf(void **state)
+{
+    log_info("m", "d=%d u=%u ll=%lld zu=%zu x=%016llx c=%c f=%.2f p=%% s=%.*s|%5d|%05d",
+             -1, 4294967295u, INT64_MIN + 0LL, (size_t)7, 0xabcdefULL, 'z', 1.5, 3, "abcdef",
+             42, 42);
+    assert_string_equal(next_line(),
+                        "info tester m d=-1 u=4294967295 ll=-9223372036854775808 zu=7 "
+                        "x=0000000000abcdef c=z f=1.50 p=% s=abc|   42|00042\n");
 }
 
 static void
@@ -195,6 +241,8 @@ main(void)
         TEST(a_line_needs_no_pairs),
         TEST(lines_below_the_level_are_dropped),
         TEST(hostile_text_cannot_forge_a_line),
+        TEST(hostile_text_cannot_leave_its_quotes_or_add_a_pair),
+        TEST(every_conversion_that_is_used_is_written_as_by_printf),
         TEST(what_turns_the_writing_direction_is_shown_as_bytes),
         TEST(a_line_that_is_too_long_is_cut_visibly),
         TEST(a_burst_is_one_line_and_the_next_says_how_many),
