@@ -52,11 +52,11 @@ DEPS_LIB := $(DEPS_PC:build/%/pkgconfig=%)
 RPATH := -Wl,-rpath,'$$ORIGIN/../$(DEPS_LIB):$$ORIGIN/../../$(DEPS_LIB):$$ORIGIN/../lib/bongsu'
 endif
 
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DBONGSU_VERSION='"$(VERSION)"' -I. $(DEFINES) $(OPTIMIZE) \
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DBONGSU_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(DEFINES) $(OPTIMIZE) \
              -ffunction-sections -fdata-sections $(HARDEN) $(WARN) $(WERROR) -MMD -MP $(PKG_CFLAGS) $(CFLAGS)
 LIBS = $(PKG_LIBS) -l:libmodsecurity.a -lm -lpthread
 
-PROTO_SRC := $(wildcard proto/base/*.c proto/*.c proto/run/*.c proto/store/*.c)
+PROTO_SRC := $(wildcard proto/base/*.c proto/*.c proto/decode/*.c proto/run/*.c proto/store/*.c)
 PART_SRC  := $(foreach p,$(PROGRAMS) ctl,$(filter-out $(p)/main.c,$(wildcard $(p)/*.c)))
 SUPPORT_SRC := $(wildcard tests/support/*.c)
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -96,7 +96,13 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL)' > $@
 
-$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+# What is made of data: C of the field names.
+GENERATED := $(BUILD)/gen/fields_table.h
+$(BUILD)/gen/fields_table.h: proto/fields.yml scripts/fields
+	@mkdir -p $(@D)
+	@scripts/fields $< > $@.new && mv $@.new $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "  cc   $<"
 	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
@@ -178,6 +184,6 @@ ifneq ($(DEPS_PC),)
 endif
 
 clean:
-	@rm -rf build/obj build/bin build/tests build/bench build/check build/sanitize build/libbongsu.a build/flags
+	@rm -rf build/obj build/gen build/bin build/tests build/bench build/check build/sanitize build/libbongsu.a build/flags
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/fields.h"
+
 struct slot {
     char *name;
     struct text name_text;
+    struct text other_name;     /* ours, where a rule has ECS's or Sigma's; else ptr NULL */
     int known;                  /* row of event_fields[], or -1 */
     uint64_t found_in;          /* the event that value is of, by number */
     uint64_t written_in;
@@ -39,16 +42,15 @@ field_table_destroy(struct field_table **table)
     *table = NULL;
 }
 
-/* Rules may use ECS names for what is one of our fields. */
-static int
-known_find(struct text name)
+/* Rules may use ECS's or Sigma's name for what is one of our fields. */
+static void
+find_names(struct slot *slot)
 {
-    int known = event_field_find(name);
+    const struct field_row *row = field_find(slot->name_text);
 
-    for (int i = 0; known < 0 && i < EVENT_FIELD_COUNT; i++)
-        if (event_fields[i].ecs != NULL && text_is(name, event_fields[i].ecs))
-            known = i;
-    return known;
+    slot->known = event_field_find(row == NULL ? slot->name_text : text_of(row->name));
+    if (row != NULL && slot->known < 0 && !text_is(slot->name_text, row->name))
+        slot->other_name = text_of(row->name);
 }
 
 int
@@ -69,10 +71,11 @@ field_table_add(struct field_table *table, struct text name)
         table->cap = cap;
     }
     slot = &table->slots[table->count];
-    *slot = (struct slot){ .name = text_dup(name), .known = known_find(name) };
+    *slot = (struct slot){ .name = text_dup(name) };
     if (slot->name == NULL)
         return -1;
     slot->name_text = text_of(slot->name);
+    find_names(slot);
     return (int)table->count++;
 }
 
@@ -98,10 +101,15 @@ field_table_event(const struct field_table *table)
 static const struct value *
 lookup(const struct field_table *table, const struct slot *slot)
 {
+    const struct value *value;
+
     if (slot->known >= 0 && table->ev->known[slot->known].kind != VALUE_ABSENT)
         return &table->ev->known[slot->known];
-    /* A client may have sent the ECS name itself, as a further field. */
-    return event_get(table->ev, slot->name_text);
+    /* A client may have sent the rule's name itself, as a further field. */
+    value = event_get(table->ev, slot->name_text);
+    if (value == NULL && slot->other_name.ptr != NULL)
+        value = event_get(table->ev, slot->other_name);
+    return value;
 }
 
 const struct value *

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 #include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_json.h"

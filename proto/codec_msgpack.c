@@ -143,9 +143,9 @@ value_of_object(const msgpack_object *object, struct value *ret_value)
 static int
 has_right_kind(const struct event_field_row *row, const struct value *value)
 {
-    if (row->type == FIELD_COUNT)
+    if (row->type == FIELD_TYPE_COUNT)
         return value->kind == VALUE_INT && value->as.integer >= 1;
-    if (row->type == FIELD_SEVERITY)
+    if (row->type == FIELD_TYPE_SEVERITY)
         return severity_parse(value_get_text(value)) >= 0;
     return value->kind == VALUE_TEXT;
 }

@@ -10,20 +10,18 @@ enum { NUMBERED_LEN = 20, NUMBERED_TEXT = 42, KEYED_TEXT = 33,
        EXTRAS_FIRST = 16 };
 
 const struct event_field_row event_fields[EVENT_FIELD_COUNT] = {
-    [EVENT_TIMESTAMP] = { "timestamp", FIELD_TIME, 0, "@timestamp" },
-    [EVENT_TYPE] = { "event_type", FIELD_TEXT, FIELD_REQUIRED, "event.action" },
-    [EVENT_SEVERITY] = { "severity", FIELD_SEVERITY, 0, "log.level" },
-    [EVENT_SOURCE_IP] = { "source_ip", FIELD_ADDRESS, 0, "source.ip" },
-    [EVENT_DESTINATION_IP] = { "destination_ip", FIELD_ADDRESS, 0, "destination.ip" },
-    [EVENT_USERNAME] = { "username", FIELD_TEXT, 0, "user.name" },
-    [EVENT_DESCRIPTION] = { "description", FIELD_TEXT, 0, "message" },
-    [EVENT_COUNT] = { "count", FIELD_COUNT, 0, "bongsu.count" },
-    [EVENT_RAW_LOG] = { "raw_log", FIELD_TEXT, 0, "event.original" },
-    [EVENT_SOURCE_HOST] = { "source_host", FIELD_TEXT, 0, "source.domain" },
-    [EVENT_SOURCE_ADDRESS] = { "source_address", FIELD_TEXT, FIELD_DERIVED,
-        "source.address" },
-    [EVENT_RECEIVED_FROM] = { "received_from", FIELD_TEXT, FIELD_ADDED,
-        "bongsu.received_from" },
+    [EVENT_TIMESTAMP] = { "timestamp", FIELD_TYPE_TIME, 0 },
+    [EVENT_TYPE] = { "event_type", FIELD_TYPE_TEXT, FIELD_REQUIRED },
+    [EVENT_SEVERITY] = { "severity", FIELD_TYPE_SEVERITY, 0 },
+    [EVENT_SOURCE_IP] = { "source_ip", FIELD_TYPE_ADDRESS, 0 },
+    [EVENT_DESTINATION_IP] = { "destination_ip", FIELD_TYPE_ADDRESS, 0 },
+    [EVENT_USERNAME] = { "username", FIELD_TYPE_TEXT, 0 },
+    [EVENT_DESCRIPTION] = { "description", FIELD_TYPE_TEXT, 0 },
+    [EVENT_COUNT] = { "count", FIELD_TYPE_COUNT, 0 },
+    [EVENT_RAW_LOG] = { "raw_log", FIELD_TYPE_TEXT, 0 },
+    [EVENT_SOURCE_HOST] = { "source_host", FIELD_TYPE_TEXT, 0 },
+    [EVENT_SOURCE_ADDRESS] = { "source_address", FIELD_TYPE_TEXT, FIELD_DERIVED },
+    [EVENT_RECEIVED_FROM] = { "received_from", FIELD_TYPE_TEXT, FIELD_ADDED },
 };
 
 static const char *const severity_names[] = {

@@ -33,11 +33,11 @@ enum event_field {
 };
 
 enum field_type {
-    FIELD_TEXT,
-    FIELD_TIME,         /* RFC 3339 text */
-    FIELD_SEVERITY,     /* low medium high critical */
-    FIELD_ADDRESS,      /* IPv4 or IPv6, as text */
-    FIELD_COUNT         /* an integer 1..1,000,000 */
+    FIELD_TYPE_TEXT,
+    FIELD_TYPE_TIME,         /* RFC 3339 text */
+    FIELD_TYPE_SEVERITY,     /* low medium high critical */
+    FIELD_TYPE_ADDRESS,      /* IPv4 or IPv6, as text */
+    FIELD_TYPE_COUNT         /* an integer 1..1,000,000 */
 };
 
 enum {
@@ -49,8 +49,7 @@ enum {
 struct event_field_row {
     const char *name;           /* ours, as clients send it and the API shows it */
     enum field_type type;
-    unsigned flags;
-    const char *ecs;            /* Elastic Common Schema 8.11's name */
+    unsigned flags;             /* its ECS name: proto/fields.h */
 };
 
 extern const struct event_field_row event_fields[EVENT_FIELD_COUNT];

@@ -96,11 +96,11 @@ check_count(const struct event_field_row *row, const struct value *value, struct
 typedef int check_fn(const struct event_field_row *, const struct value *, struct err *);
 
 static check_fn *const checks[] = {
-    [FIELD_TEXT]     = check_text,
-    [FIELD_TIME]     = check_time,
-    [FIELD_SEVERITY] = check_severity,
-    [FIELD_ADDRESS]  = check_address,
-    [FIELD_COUNT]    = check_count,
+    [FIELD_TYPE_TEXT]     = check_text,
+    [FIELD_TYPE_TIME]     = check_time,
+    [FIELD_TYPE_SEVERITY] = check_severity,
+    [FIELD_TYPE_ADDRESS]  = check_address,
+    [FIELD_TYPE_COUNT]    = check_count,
 };
 
 static int

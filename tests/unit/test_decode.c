@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "ingest/decode.h"
-#include "ingest/syslog_header.h"
+#include "proto/decode/decode.h"
+#include "proto/decode/syslog_header.h"
 #include "proto/base/timestamp.h"
 
 #define NOON_2026 "2026-11-22T12:00:00+09:00"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 #include "proto/base/timestamp.h"
 
 #define CORPUS "../shared/corpora/loghub/OpenSSH_2k.log"

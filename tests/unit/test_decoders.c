@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <glob.h>
 
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 #include "proto/base/timestamp.h"
 #include "proto/base/yaml.h"
 

@@ -68,15 +68,11 @@ finds_each_field_by_name_and_no_other(void **state)
 }
 
 static void
-each_field_has_a_name_of_its_own_in_both_schemas(void **state)
+each_field_has_a_name_of_its_own(void **state)
 {
-    for (int i = 0; i < EVENT_FIELD_COUNT; i++) {
-        assert_non_null(event_fields[i].ecs);
-        for (int k = 0; k < i; k++) {
+    for (int i = 0; i < EVENT_FIELD_COUNT; i++)
+        for (int k = 0; k < i; k++)
             assert_string_not_equal(event_fields[i].name, event_fields[k].name);
-            assert_string_not_equal(event_fields[i].ecs, event_fields[k].ecs);
-        }
-    }
 }
 
 static void
@@ -183,7 +179,7 @@ static void
 refuses_a_nul_in_every_text(void **state)
 {
     for (int i = 0; i < EVENT_FIELD_COUNT; i++)
-        if (event_fields[i].type == FIELD_TEXT &&
+        if (event_fields[i].type == FIELD_TYPE_TEXT &&
             !(event_fields[i].flags & FIELD_DERIVED))
             refuses_known((enum event_field)i, TEXT("root\0x"), "holds a NUL");
     refuses_known(EVENT_SOURCE_IP, TEXT("1.2.3.4\0"), "source_ip: ");
@@ -378,7 +374,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_each_field_by_name_and_no_other),
-        cmocka_unit_test(each_field_has_a_name_of_its_own_in_both_schemas),
+        cmocka_unit_test(each_field_has_a_name_of_its_own),
         cmocka_unit_test(severity_goes_to_text_and_back),
         cmocka_unit_test(numbered_id_goes_to_text_and_back),
         cmocka_unit_test(keyed_id_goes_to_text_and_back_and_depends_on_both_keys),

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 #include "proto/base/hash.h"
 
 static struct arena arena;

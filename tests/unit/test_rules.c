@@ -23,7 +23,7 @@
 #include "detector/engine.h"
 #include "detector/ruleset.h"
 #include "detector/sigma_rule.h"
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 #include "proto/base/timestamp.h"
 #include "proto/base/yaml.h"
 #include "proto/codec_json.h"

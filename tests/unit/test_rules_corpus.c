@@ -13,7 +13,7 @@
 
 #include "detector/engine.h"
 #include "detector/ruleset.h"
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 #include "proto/base/timestamp.h"
 
 #define CORPORA "../shared/corpora"

@@ -6,9 +6,9 @@
  * per attempt whatever the configuration, so only that is login_failed; all
  * others are auth_detail. fail2ban and the distributions count so as well.
  */
-#include "ingest/decode.h"
-#include "ingest/decoded.h"
-#include "ingest/pattern.h"
+#include "proto/decode/decode.h"
+#include "proto/decode/decoded.h"
+#include "proto/decode/pattern.h"
 
 struct message {
     const char *pattern;
@@ -159,10 +159,10 @@ keep(struct event *ev, const char *event_type, const struct captures *caps,
     if (caps->user.len > 0)
         decoded_text(ev, EVENT_USERNAME, caps->user);
     if (caps->port > 0)
-        decoded_extra(ev, "source.port", value_int(caps->port));
-    decoded_extra_text(ev, "ssh.method", caps->method);
+        decoded_put_number(ev, FIELD_SOURCE_PORT, caps->port);
+    decoded_put_text(ev, FIELD_SSH_METHOD, caps->method);
     if (is_invalid)
-        decoded_flag(ev, "user.invalid");
+        decoded_put_flag(ev, FIELD_USER_INVALID);
 }
 
 static int

@@ -1,8 +1,8 @@
 /*
  * decode_syslog.c - any line with a syslog header that no other decoder took
  */
-#include "ingest/decode.h"
-#include "ingest/decoded.h"
+#include "proto/decode/decode.h"
+#include "proto/decode/decoded.h"
 
 static int
 decode_syslog(const struct log_line *line, struct arena *arena, struct event *ev)

@@ -9,8 +9,8 @@
  * that fits), and where a template ends in %* the match must be the only one,
  * or nothing the user could have forged is given.
  */
-#ifndef INGEST_PATTERN_H
-#define INGEST_PATTERN_H
+#ifndef PROTO_DECODE_PATTERN_H
+#define PROTO_DECODE_PATTERN_H
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
-#include "ingest/pattern.h"
+#include "proto/decode/pattern.h"
 
 #include <string.h>
 
-#include "ingest/decoded.h"
+#include "proto/decode/decoded.h"
 
 enum { WORD_MAX = 255, PORT_DIGITS = 5 };
 

@@ -1,9 +1,9 @@
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 
 #include <string.h>
 
-#include "ingest/decoded.h"
-#include "ingest/syslog_header.h"
+#include "proto/decode/decoded.h"
+#include "proto/decode/syslog_header.h"
 #include "proto/base/timestamp.h"
 
 /* The first that takes a line has it: those that know a program, those that
@@ -78,13 +78,13 @@ add_header(const struct log_line *line, struct event *ev)
 {
     int64_t number;
 
-    decoded_extra_text(ev, "host.name", line->host);
-    decoded_extra_text(ev, "process.name", line->program);
+    decoded_put_text(ev, FIELD_HOST_NAME, line->host);
+    decoded_put_text(ev, FIELD_PROCESS_NAME, line->program);
 
     if (text_to_int(line->pid, 0, INT32_MAX, &number) == 0)
-        decoded_extra(ev, "process.pid", value_int(number));
+        decoded_put_number(ev, FIELD_PROCESS_PID, number);
     if (line->priority >= 0)
-        decoded_extra(ev, "log.syslog.priority", value_int(line->priority));
+        decoded_put_number(ev, FIELD_LOG_SYSLOG_PRIORITY, line->priority);
 }
 
 const char *

@@ -1,4 +1,4 @@
-#include "ingest/decoded.h"
+#include "proto/decode/decoded.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -20,23 +20,31 @@ decoded_number(struct event *ev, enum event_field field, int64_t number)
 /* No room means that the client's own fields fill the event; raw_log still
  * says what would have stood here. */
 void
-decoded_extra(struct event *ev, const char *name, struct value value)
+decoded_put(struct event *ev, enum field field, struct value value)
 {
-    if (event_get(ev, text_of(name)) == NULL)
-        (void)event_add_extra(ev, text_of(name), value);
+    struct text name = text_of(field_rows[field].name);
+
+    if (event_get(ev, name) == NULL)
+        (void)event_add_extra(ev, name, value);
 }
 
 void
-decoded_extra_text(struct event *ev, const char *name, struct text text)
+decoded_put_text(struct event *ev, enum field field, struct text text)
 {
     if (text.ptr != NULL)
-        decoded_extra(ev, name, value_text(text));
+        decoded_put(ev, field, value_text(text));
 }
 
 void
-decoded_flag(struct event *ev, const char *name)
+decoded_put_number(struct event *ev, enum field field, int64_t number)
 {
-    decoded_extra(ev, name, (struct value){ .kind = VALUE_BOOL, .as.boolean = 1 });
+    decoded_put(ev, field, value_int(number));
+}
+
+void
+decoded_put_flag(struct event *ev, enum field field)
+{
+    decoded_put(ev, field, (struct value){ .kind = VALUE_BOOL, .as.boolean = 1 });
 }
 
 int

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 
 enum { ESCAPED_LEN = 4 };       /* \xHH */
 

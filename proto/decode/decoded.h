@@ -4,19 +4,21 @@
  * A field that the event has already is never changed: what a client said
  * itself goes before what its line says. {NULL, 0} is written nowhere.
  */
-#ifndef INGEST_DECODED_H
-#define INGEST_DECODED_H
+#ifndef PROTO_DECODE_DECODED_H
+#define PROTO_DECODE_DECODED_H
 
 #include "proto/base/text.h"
 #include "proto/event.h"
+#include "proto/fields.h"
 
 void decoded_text(struct event *ev, enum event_field field, struct text text);
 void decoded_number(struct event *ev, enum event_field field, int64_t number);
 
-/* A further field, named as in ECS where ECS has one ("source.port"). */
-void decoded_extra(struct event *ev, const char *name, struct value value);
-void decoded_extra_text(struct event *ev, const char *name, struct text text);
-void decoded_flag(struct event *ev, const char *name);
+/* A further field, by its number in proto/fields.h. */
+void decoded_put(struct event *ev, enum field field, struct value value);
+void decoded_put_text(struct event *ev, enum field field, struct text text);
+void decoded_put_number(struct event *ev, enum field field, int64_t number);
+void decoded_put_flag(struct event *ev, enum field field);
 
 /* An address into source_ip, anything else into source_host; nothing for
  * what programs write when they do not know ("UNKNOWN", "-", "?"). */

@@ -6,8 +6,8 @@
  * one login attempt that is written as several lines becomes one
  * login_failed and otherwise auth_detail. Everything in a line is hostile.
  */
-#ifndef INGEST_DECODE_H
-#define INGEST_DECODE_H
+#ifndef PROTO_DECODE_DECODE_H
+#define PROTO_DECODE_DECODE_H
 
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
-#include "ingest/syslog_header.h"
+#include "proto/decode/syslog_header.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "ingest/decoded.h"
+#include "proto/decode/decoded.h"
 #include "proto/base/timestamp.h"
 #include "proto/event.h"
 

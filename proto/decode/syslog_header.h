@@ -11,12 +11,12 @@
  * without "program:" after it starts many an application's own lines, so there
  * only the time is taken.
  */
-#ifndef INGEST_SYSLOG_HEADER_H
-#define INGEST_SYSLOG_HEADER_H
+#ifndef PROTO_DECODE_SYSLOG_HEADER_H
+#define PROTO_DECODE_SYSLOG_HEADER_H
 
 #include <stdint.h>
 
-#include "ingest/decode.h"
+#include "proto/decode/decode.h"
 
 /* Fill ret_line from raw (borrowed). now_us serves dates without a year. */
 void syslog_header_read(struct text raw, int64_t now_us, struct log_line *ret_line);

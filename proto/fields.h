@@ -1,0 +1,37 @@
+/*
+ * fields.h - the names of fields: ours, ECS's and Sigma's, from proto/fields.yml
+ *
+ * Decoders write further fields by their number here; rules find a field by
+ * any of its names; documents in Elasticsearch are written and mapped by it.
+ */
+#ifndef PROTO_FIELDS_H
+#define PROTO_FIELDS_H
+
+#include "fields_table.h"       /* made from fields.yml in the build folder */
+#include "proto/base/text.h"
+
+/* Elasticsearch 8's mapping types. */
+enum ecs_type {
+    ECS_KEYWORD, ECS_WILDCARD, ECS_TEXT, ECS_MATCH_ONLY_TEXT, ECS_IP, ECS_LONG, ECS_DOUBLE,
+    ECS_DATE, ECS_BOOLEAN
+};
+
+#define FIELD_NUMBER(id, name, ecs, type, sigma, own) FIELD_##id,
+enum field { FIELD_TABLE(FIELD_NUMBER) FIELD_NUMBERS };
+#undef FIELD_NUMBER
+
+struct field_row {
+    const char *name;           /* ours */
+    const char *ecs;            /* Elastic Common Schema 8.11's, never NULL */
+    enum ecs_type type;
+    const char *sigma;          /* Sigma's, space separated, "" for none */
+    int is_own;                 /* a row of event_fields[] too, under this name */
+};
+
+extern const struct field_row field_rows[FIELD_NUMBERS];
+
+/* The row that has name as ours, as ECS's or as one of Sigma's, ours first;
+ * NULL when none has. */
+const struct field_row *field_find(struct text name);
+
+#endif
