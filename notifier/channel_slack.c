@@ -90,10 +90,17 @@ mark_of(int severity)
 }
 
 static int
+is_over(const struct notice *notice)
+{
+    return strncmp(notice->what, "over:", 5) == 0;
+}
+
+static int
 append_headline(struct buf *out, const struct notice *notice)
 {
     const char *name = severity_name(notice->inc->severity);
-    int rc = buf_printf(out, "%s *[", mark_of(notice->inc->severity));
+    int rc = buf_printf(out, "%s *[", is_over(notice) ? ":white_check_mark:"
+                                                      : mark_of(notice->inc->severity));
 
     for (const char *p = name; *p != '\0' && rc == 0; p++)
         rc = buf_append_char(out, (char)toupper((unsigned char)*p));
@@ -104,6 +111,8 @@ append_headline(struct buf *out, const struct notice *notice)
         rc = buf_append_str(out, " (severity rose)");
     else if (rc == 0 && strncmp(notice->what, "reopened:", 9) == 0)
         rc = buf_append_str(out, " (opened again)");
+    else if (rc == 0 && is_over(notice))
+        rc = buf_append_str(out, " (it is over)");
     return rc;
 }
 

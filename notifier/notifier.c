@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "notifier/watch.h"
 #include "proto/base/clock.h"
 #include "proto/bus.h"
 #include "proto/endpoints.h"
@@ -204,6 +205,9 @@ fill_status(void *self, json_t *status)
     json_object_set_new(status, "messages_failed", json_integer((json_int_t)counts.failed));
     json_object_set_new(status, "messages_unreadable",
                         json_integer((json_int_t)outbox_broken(nt->outbox)));
+    json_object_set_new(status, "oldest_waiting_s",
+                        json_integer((json_int_t)(counts.waiting == 0 ? 0 :
+                            (clock_real_us() - counts.oldest_us) / 1000000)));
     json_object_set_new(status, "messages_sent", json_integer((json_int_t)counts.sent));
 }
 
@@ -272,6 +276,7 @@ notifier_destroy(void **self)
     if (nt == NULL)
         return;
     http_client_destroy(&nt->client);
+    watch_destroy(&nt->watch);
     zsock_destroy(&nt->live);
     notifier_release_deliveries(nt);
     outbox_close(&nt->outbox);
@@ -325,6 +330,10 @@ notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
         log_info("no SLACK_WEBHOOK_URL is set; incidents go to this log", "");
     health_on_status(daemon->health, fill_status, nt);
     notifier_add_routes(nt);
+    nt->watch = watch_new(nt, err);
+    if (nt->watch == NULL)
+        return -1;
+    watch_on_own_status(nt->watch, fill_status);
     zloop_timer(daemon->loop, READ_STORE_MS, 0, on_read_store, nt);
     zloop_timer(daemon->loop, LOOK_MS, 0, on_look, nt);
     on_look(daemon->loop, 0, nt);

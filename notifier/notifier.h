@@ -58,6 +58,7 @@ struct notifier {
     struct log_burst burst;
     uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused, *gaps, *broken;
     uint64_t *outbox_failures;
+    struct watch *watch;
 };
 
 /* deliver.c: tell what is due, if nothing is on the way. */

@@ -44,7 +44,8 @@ static const char *const statements[STATEMENTS] = {
               " WHERE number = ?3",
     [NEXT_DUE] = "SELECT min(next_us) FROM delivery WHERE state = 0",
     [READ_UNTIL] = "UPDATE meta SET read_until = ?1",
-    [COUNTS] = "SELECT sum(state = 0), sum(state = 2), sum(state = 1) FROM delivery",
+    [COUNTS] = "SELECT sum(state = 0), sum(state = 2), sum(state = 1),"
+               " min(CASE state WHEN 0 THEN made_us END) FROM delivery",
 };
 
 struct outbox {
@@ -184,6 +185,8 @@ choose(struct outbox *outbox, const struct incident *inc, char what[OUTBOX_WHAT_
         snprintf(what, OUTBOX_WHAT_LEN, "reopened:%" PRIu64, inc->reopened);
     else if (inc->severity > severity)
         snprintf(what, OUTBOX_WHAT_LEN, "severity:%s", severity_name(inc->severity));
+    else if (incident_ended_by_us(inc))
+        snprintf(what, OUTBOX_WHAT_LEN, "over:%" PRIu64, inc->reopened);
     else
         return 0;
     return 1;
@@ -387,6 +390,7 @@ outbox_counts(struct outbox *outbox, struct outbox_counts *ret, struct err *err)
         ret->waiting = (uint64_t)sqlite3_column_int64(stmt, 0);
         ret->failed = (uint64_t)sqlite3_column_int64(stmt, 1);
         ret->sent = (uint64_t)sqlite3_column_int64(stmt, 2);
+        ret->oldest_us = sqlite3_column_int64(stmt, 3);
         rc = 0;
     } else {
         db_failed(outbox->db, err);

@@ -2,7 +2,8 @@
  * outbox.h - what is to be told, durably, before it is told
  *
  * One row per delivery: (incident, why), where why is "opened", "severity:
- * <level>" or "reopened:<n>". A row exists before the first attempt and stays
+ * <level>", "reopened:<n>" or, of what Bongsu finds wrong with itself, "over".
+ * A row exists before the first attempt and stays
  * as the record that it was told. At least once, at most one extra per crash
  * (between sending and marking).
  */
@@ -34,7 +35,10 @@ struct attempt {
     int is_digest;              /* all that were due, up to last */
 };
 
-struct outbox_counts { uint64_t waiting, failed, sent; };
+struct outbox_counts {
+    uint64_t waiting, failed, sent;
+    int64_t oldest_us;          /* when the oldest that waits was made; 0: none waits */
+};
 
 /* Open path, created when missing; a file that is no database is set aside
  * under another name and a new one begun. NULL with the reason. */

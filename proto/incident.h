@@ -31,6 +31,9 @@ struct evidence {
     int32_t day;                /* storage day, where the event is found */
 };
 
+/* Who changes a status that no person changed: what is wrong with Bongsu itself is over. */
+#define INCIDENT_BY_US "bongsu"
+
 struct incident_key {
     char *field;
     char *value;
@@ -83,6 +86,9 @@ int incident_is_newer(const struct incident *a, const struct incident *b);
 /* Append a line to the history (texts copied). 0, or -1 when out of memory. */
 int incident_add_history(struct incident *inc, int64_t at_us, const char *by,
                          int from, int to, const char *note);
+
+/* 1 when it is resolved, and it was not a person who did that. */
+int incident_ended_by_us(const struct incident *inc);
 
 /* The detector's fields as a msgpack map, and back. 0 or -1. */
 int incident_pack(const struct incident *inc, struct buf *out);

@@ -1,6 +1,7 @@
 #include "proto/incident.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/incident_rows.h"
 #include "proto/wire.h"
@@ -106,4 +107,13 @@ incident_unpack_history(const void *bytes, size_t len, struct incident *inc,
 done:
     msgpack_unpacked_destroy(&unpacked);
     return rc;
+}
+
+int
+incident_ended_by_us(const struct incident *inc)
+{
+    const struct incident_change *last = inc->history + inc->history_count - 1;
+
+    return inc->status == STATUS_RESOLVED && inc->history_count > 0 && last->by != NULL &&
+           strcmp(last->by, INCIDENT_BY_US) == 0;
 }

@@ -104,6 +104,11 @@ const struct option settings_options[] = {
       "least severity that Slack is told: low, medium, high or critical" },
     { "slack.digest_over", NULL, OPTION_INT, AT(slack_digest_over), "20",
       1, 10000, 0, NULL, "incidents a minute beyond which they become one digest" },
+    { "watch.stages", NULL, OPTION_TEXT, AT(watch_stages), "ingest detector indexer api",
+      0, 1024, 0, NULL, "processes that the notifier watches, by their sockets in data_dir, or as "
+      "name=http://host:port, or none; what is wrong becomes an incident" },
+    { "watch.after", NULL, OPTION_DURATION, AT(watch_after_ms), "60s", 0, 3600 * SECOND, 0, NULL,
+      "how long a process may be not ready before that is an incident" },
     { "health.listen", NULL, OPTION_TEXT, AT(health_listen), NULL, 0, 256, 0, NULL,
       "host:port of health and metrics; unset: a socket in data_dir" },
     { "elastic.password", "ELASTIC_PASSWORD", OPTION_TEXT, AT(elastic_password), NULL,

@@ -55,6 +55,8 @@ struct settings {
     char *slack_min_severity;       /* medium */
     int64_t slack_digest_over;      /* per minute, 20 */
 
+    char *watch_stages;             /* names, or name=URL, space separated */
+    int64_t watch_after_ms;         /* 60 s */
     char *health_listen;            /* host:port instead of the unix socket; NULL */
 
     char *elastic_password;         /* ELASTIC_PASSWORD, secret; the store comes later */

@@ -1,0 +1,355 @@
+/* What is wrong with Bongsu itself: found, lasting, told once, over once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "notifier/watch_state.h"
+
+#define NOW_US INT64_C(1795305600000000)
+
+enum { INGEST, DETECTOR, INDEXER, NOTIFIER, API, LOOK_MS = 5000 };
+
+static struct watch_state state;
+static struct watch_look look;
+static struct watch_findings findings;
+static int64_t now_ms;
+
+static int
+setup(void **ctx)
+{
+    (void)ctx;
+    memset(&state, 0, sizeof(state));
+    memset(&look, 0, sizeof(look));
+    state.after_ms = 60000;
+    now_ms = 1000000;
+    return 0;
+}
+
+static int
+teardown(void **ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < WATCH_STAGES; i++)
+        json_decref(look.status[i]);
+    return 0;
+}
+
+static void
+say(int stage, const char *status)
+{
+    json_error_t error;
+
+    json_decref(look.status[stage]);
+    look.is_asked[stage] = 1;
+    look.status[stage] = status == NULL ? NULL : json_loads(status, 0, &error);
+    if (status != NULL && look.status[stage] == NULL)
+        fail_msg("%s", error.text);
+    snprintf(look.why[stage], WATCH_WHY, "%s", status == NULL ? "connection refused" : "");
+}
+
+static void
+pass(int64_t ms)
+{
+    for (int64_t end = now_ms + ms; now_ms < end;) {
+        now_ms += LOOK_MS;
+        watch_look_all(&look, &findings);
+        watch_apply(&state, &findings, now_ms, NOW_US + now_ms * 1000);
+    }
+}
+
+/* The item that is due; there must be just one. Written, as watch.c would. */
+static struct watch_item
+take_due(void)
+{
+    struct watch_item *due = NULL, copy;
+
+    for (size_t i = 0; i < state.count; i++)
+        if (state.items[i].is_due) {
+            assert_null(due);
+            due = &state.items[i];
+        }
+    assert_non_null(due);
+    copy = *due;
+    watch_done(&state, due, now_ms);
+    return copy;
+}
+
+static void
+expect_nothing_due(void)
+{
+    for (size_t i = 0; i < state.count; i++)
+        if (state.items[i].is_due)
+            fail_msg("due: %s", state.items[i].found.summary);
+}
+
+static void
+a_stage_that_is_down_for_a_minute_is_told_once_and_its_end_once(void **ctx)
+{
+    struct watch_item item;
+
+    (void)ctx;
+    say(INDEXER, NULL);
+    pass(60000);
+    expect_nothing_due();
+    pass(5000);
+    item = take_due();
+    assert_int_equal(item.phase, WATCH_ON);
+    assert_string_equal(item.found.key, "indexer");
+    assert_string_equal(item.found.summary,
+                        "indexer is not ready: it does not answer (connection refused)");
+    pass(50000);
+    expect_nothing_due();
+    say(INDEXER, "{\"ready\":true}");
+    pass(15000);
+    item = take_due();
+    assert_int_equal(item.phase, WATCH_OVER);
+    pass(60000);
+    assert_int_equal(state.count, 0);
+}
+
+static void
+a_stage_that_comes_back_in_time_is_no_incident(void **ctx)
+{
+    (void)ctx;
+    for (int i = 0; i < 5; i++) {
+        say(API, NULL);
+        pass(50000);
+        say(API, "{\"ready\":true}");
+        pass(5000);
+    }
+    expect_nothing_due();
+    assert_int_equal(state.count, 0);
+}
+
+static void
+what_flaps_is_one_incident(void **ctx)
+{
+    struct watch_item first;
+
+    (void)ctx;
+    say(INGEST, NULL);
+    pass(65000);
+    first = take_due();
+    for (int i = 0; i < 20; i++) {
+        say(INGEST, "{\"ready\":true}");
+        pass(5000);
+        say(INGEST, "{\"ready\":false,\"checks\":{\"journal\":\"the disk is full\"}}");
+        pass(5000);
+        for (size_t k = 0; k < state.count; k++)
+            if (state.items[k].is_due) {
+                assert_string_equal(state.items[k].id, first.id);
+                assert_int_equal(state.items[k].phase, WATCH_ON);
+                watch_done(&state, &state.items[k], now_ms);
+            }
+    }
+    assert_int_equal(state.count, 1);
+    assert_string_equal(state.items[0].found.summary,
+                        "ingest is not ready: journal: the disk is full");
+}
+
+static void
+the_failed_checks_are_named_and_no_others(void **ctx)
+{
+    (void)ctx;
+    say(INDEXER, "{\"ready\":false,\"checks\":{\"ingest\":\"ok\",\"store\":\"locked\",\"x\":\"y\"}}");
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, 1);
+    assert_string_equal(findings.all[0].summary, "indexer is not ready: store: locked; x: y");
+}
+
+static void
+a_journal_over_four_fifths_is_told_with_who_holds_it(void **ctx)
+{
+    static const char status[] =
+        "{\"ready\":true,\"journal\":{\"bytes\":%d,\"max_bytes\":100},\"consumers\":{"
+        "\"index\":{\"backlog_events\":70,\"oldest_age_ms\":9000},"
+        "\"detect/0\":{\"backlog_events\":3,\"oldest_age_ms\":1}}}";
+    char text[512];
+
+    (void)ctx;
+    snprintf(text, sizeof(text), status, 79);
+    say(INGEST, text);
+    pass(5000);
+    expect_nothing_due();
+    snprintf(text, sizeof(text), status, 80);
+    say(INGEST, text);
+    pass(5000);
+    assert_string_equal(take_due().found.summary, "The journal is 80 % full: index has 70 events"
+                        " to confirm. At 100 % senders get 503.");
+}
+
+static void
+who_does_not_answer_neither_opens_nor_ends(void **ctx)
+{
+    (void)ctx;
+    say(DETECTOR, "{\"ready\":true,\"rules_refused\":2}");
+    pass(5000);
+    assert_string_equal(take_due().found.summary,
+                        "2 rules were refused: `bongsu rules check` says why; the others go on");
+    say(DETECTOR, NULL);
+    pass(55000);
+    expect_nothing_due();
+    say(DETECTOR, "{\"ready\":true,\"rules_refused\":0}");
+    pass(15000);
+    assert_int_equal(take_due().phase, WATCH_OVER);
+}
+
+static void
+more_dead_letters_are_news_even_after_somebody_closed_it(void **ctx)
+{
+    struct watch_item first, more;
+
+    (void)ctx;
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":1}");
+    pass(5000);
+    first = take_due();
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":3}");
+    pass(5000);
+    more = take_due();
+    assert_string_equal(more.id, first.id);
+    assert_int_equal(more.found.count, 3);
+    assert_true(more.newest_us > first.newest_us);
+    assert_int_equal(more.opened_us, first.opened_us);
+}
+
+static struct incident *
+stored(const char *rule, const char *key, int status, int64_t last_seen_us, const char *by)
+{
+    struct incident *inc = incident_new();
+
+    assert_non_null(inc);
+    memset(inc->id, 'a', INCIDENT_ID_HEX - 1);
+    inc->rule_id = strdup(rule);
+    inc->keys[0].field = strdup("stage");
+    inc->keys[0].value = strdup(key);
+    inc->key_count = 1;
+    inc->count = 1;
+    inc->opened_us = inc->newest_received_us = last_seen_us - 60000000;
+    inc->last_seen_us = last_seen_us;
+    inc->status = status;
+    if (by != NULL)
+        assert_int_equal(incident_add_history(inc, last_seen_us, by, STATUS_OPEN, status, ""), 0);
+    return inc;
+}
+
+static void
+resume(const char *rule, int status, int64_t ago_s, const char *by)
+{
+    int64_t now_us = NOW_US + now_ms * 1000;
+    struct incident *inc = stored(rule, "api", status, now_us - ago_s * 1000000, by);
+
+    watch_resume(&state, inc, now_ms, now_us);
+    incident_destroy(&inc);
+}
+
+static void
+after_a_start_what_goes_on_is_not_told_anew(void **ctx)
+{
+    (void)ctx;
+    say(API, NULL);
+    resume("bongsu.stage_down", STATUS_OPEN, 100, NULL);
+    pass(65000);
+    assert_memory_equal(take_due().id, "aaaa", 4);
+    assert_int_equal(state.count, 1);
+}
+
+static void
+after_a_start_what_is_over_is_ended(void **ctx)
+{
+    (void)ctx;
+    say(API, "{\"ready\":true}");
+    resume("bongsu.stage_down", STATUS_ACKNOWLEDGED, 3600, NULL);
+    pass(15000);
+    assert_int_equal(take_due().phase, WATCH_OVER);
+}
+
+static void
+what_a_person_closed_while_it_lasts_goes_on_silently(void **ctx)
+{
+    (void)ctx;
+    resume("bongsu.stage_down", STATUS_RESOLVED, 100, "kim");
+    assert_int_equal(state.count, 1);
+}
+
+static void
+what_ended_before_is_forgotten(void **ctx)
+{
+    (void)ctx;
+    resume("bongsu.stage_down", STATUS_RESOLVED, 100, "bongsu");
+    resume("bongsu.stage_down", STATUS_RESOLVED, 3600, "kim");
+    resume("no.such.rule", STATUS_OPEN, 1, NULL);
+    assert_int_equal(state.count, 0);
+}
+
+static void
+findings_beyond_the_room_are_counted(void **ctx)
+{
+    json_t *list = json_array();
+    json_t *status = json_pack("{s:b, s:o}", "ready", 1, "silent_sources", list);
+    char *text;
+
+    (void)ctx;
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "web%d", i);
+        json_array_append_new(list, json_pack("{s:s, s:s}", "source", name, "text", "gone"));
+    }
+    text = json_dumps(status, 0);
+    say(DETECTOR, text);
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, WATCH_MAX_FINDINGS);
+    assert_int_equal(findings.left_out, 100 - WATCH_MAX_FINDINGS);
+    free(text);
+    json_decref(status);
+}
+
+static void
+an_incident_says_its_rule_key_and_summary(void **ctx)
+{
+    struct watch_item item;
+    struct incident *inc;
+
+    (void)ctx;
+    say(API, NULL);
+    pass(65000);
+    item = take_due();
+    inc = watch_incident(&item, NOW_US);
+    assert_non_null(inc);
+    assert_string_equal(inc->rule_id, "bongsu.stage_down");
+    assert_string_equal(inc->keys[0].field, "stage");
+    assert_string_equal(inc->keys[0].value, "api");
+    assert_int_equal(strlen(inc->id), INCIDENT_ID_HEX - 1);
+    assert_int_equal(inc->severity, SEVERITY_HIGH);
+    incident_destroy(&inc);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_stage_that_is_down_for_a_minute_is_told_once_and_its_end_once),
+        TEST(a_stage_that_comes_back_in_time_is_no_incident),
+        TEST(what_flaps_is_one_incident),
+        TEST(the_failed_checks_are_named_and_no_others),
+        TEST(a_journal_over_four_fifths_is_told_with_who_holds_it),
+        TEST(who_does_not_answer_neither_opens_nor_ends),
+        TEST(more_dead_letters_are_news_even_after_somebody_closed_it),
+        TEST(after_a_start_what_goes_on_is_not_told_anew),
+        TEST(after_a_start_what_is_over_is_ended),
+        TEST(what_a_person_closed_while_it_lasts_goes_on_silently),
+        TEST(what_ended_before_is_forgotten),
+        TEST(findings_beyond_the_room_are_counted),
+        TEST(an_incident_says_its_rule_key_and_summary),
+    };
+
+    return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}
