@@ -17,8 +17,7 @@
 #include "proto/run/poison.h"
 #include "proto/run/sender.h"
 
-/* An urgent change waits this long for others to share its commit. */
-enum { URGENT_MS = 5, REPORT_MS = 1000 };
+enum { REPORT_MS = 1000 };
 
 void
 detector_report(struct detector *det)
@@ -84,6 +83,7 @@ detector_commit(struct detector *det)
         .engine = det->engine, .sent = det->sent_counter,
         .acked = sender_frontier(det->sender), .published = publish, .ctx = det,
     };
+    int64_t began_us = zclock_usecs();
     struct err err;
     enum db_outcome outcome;
 
@@ -105,6 +105,7 @@ detector_commit(struct detector *det)
     }
     pump(det);
     detector_report(det);
+    commit_pace_note(&det->pace, began_us, zclock_usecs());
 }
 
 static int
@@ -124,7 +125,8 @@ detector_commit_soon(struct detector *det)
     if (det->is_commit_due)
         return;
     det->is_commit_due = 1;
-    zloop_timer(det->daemon->loop, URGENT_MS, 1, on_commit_due, det);
+    zloop_timer(det->daemon->loop, (size_t)commit_pace_wait_ms(&det->pace, zclock_usecs()), 1,
+                on_commit_due, det);
 }
 
 static int

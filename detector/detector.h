@@ -12,6 +12,7 @@
 #include <czmq.h>
 #include <stdint.h>
 
+#include "detector/commit_pace.h"
 #include "proto/base/log.h"
 #include "proto/bus.h"
 #include "proto/event.h"
@@ -36,6 +37,7 @@ struct detector {
     uint64_t resend[DETECTOR_MAX_JOURNALS];       /* journals in which a gap was seen */
     size_t resend_count;
     int is_dirty, is_commit_due, is_refused;
+    struct commit_pace pace;
     struct log_burst gap_burst, fail_burst, place_burst;
     uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
     uint64_t *bad_reports;
@@ -45,7 +47,7 @@ struct detector {
 /* Take one row, if it is the next of its journal (a links_spec's on_batch). */
 int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);
 
-/* Commit now; or within a few milliseconds, together with what comes until then. */
+/* Commit now; or soon (commit_pace.h), together with what comes until then. */
 void detector_commit(struct detector *det);
 void detector_commit_soon(struct detector *det);
 

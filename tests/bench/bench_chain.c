@@ -16,7 +16,7 @@
 #include "tests/support/chain.h"
 #include "tests/support/http_stub.h"
 
-enum { SECONDS = 8, LATENCY_TURNS = 100 };
+enum { SECONDS = 8, LATENCY_TURNS = 100, HOT_KEYS = 500 };
 
 static long
 resident_kib(struct chain *chain, const char *what)
@@ -172,27 +172,75 @@ by_size(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* 1,000 events/s, and every 100 ms one that opens an incident. */
-static void
-bench_latency(struct chain *chain, struct stub *slack)
+static size_t
+write_event(char *body, size_t size, const char *type, const char *source, int count)
 {
+    return (size_t)snprintf(body, size,
+                            "{\"event_type\":\"%s\",\"source_ip\":\"%s\",\"count\":%d}\n",
+                            type, source, count);
+}
+
+/* `events` of type from the hot sources, going on at turn's. */
+static size_t
+write_hot(char *body, size_t size, const char *type, int events, int count, int turn)
+{
+    char source[64];
+    size_t len = 0;
+
+    for (int i = 0; i < events; i++) {
+        int key = (turn * events + i) % HOT_KEYS;
+
+        snprintf(source, sizeof(source), "10.1.%d.%d", key / 200, key % 200 + 1);
+        len += write_event(body + len, size - len, type, source, count);
+    }
+    return len;
+}
+
+/* A source that was not there before. */
+static size_t
+write_new(char *body, size_t size)
+{
+    static int sources;
+    char source[64];
+
+    snprintf(source, sizeof(source), "203.%d.%d.%d", sources / 40000, sources / 200 % 200,
+             sources % 200 + 1);
+    sources++;
+    return write_event(body, size, "login_failed", source, 9);
+}
+
+static void
+post_lines(struct chain *chain, const char *body, size_t len)
+{
+    assert_int_equal(chain_post(chain, "/logs", "application/x-ndjson", body, len, NULL), 202);
+}
+
+/* Each hot source gets its incident, and is told of. */
+static void
+open_hot(struct chain *chain, struct stub *slack)
+{
+    static char body[256 * 1024];
+
+    stub_forget(slack);
+    post_lines(chain, body, write_hot(body, sizeof(body), "login_failed", HOT_KEYS, 9, 0));
+    assert_int_equal(stub_wait_for(slack, HOT_KEYS, 60000), 0);
+}
+
+/* 1,000 events/s, and every 100 ms one that opens an incident. The others are of
+ * type: they match nothing, or each adds to one of many incidents. */
+static void
+bench_latency(struct chain *chain, struct stub *slack, const char *what, const char *type)
+{
+    double commits = chain_metric(chain, DETECTOR, "bongsu_detector_commits_total");
     int64_t waits[LATENCY_TURNS], next = now_ms();
-    char body[64 * 1024];
+    static char body[64 * 1024];
 
     stub_forget(slack);
     for (int turn = 0; turn < LATENCY_TURNS; turn++) {
-        char mark[64];
-        size_t len = 0;
-        int64_t posted;
+        size_t len = write_hot(body, sizeof(body), type, 99, 1, turn);
+        int64_t posted = now_ms();
 
-        for (int i = 0; i < 99; i++)
-            len += (size_t)snprintf(body + len, sizeof(body) - len,
-                                    "{\"event_type\":\"http_access\",\"source_ip\":\"10.1.1.%d\"}\n", i);
-        snprintf(mark, sizeof(mark), "203.0.%d.%d", turn / 200 + 1, turn % 200 + 1);
-        len += (size_t)snprintf(body + len, sizeof(body) - len,
-                                "{\"event_type\":\"login_failed\",\"source_ip\":\"%s\",\"count\":9}\n", mark);
-        posted = now_ms();
-        assert_int_equal(chain_post(chain, "/logs", "application/x-ndjson", body, len, NULL), 202);
+        post_lines(chain, body, len + write_new(body + len, sizeof(body) - len));
         assert_int_equal(stub_wait_for(slack, (size_t)turn + 1, 5000), 0);
         waits[turn] = stub_request(slack, (size_t)turn)->at_ms - posted;
         next += 100;
@@ -200,8 +248,31 @@ bench_latency(struct chain *chain, struct stub *slack)
             wait_a_little();
     }
     qsort(waits, LATENCY_TURNS, sizeof(waits[0]), by_size);
-    printf("%-44s median %lld ms, p99 %lld ms\n", "POST to Slack at 1,000 events/s",
-           (long long)waits[LATENCY_TURNS / 2], (long long)waits[LATENCY_TURNS * 99 / 100]);
+    printf("%-44s median %lld ms, p99 %lld ms, %.0f commits\n", what,
+           (long long)waits[LATENCY_TURNS / 2], (long long)waits[LATENCY_TURNS * 99 / 100],
+           chain_metric(chain, DETECTOR, "bongsu_detector_commits_total") - commits);
+}
+
+/* Each row adds to every hot incident and opens another: what is left for rules
+ * beside the commits? */
+static void
+bench_urgent(struct chain *chain)
+{
+    double commits = chain_metric(chain, DETECTOR, "bongsu_detector_commits_total");
+    double judged = chain_metric(chain, DETECTOR, "bongsu_detector_events_total"), rate;
+    static char body[256 * 1024];
+    int64_t started = now_ms();
+
+    for (int turn = 0; now_ms() - started < SECONDS * 1000; turn++) {
+        size_t len = write_hot(body, sizeof(body), "login_failed", HOT_KEYS, 1, turn);
+
+        post_lines(chain, body, len + write_new(body + len, sizeof(body) - len));
+    }
+    rate = chain_metric(chain, DETECTOR, "bongsu_detector_events_total") - judged;
+    commits = chain_metric(chain, DETECTOR, "bongsu_detector_commits_total") - commits;
+    printf("%-44s %.0f events/s judged, %.0f commits/s\n", "hot keys, an incident in each request",
+           rate / SECONDS, commits / SECONDS);
+    drain(chain, "  then");
 }
 
 static void
@@ -216,10 +287,16 @@ measures(void **state)
     chain_set(chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
     chain_start_all(chain);
     resident_kib(chain, "idle, resident");
-    bench_latency(chain, slack);
+    bench_latency(chain, slack, "POST to Slack at 1,000 events/s", "http_access");
+    open_hot(chain, slack);
+    bench_latency(chain, slack, "  and all of them add to incidents", "login_failed");
+    bench_urgent(chain);
+    if (getenv("BENCH_SHORT") != NULL)
+        goto done;
     bench_load(chain, "POST /log, 64 connections", 64, 1);
     bench_load(chain, "POST /logs, 500 events, 8 connections", 8, 500);
     resident_kib(chain, "after the load, resident");
+done:
     chain_destroy(&chain);
     stub_destroy(&slack);
 }

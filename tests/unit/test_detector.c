@@ -137,6 +137,22 @@ told_incident(struct place *place)
     return inc;
 }
 
+/* --- commits --- */
+
+static void
+the_cost_of_a_commit_decides_when_the_next_urgent_one_is(void **state)
+{
+    struct place *place = *state;
+
+    give_row(place, 0, 1, 1, 5);
+    assert_true(place->det->is_commit_due);
+    assert_int_equal(place->det->pace.ended_us, 0);
+    detector_commit(place->det);
+    assert_false(place->det->is_commit_due);
+    assert_true(place->det->pace.took_us > 0);
+    assert_true(place->det->pace.ended_us > 0);
+}
+
 /* --- what is gone --- */
 
 static void
@@ -239,6 +255,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(the_cost_of_a_commit_decides_when_the_next_urgent_one_is),
         TEST(passes_over_rows_that_an_empty_head_says_are_gone),
         TEST(what_was_passed_over_is_kept_with_the_state),
         TEST(asks_for_rows_that_an_empty_head_says_are_held),
