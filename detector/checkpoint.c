@@ -214,6 +214,7 @@ int
 checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
                    uint64_t *ret_refused, struct err *err)
 {
+    struct log_burst burst = { 0 };
     sqlite3_stmt *stmt = NULL;
     uint64_t refused = 0;
     struct err why;
@@ -228,9 +229,12 @@ checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
 
         if (engine_restore(engine, &row, &why) != 0) {
             refused++;
-            log_warn("state row dropped", "reason=\"%s\"", why.text);
+            log_warn_burst(&burst, "state row dropped", "reason=\"%s\"", why.text);
         }
     }
+    if (refused > 0)
+        log_warn("rows of the state file were dropped", "rows=%llu",
+                 (unsigned long long)refused);
     if (sqlite3_finalize(stmt) != SQLITE_OK) {
         db_failed(checkpoint->db, err);
         return -1;

@@ -40,9 +40,15 @@ struct detector {
     struct commit_pace pace;
     struct log_burst gap_burst, fail_burst, place_burst;
     uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
-    uint64_t *bad_reports;
+    uint64_t *bad_reports, *refused_state;
     uint64_t *commits, *failures;
 };
+
+struct ruleset;
+
+/* open_state.c: the rules (given), the state file and the engine between them.
+ * 0, or -1 with the reason: what is open by then, detector_spec.destroy closes. */
+int detector_open_state(struct detector *det, struct ruleset **rules, struct err *err);
 
 /* Take one row, if it is the next of its journal (a links_spec's on_batch). */
 int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);

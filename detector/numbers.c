@@ -43,6 +43,8 @@ detector_fill_status(void *self, json_t *status)
     json_object_set_new(status, "late_sources", sources);
     json_object_set_new(status, "incidents_in_flight",
                         json_integer((json_int_t)numbers.in_flight));
+    json_object_set_new(status, "state_rows_refused",
+                        json_integer((json_int_t)*det->refused_state));
     json_object_set_new(status, "dead_letters",
                         json_integer((json_int_t)poison_count(det->poison)));
 }
@@ -61,6 +63,7 @@ detector_open_metrics(struct detector *det)
         { &det->unplaced, "bongsu_detector_rows_unplaced_total", "rows of one journal too many, not judged" },
         { &det->poisoned, "bongsu_detector_dead_letters_total", "events set aside: they killed the detector" },
         { &det->bad_reports, "bongsu_detector_reports_refused_total", "reports that make no sense" },
+        { &det->refused_state, "bongsu_detector_state_rows_refused_total", "rows of the state file that made no sense at start, dropped" },
         { &det->commits, "bongsu_detector_commits_total", "commits of the state file" },
         { &det->failures, "bongsu_detector_commits_failed_total", "commits refused by a full disk or a lock" },
     };

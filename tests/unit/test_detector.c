@@ -4,6 +4,7 @@
  */
 #include "detector/detector.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,6 +32,36 @@ struct place {
     struct err err;
 };
 
+static void
+start(struct place *place)
+{
+    void *self = NULL;
+    int code = 0;
+
+    place->daemon = (struct daemon){ .name = "detector", .settings = &place->settings,
+                                     .loop = zloop_new(), .metrics = metrics_new() };
+    place->daemon.health = health_new("detector", place->daemon.metrics);
+    if (detector_spec.start(&place->daemon, 0, &self, &code, &place->err) != 0)
+        fail_msg("%s", place->err.text);
+    place->det = self;
+}
+
+static void
+end(struct place *place)
+{
+    void *self = place->det;
+    char lock[128];
+
+    detector_spec.destroy(&self);
+    place->det = NULL;
+    /* this process would hold it for its life */
+    snprintf(lock, sizeof(lock), "%s/detector-0.lock", place->dir);
+    unlink(lock);
+    zloop_destroy(&place->daemon.loop);
+    health_destroy(&place->daemon.health);
+    metrics_destroy(&place->daemon.metrics);
+}
+
 static int
 open_place(void **state)
 {
@@ -39,8 +70,6 @@ open_place(void **state)
                      (char *)"--bus-dir", place->bus,
                      (char *)"--detector-rules", (char *)"detector/rules", NULL };
     struct options_call call = { 0 };
-    void *self = NULL;
-    int code = 0;
 
     setenv("TZ", "Asia/Seoul", 1);
     snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-det-XXXXXX");
@@ -52,12 +81,7 @@ open_place(void **state)
     *state = place;
     if (settings_load(&place->settings, 7, args, &call, &place->err) != 0)
         return -1;
-    place->daemon = (struct daemon){ .name = "detector", .settings = &place->settings,
-                                     .loop = zloop_new(), .metrics = metrics_new() };
-    place->daemon.health = health_new("detector", place->daemon.metrics);
-    if (detector_spec.start(&place->daemon, 0, &self, &code, &place->err) != 0)
-        fail_msg("%s", place->err.text);
-    place->det = self;
+    start(place);
     return 0;
 }
 
@@ -65,13 +89,9 @@ static int
 close_place(void **state)
 {
     struct place *place = *state;
-    void *self = place->det;
     int rc;
 
-    detector_spec.destroy(&self);
-    zloop_destroy(&place->daemon.loop);
-    health_destroy(&place->daemon.health);
-    metrics_destroy(&place->daemon.metrics);
+    end(place);
     settings_release(&place->settings);
     buf_release(&place->body);
     rc = temp_dir_remove(place->dir);
@@ -151,6 +171,69 @@ the_cost_of_a_commit_decides_when_the_next_urgent_one_is(void **state)
     assert_false(place->det->is_commit_due);
     assert_true(place->det->pace.took_us > 0);
     assert_true(place->det->pace.ended_us > 0);
+}
+
+/* --- the state file --- */
+
+/* Beside the row of 203.0.113.9, so many that none of us has written. */
+static void
+spoil_state(struct place *place, int rows)
+{
+    char path[128], sql[400];
+    sqlite3 *db = NULL;
+
+    snprintf(path, sizeof(path), "%s/detector-0.db", place->dir);
+    snprintf(sql, sizeof(sql),
+             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+             " INSERT INTO state SELECT rule, CAST(printf('014:203.0.113.%%04d', i) AS BLOB), i,"
+             " x'c1' FROM n, (SELECT rule FROM state"
+             " WHERE key = CAST('011:203.0.113.9' AS BLOB))", rows);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_changes(db), rows);
+    sqlite3_close(db);
+}
+
+static size_t
+lines_of(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    size_t lines = 0;
+    int c;
+
+    assert_non_null(file);
+    while ((c = getc(file)) != EOF)
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+static void
+rows_of_the_state_that_make_no_sense_are_counted_and_fill_no_log(void **state)
+{
+    struct place *place = *state;
+    struct buf page = { 0 };
+    char path[128];
+    int standard_error = dup(STDERR_FILENO), log;
+
+    give_row(place, 0, 1, 1, 4);
+    detector_commit(place->det);
+    assert_int_equal(*place->det->refused_state, 0);
+    end(place);
+    spoil_state(place, 3000);
+    snprintf(path, sizeof(path), "%s/log", place->dir);
+    log = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(log >= 0 && dup2(log, STDERR_FILENO) >= 0);
+    start(place);
+    assert_true(dup2(standard_error, STDERR_FILENO) >= 0);
+    close(standard_error);
+    close(log);
+    assert_int_equal(metrics_render(place->daemon.metrics, &page), 0);
+    assert_non_null(strstr(page.ptr, "bongsu_detector_state_rows_refused_total 3000\n"));
+    buf_release(&page);
+    assert_in_range(lines_of(path), 2, 20);
+    give_row(place, 4, 5, 1, 1);        /* the good row is there: the fifth of five */
+    assert_true(place->det->is_commit_due);
 }
 
 /* --- what is gone --- */
@@ -256,6 +339,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_cost_of_a_commit_decides_when_the_next_urgent_one_is),
+        TEST(rows_of_the_state_that_make_no_sense_are_counted_and_fill_no_log),
         TEST(passes_over_rows_that_an_empty_head_says_are_gone),
         TEST(what_was_passed_over_is_kept_with_the_state),
         TEST(asks_for_rows_that_an_empty_head_says_are_held),
