@@ -9,7 +9,7 @@
 #include "proto/endpoints.h"
 #include "proto/run/http_client.h"
 
-enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200, LAST_ANSWER_MS = 1000,
+enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200, PRUNE = 500, LAST_ANSWER_MS = 1000,
        CATCH_UP_MS = 500,          /* the indexer has stored by then what was published */
        DETECTOR_GONE_MS = 5000 };
 
@@ -163,6 +163,36 @@ read_from(const struct notifier *nt, int64_t now_us)
     return from > 0 ? from : 0;
 }
 
+/* The store has deleted an incident: nobody will read of it there again. */
+static int
+is_gone(void *ctx, const char *id, struct err *err)
+{
+    struct notifier *nt = ctx;
+    struct incident *inc = NULL;
+    int rc = nt->store->ops->get_incident(nt->store, id, &inc, err);
+
+    incident_destroy(&inc);
+    return rc < 0 ? -1 : !rc;
+}
+
+/* What was told is remembered as long as the store and the detector may come back
+ * to it: the retention, after which the store drops what is closed. */
+static void
+prune(struct notifier *nt, int64_t now_us)
+{
+    int64_t retention_ms = nt->daemon->settings->store_retention_ms;
+    uint64_t rows = 0;
+    struct err err;
+
+    if (retention_ms <= 0)
+        return;
+    if (outbox_prune(nt->outbox, now_us - retention_ms * 1000, PRUNE, is_gone, nt, &rows,
+                     &err) != 0)
+        log_warn_burst(&nt->burst, "what was told cannot be forgotten", "reason=\"%s\"",
+                       err.text);
+    *nt->pruned += rows;
+}
+
 static int
 on_read_store(zloop_t *loop, int timer, void *self)
 {
@@ -184,7 +214,9 @@ on_read_store(zloop_t *loop, int timer, void *self)
     if (rc == 0 && nt->is_missed)
         health_set(nt->daemon->health, "outbox", 1, NULL);
     nt->is_missed = rc != 0;
-    if (rc != 0)
+    if (rc == 0)
+        prune(nt, started);
+    else
         log_warn_burst(&nt->burst, "store cannot be read for what was not told",
                        "reason=\"%s\"", err.text);
     notifier_pump(nt);
@@ -223,6 +255,7 @@ open_metrics(struct notifier *nt)
         { &nt->broken, "bongsu_notifier_messages_unreadable_total", "messages of the outbox that could not be read, failed" },
         { &nt->heard, "bongsu_notifier_deliveries_heard_total", "deliveries that the detector's call made" },
         { &nt->found, "bongsu_notifier_deliveries_found_total", "deliveries that only the store told of" },
+        { &nt->pruned, "bongsu_notifier_deliveries_pruned_total", "deliveries forgotten: their incidents are past the retention" },
         { &nt->gaps, "bongsu_notifier_gaps_total", "times the detector's stream had a gap and the store was read" },
         { &nt->refused, "bongsu_notifier_refused_total", "messages from the bus that make no sense" },
     };

@@ -56,7 +56,7 @@ struct notifier {
     int64_t digest_ms;              /* when the last message over the rate went out */
     int is_over_rate;               /* the one on the way is such a message */
     struct log_burst burst;
-    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *refused, *gaps, *broken;
+    uint64_t *sent, *digests, *retries, *failed, *heard, *found, *pruned, *refused, *gaps, *broken;
     uint64_t *outbox_failures;
     struct watch *watch;
 };

@@ -1,4 +1,4 @@
-#include "notifier/outbox.h"
+#include "notifier/outbox_inner.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +7,8 @@
 
 #include "proto/base/buf.h"
 #include "proto/base/fault.h"
-#include "proto/base/log.h"
 
-enum { STATE_WAITING, STATE_SENT, STATE_FAILED, VERSION = 1 };
+enum { VERSION = 1 };
 
 static const char schema[] =
     "CREATE TABLE meta (read_until INTEGER NOT NULL);"
@@ -21,11 +20,9 @@ static const char schema[] =
     " UNIQUE (incident, what));"
     "CREATE INDEX delivery_due ON delivery (next_us) WHERE state = 0";
 
-enum statement { TOLD, ADD, DUE, COUNT_DUE, END_ONE, END_DIGEST, NEXT_DUE, READ_UNTIL, COUNTS,
-                 BREAK, STATEMENTS };
-
-static const char *const statements[STATEMENTS] = {
-    [TOLD] = "SELECT count(*), max(severity), max(reopened) FROM delivery WHERE incident = ?1",
+static const char *const statements[OUTBOX_STATEMENTS] = {
+    [TOLD] = "SELECT count(*), max(severity), max(reopened), max(next_us) FROM delivery"
+             " WHERE incident = ?1",
     [ADD] = "INSERT INTO delivery (incident, what, severity, reopened, state, attempts, next_us,"
             " made_us, body) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?6, ?7)"
             " ON CONFLICT DO NOTHING",
@@ -46,15 +43,11 @@ static const char *const statements[STATEMENTS] = {
     [READ_UNTIL] = "UPDATE meta SET read_until = ?1",
     [COUNTS] = "SELECT sum(state = 0), sum(state = 2), sum(state = 1),"
                " min(CASE state WHEN 0 THEN made_us END) FROM delivery",
-};
-
-struct outbox {
-    sqlite3 *db;
-    sqlite3_stmt *stmts[STATEMENTS];
-    int64_t read_until;
-    int is_new;
-    uint64_t broken;
-    struct log_burst burst;
+    [HEARD] = "UPDATE delivery SET next_us = ?2 WHERE incident = ?1 AND state <> 0",
+    [PASS] = "SELECT number, incident, state <> 0 AND next_us < ?2 FROM delivery"
+             " WHERE number > ?1 ORDER BY number LIMIT ?3",
+    [FORGET] = "DELETE FROM delivery WHERE incident = ?1 AND NOT EXISTS (SELECT 1 FROM"
+               " delivery WHERE incident = ?1 AND (state = 0 OR next_us >= ?2))",
 };
 
 static int
@@ -91,7 +84,7 @@ outbox_open(const char *path, int64_t now_us, struct err *err)
     }
     if (outbox->db == NULL || read_meta(outbox, err) != 0)
         goto failed;
-    for (size_t i = 0; i < STATEMENTS; i++)
+    for (size_t i = 0; i < OUTBOX_STATEMENTS; i++)
         if (db_prepare(outbox->db, &outbox->stmts[i], statements[i], err) != 0)
             goto failed;
     return outbox;
@@ -106,7 +99,7 @@ outbox_close(struct outbox **outbox)
 {
     if (*outbox == NULL)
         return;
-    for (size_t i = 0; i < STATEMENTS; i++)
+    for (size_t i = 0; i < OUTBOX_STATEMENTS; i++)
         sqlite3_finalize((*outbox)->stmts[i]);
     db_close(&(*outbox)->db);
     free(*outbox);
@@ -162,11 +155,11 @@ outbox_rollback(struct outbox *outbox)
 
 /* Which delivery an incident calls for now: its name into what; 0 none, -1. */
 static int
-choose(struct outbox *outbox, const struct incident *inc, char what[OUTBOX_WHAT_LEN],
-       struct err *err)
+choose(struct outbox *outbox, const struct incident *inc, int64_t now_us,
+       char what[OUTBOX_WHAT_LEN], struct err *err)
 {
     sqlite3_stmt *stmt = outbox->stmts[TOLD];
-    int64_t rows, severity, reopened;
+    int64_t rows, severity, reopened, heard_us;
     int code;
 
     db_bind_text(stmt, 1, text_of(inc->id));
@@ -176,6 +169,7 @@ choose(struct outbox *outbox, const struct incident *inc, char what[OUTBOX_WHAT_
     rows = sqlite3_column_int64(stmt, 0);
     severity = sqlite3_column_int64(stmt, 1);
     reopened = sqlite3_column_int64(stmt, 2);
+    heard_us = sqlite3_column_int64(stmt, 3);
     sqlite3_reset(stmt);
     if (code != SQLITE_ROW)
         return -1;
@@ -188,7 +182,7 @@ choose(struct outbox *outbox, const struct incident *inc, char what[OUTBOX_WHAT_
     else if (incident_ended_by_us(inc))
         snprintf(what, OUTBOX_WHAT_LEN, "over:%" PRIu64, inc->reopened);
     else
-        return 0;
+        return outbox_note_heard(outbox, inc->id, heard_us, now_us, err);
     return 1;
 }
 
@@ -203,7 +197,7 @@ outbox_add(struct outbox *outbox, const struct incident *inc, int min_severity,
 
     if (inc->severity < min_severity)
         return 0;
-    rc = choose(outbox, inc, what, err);
+    rc = choose(outbox, inc, now_us, what, err);
     if (rc <= 0)
         return rc;
     rc = -1;

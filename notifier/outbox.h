@@ -2,10 +2,10 @@
  * outbox.h - what is to be told, durably, before it is told
  *
  * One row per delivery: (incident, why), where why is "opened", "severity:
- * <level>", "reopened:<n>" or, of what Bongsu finds wrong with itself, "over".
- * A row exists before the first attempt and stays
- * as the record that it was told. At least once, at most one extra per crash
- * (between sending and marking).
+ * <level>", "reopened:<n>" or, of what Bongsu found wrong with itself, "over:<n>".
+ * A row exists before the first attempt and stays as the record that it was
+ * told, until nobody can hear of the incident any more. At least once, at most
+ * one extra per crash (between sending and marking).
  */
 #ifndef NOTIFIER_OUTBOX_H
 #define NOTIFIER_OUTBOX_H
@@ -81,6 +81,14 @@ int outbox_end(struct outbox *outbox, const struct attempt *attempt, enum outbox
 
 /* When the next delivery is due, INT64_MAX: none waits. */
 int64_t outbox_next_due(struct outbox *outbox);
+
+/* Forget incidents of which nothing was heard since before_us, no message waits,
+ * and the store has nothing more: is_gone says so (1, 0, or -1 with the
+ * reason). Looks at max rows a call and goes on from there with the next.
+ * *ret_rows is how many went. 0, or -1: then none did. */
+int outbox_prune(struct outbox *outbox, int64_t before_us, size_t max,
+                 int (*is_gone)(void *ctx, const char *incident, struct err *err), void *ctx,
+                 uint64_t *ret_rows, struct err *err);
 
 int outbox_counts(struct outbox *outbox, struct outbox_counts *ret, struct err *err);
 

@@ -176,6 +176,54 @@ a_clock_that_was_set_back_hides_nothing(void **state)
     assert_true(outbox_read_until(place->nt->outbox) < place->now_us + HOUR_US);
 }
 
+/* As if that had been told so long ago. */
+static void
+have_told(struct place *place, const char *id, int64_t at_us)
+{
+    struct outbox *outbox = outbox_open(place->outbox, place->now_us, &place->err);
+    struct incident *inc = incident_new();
+
+    assert_non_null(outbox);
+    snprintf(inc->id, sizeof(inc->id), "%s", id);
+    inc->severity = SEVERITY_HIGH;
+    inc->rule_id = strdup("r");
+    inc->rule_title = strdup("t");
+    inc->rule_level = strdup("high");
+    inc->summary = strdup("s");
+    assert_int_equal(outbox_begin(outbox, &place->err), 0);
+    assert_int_equal(outbox_add(outbox, inc, SEVERITY_LOW, 1, at_us, &place->err), 1);
+    assert_int_equal(outbox_commit(outbox, &place->err), 0);
+    incident_destroy(&inc);
+    outbox_close(&outbox);
+}
+
+static void
+forgets_what_was_told_once_the_store_has_deleted_it(void **state)
+{
+    struct place *place = *state;
+
+    have_read_until(place, place->now_us - HOUR_US);
+    have_told(place, "00000000000000000000000000000001", place->now_us - 92 * 24 * HOUR_US);
+    have_told(place, "00000000000000000000000000000002", place->now_us - 92 * 24 * HOUR_US);
+    have_told(place, "00000000000000000000000000000003", place->now_us - 89 * 24 * HOUR_US);
+    store_incident(place, "00000000000000000000000000000002", place->now_us);
+    start(place);
+    assert_found(place, 0, 0);
+    assert_int_equal(*place->nt->pruned, 1);
+}
+
+static void
+what_is_kept_for_ever_is_never_forgotten(void **state)
+{
+    struct place *place = *state;
+
+    place->settings.store_retention_ms = 0;
+    have_read_until(place, place->now_us - HOUR_US);
+    have_told(place, "00000000000000000000000000000001", place->now_us - 9000 * 24 * HOUR_US);
+    start(place);
+    assert_int_equal(*place->nt->pruned, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
 int
@@ -186,6 +234,8 @@ main(void)
         TEST(a_lost_outbox_tells_what_is_younger_than_24_hours),
         TEST(an_outbox_that_was_not_lost_tells_of_old_events_too),
         TEST(a_clock_that_was_set_back_hides_nothing),
+        TEST(forgets_what_was_told_once_the_store_has_deleted_it),
+        TEST(what_is_kept_for_ever_is_never_forgotten),
     };
 
     return cmocka_run_group_tests_name("notifier", tests, NULL, NULL);

@@ -460,6 +460,139 @@ a_file_that_is_no_database_is_set_aside(void **state)
     assert_int_equal(access(kept, F_OK), 0);
 }
 
+/* --- what is forgotten --- */
+
+#define DAY_US (INT64_C(86400) * 1000000)
+#define OLD_US (NOW_US + 100 * DAY_US)
+
+/* The store: it has every incident whose id ends in a digit of `stored`. */
+struct fake_store {
+    const char *stored;
+    int asked, is_broken;
+};
+
+static int
+is_gone(void *ctx, const char *incident, struct err *err)
+{
+    struct fake_store *store = ctx;
+
+    store->asked++;
+    if (store->is_broken) {
+        err_set(err, "no store");
+        return -1;
+    }
+    return strchr(store->stored, incident[strlen(incident) - 1]) == NULL;
+}
+
+static uint64_t
+prune(struct place *place, struct fake_store *store, int64_t before_us, size_t max)
+{
+    uint64_t rows = 0;
+
+    if (outbox_prune(place->outbox, before_us, max, is_gone, store, &rows, &place->err) != 0)
+        fail_msg("%s", place->err.text);
+    return rows;
+}
+
+static void
+tell(struct place *place, unsigned n)
+{
+    be(place, n);
+    assert_int_equal(add(place), 1);
+    look_at(place, NOW_US);
+    end_one(place, OUTBOX_SENT, NOW_US);
+}
+
+static void
+what_is_past_the_retention_and_gone_from_the_store_is_forgotten(void **state)
+{
+    struct place *place = *state;
+    struct fake_store store = { .stored = "" };
+
+    tell(place, 1);
+    assert_int_equal(prune(place, &store, NOW_US, 10), 0);      /* too young */
+    assert_int_equal(prune(place, &store, OLD_US, 10), 1);
+    assert_counts(place, 0, 0, 0);
+}
+
+static void
+what_the_store_still_has_is_never_told_again(void **state)
+{
+    struct place *place = *state;
+    struct fake_store store = { .stored = "1" };
+
+    tell(place, 1);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(prune(place, &store, OLD_US, 10), 0);
+    assert_int_equal(store.asked, 5);
+    assert_int_equal(add_as(place, SEVERITY_LOW, 0, OLD_US), 0);
+}
+
+/* The store may have lost it, or never had it: the detector goes on with it. */
+static void
+what_is_still_heard_of_is_never_told_again(void **state)
+{
+    struct place *place = *state;
+    struct fake_store store = { .stored = "" };
+
+    tell(place, 1);
+    for (int day = 1; day <= 200; day++) {
+        int64_t now_us = NOW_US + day * DAY_US;
+
+        assert_int_equal(add_as(place, SEVERITY_LOW, 0, now_us), 0);
+        assert_int_equal(prune(place, &store, now_us - 2 * DAY_US, 10), 0);
+    }
+}
+
+static void
+what_waits_is_never_forgotten_nor_what_was_told_of_it(void **state)
+{
+    struct place *place = *state;
+    struct fake_store store = { .stored = "" };
+
+    tell(place, 1);
+    place->inc->severity = SEVERITY_HIGH;
+    assert_int_equal(add(place), 1);
+    assert_int_equal(prune(place, &store, OLD_US, 10), 0);
+    assert_counts(place, 1, 0, 1);
+    look_at(place, NOW_US);
+    end_one(place, OUTBOX_FAILED, NOW_US);
+    assert_int_equal(prune(place, &store, OLD_US, 10), 2);
+    assert_counts(place, 0, 0, 0);
+}
+
+static void
+a_store_that_cannot_be_read_makes_nothing_forgotten(void **state)
+{
+    struct place *place = *state;
+    struct fake_store store = { .stored = "", .is_broken = 1 };
+    uint64_t rows = 0;
+
+    tell(place, 1);
+    assert_int_equal(outbox_prune(place->outbox, OLD_US, 10, is_gone, &store, &rows,
+                                  &place->err), -1);
+    assert_string_equal(place->err.text, "no store");
+    assert_counts(place, 0, 0, 1);
+    tell(place, 2);             /* no transaction was left open */
+}
+
+static void
+few_rows_a_call_come_to_all_of_them(void **state)
+{
+    struct place *place = *state;
+    struct fake_store store = { .stored = "3579" };
+
+    for (unsigned n = 1; n <= 20; n++)
+        tell(place, n);
+    for (int i = 0; i < 20; i++)
+        prune(place, &store, OLD_US, 3);
+    assert_counts(place, 0, 0, 8);
+    for (unsigned n = 1; n <= 20; n++) {
+        be(place, n);
+        assert_int_equal(add(place), strchr("3579", (int)('0' + n % 10)) == NULL);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
 int
@@ -484,6 +617,12 @@ main(void)
         TEST(one_that_cannot_be_read_fails_and_lets_the_others_pass),
         TEST(what_was_read_of_the_store_is_remembered),
         TEST(a_file_that_is_no_database_is_set_aside),
+        TEST(what_is_past_the_retention_and_gone_from_the_store_is_forgotten),
+        TEST(what_the_store_still_has_is_never_told_again),
+        TEST(what_is_still_heard_of_is_never_told_again),
+        TEST(what_waits_is_never_forgotten_nor_what_was_told_of_it),
+        TEST(a_store_that_cannot_be_read_makes_nothing_forgotten),
+        TEST(few_rows_a_call_come_to_all_of_them),
     };
 
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);
