@@ -6,7 +6,6 @@
 
 #include "detector/checkpoint.h"
 #include "detector/engine.h"
-#include "detector/ruleset.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/hash.h"
@@ -135,6 +134,7 @@ on_checkpoint(zloop_t *loop, int timer, void *self)
     struct detector *det = self;
 
     (void)loop, (void)timer;
+    detector_keep_rules(det);
     if (det->is_dirty || det->is_refused)
         detector_commit(det);
     return 0;
@@ -259,27 +259,11 @@ detector_destroy(void **self)
     engine_destroy(&det->engine);
     checkpoint_close(&det->checkpoint);
     poison_close(&det->poison);
+    rule_files_release(&det->rule_files);
+    json_decref(det->refusals);
     event_release(&det->event);
     free(det);
     *self = NULL;
-}
-
-/* Say which rules were refused, and why: -1 when there are any, or none is left.
- * A check fails for it; a running detector goes on with the others, for a slip
- * in one rule must not stop them all. */
-static int
-check_rules(const struct ruleset *rules, struct err *err)
-{
-    size_t count = ruleset_count(rules), refused = ruleset_refused_count(rules);
-
-    for (size_t i = 0; i < refused; i++)
-        log_warn("rule refused", "reason=\"%s\"", ruleset_refused(rules, i));
-    if (count == 0)
-        log_error("no rule is in use: nothing will be found", "refused=%zu", refused);
-    if (count > 0 && refused == 0)
-        return 0;
-    err_set(err, "detector.rules: %zu in use, %zu refused", count, refused);
-    return -1;
 }
 
 static int
@@ -287,21 +271,13 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
                struct err *err)
 {
     struct detector *det = NULL;
-    struct ruleset *rules = ruleset_load(daemon->settings->rules_dir, err);
-    int rc;
 
     *ret_code = EXIT_CONFIG;
-    if (rules == NULL)
-        return -1;
-    rc = check_rules(rules, err);
-    if (is_check) {
-        ruleset_destroy(&rules);
-        return rc;
-    }
+    if (is_check)
+        return detector_check_rules(daemon->settings->rules_dir, err);
     det = calloc(1, sizeof(*det));
     if (det == NULL) {
         err_set(err, "out of memory");
-        ruleset_destroy(&rules);
         return -1;
     }
     det->daemon = daemon;
@@ -310,10 +286,8 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
              (int)daemon->settings->detector_slot);
     detector_open_metrics(det);
     *ret_self = det;
-    if (detector_open_state(det, &rules, err) != 0) {
-        ruleset_destroy(&rules);
+    if (detector_open_state(det, err) != 0)
         return -1;
-    }
     *ret_code = EXIT_TAKEN;
     if (open_sockets(det, err) != 0)
         return -1;

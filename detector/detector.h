@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "detector/commit_pace.h"
+#include "detector/rule_files.h"
 #include "proto/base/log.h"
 #include "proto/bus.h"
 #include "proto/event.h"
@@ -38,17 +39,23 @@ struct detector {
     size_t resend_count;
     int is_dirty, is_commit_due, is_refused;
     struct commit_pace pace;
-    struct log_burst gap_burst, fail_burst, place_burst;
+    struct rule_files rule_files;   /* until the good ones are kept */
+    json_t *refusals;               /* why rules are refused, for status */
+    struct log_burst keep_burst, gap_burst, fail_burst, place_burst;
     uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
-    uint64_t *bad_reports, *refused_state;
+    uint64_t *bad_reports, *refused_state, *kept_files;
     uint64_t *commits, *failures;
 };
 
-struct ruleset;
+/* open_state.c: the rules, the state file and the engine between them. 0, or
+ * -1 with the reason: what is open by then, detector_spec.destroy closes. */
+int detector_open_state(struct detector *det, struct err *err);
 
-/* open_state.c: the rules (given), the state file and the engine between them.
- * 0, or -1 with the reason: what is open by then, detector_spec.destroy closes. */
-int detector_open_state(struct detector *det, struct ruleset **rules, struct err *err);
+/* Keep the rule files that are good, if that is not done yet. */
+void detector_keep_rules(struct detector *det);
+
+/* Read the rules and say which are refused: 0 when none is. */
+int detector_check_rules(const char *dir, struct err *err);
 
 /* Take one row, if it is the next of its journal (a links_spec's on_batch). */
 int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);

@@ -40,6 +40,8 @@ detector_fill_status(void *self, json_t *status)
         json_object_setn_new(sources, late[i].source.ptr, late[i].source.len,
                              json_integer((json_int_t)late[i].events));
     fill_windows(det, status);
+    json_object_set_new(status, "rule_files_kept", json_integer((json_int_t)*det->kept_files));
+    json_object_set(status, "warnings", det->refusals);
     json_object_set_new(status, "late_sources", sources);
     json_object_set_new(status, "incidents_in_flight",
                         json_integer((json_int_t)numbers.in_flight));
@@ -70,4 +72,6 @@ detector_open_metrics(struct detector *det)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         *rows[i].number = metrics_number(all, METRIC_COUNTER, rows[i].name, "", rows[i].help);
+    det->kept_files = metrics_number(all, METRIC_GAUGE, "bongsu_detector_rule_files_kept", "",
+                                     "rule files that are bad now: their last good version is in force");
 }

@@ -37,13 +37,13 @@ ruleset_destroy(struct ruleset **rules)
 }
 
 int
-ruleset_refuse(struct ruleset *rules, const char *reason)
+ruleset_refuse(struct ruleset *rules, size_t file, const char *reason)
 {
     struct text copy = arena_copy(&rules->arena, text_of(reason));
 
     if (rules->refused_count == rules->refused_cap) {
         size_t cap = rules->refused_cap == 0 ? 16 : rules->refused_cap * 2;
-        const char **grown = realloc(rules->refused, cap * sizeof(*grown));
+        struct refused *grown = realloc(rules->refused, cap * sizeof(*grown));
 
         if (grown == NULL)
             return -1;
@@ -52,7 +52,7 @@ ruleset_refuse(struct ruleset *rules, const char *reason)
     }
     if (copy.ptr == NULL)
         return -1;
-    rules->refused[rules->refused_count++] = copy.ptr;
+    rules->refused[rules->refused_count++] = (struct refused){ copy.ptr, file };
     return 0;
 }
 
@@ -68,7 +68,7 @@ rule_append(struct ruleset *rules)
         rules->rules = grown;
         rules->cap = cap;
     }
-    rules->rules[rules->count] = (struct rule){ .value_field = -1 };
+    rules->rules[rules->count] = (struct rule){ .value_field = -1, .file = rules->file };
     return &rules->rules[rules->count++];
 }
 
@@ -126,8 +126,8 @@ add_document(struct ruleset *rules, const struct sigma_source *src, json_t *docu
     return hash_document(document, &rule->text_hash) == 0 ? 0 : sigma_no_memory(src);
 }
 
-int
-ruleset_add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
+static int
+add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
 {
     size_t before = rules->count;
     struct text name = arena_copy(&rules->arena, text_of(file));
@@ -139,7 +139,7 @@ ruleset_add_documents(struct ruleset *rules, const char *file, const struct yaml
     for (size_t i = 0; i < yaml_count(yaml); i++)
         if (add_document(rules, &src, yaml_document(yaml, i)) != 0) {
             rules->count = before;
-            return ruleset_refuse(rules, why.text);
+            return ruleset_refuse(rules, rules->file, why.text);
         }
     return 0;
 }
@@ -151,9 +151,10 @@ ruleset_add(struct ruleset *rules, const char *file, const char *bytes, size_t l
     struct yaml *yaml = yaml_parse(file, bytes, len, &why);
     int rc;
 
+    rules->file++;
     if (yaml == NULL)
-        return ruleset_refuse(rules, why.text);
-    rc = ruleset_add_documents(rules, file, yaml);
+        return ruleset_refuse(rules, rules->file, why.text);
+    rc = add_documents(rules, file, yaml);
     yaml_destroy(&yaml);
     return rc;
 }
@@ -179,7 +180,7 @@ ruleset_refused_count(const struct ruleset *rules)
 const char *
 ruleset_refused(const struct ruleset *rules, size_t i)
 {
-    return rules->refused[i];
+    return rules->refused[i].reason;
 }
 
 struct matcher *

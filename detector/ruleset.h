@@ -16,6 +16,7 @@
 
 #include "detector/field_table.h"
 #include "detector/matcher.h"
+#include "detector/rule_files.h"
 #include "detector/sigma_rule.h"
 #include "proto/base/err.h"
 #include "proto/incident.h"
@@ -23,6 +24,7 @@
 /* A rule that is in use. */
 struct rule {
     struct sigma_rule sigma;
+    size_t file;                /* number of its file, from 1 */
     int is_alerting;            /* a match makes an incident (detections) */
     uint32_t *watchers;         /* the correlations that it feeds */
     size_t watcher_count;
@@ -34,9 +36,14 @@ struct rule {
 
 struct ruleset;
 
-/* Read every .yml and .yaml file below dir (sorted, hidden ones left out), and
- * link. NULL with the reason when dir cannot be read or holds no rule file;
- * rules that are refused do not fail it. */
+/* The rules of these files, linked. A file of which anything is refused is put
+ * back to its last good version, when one is known and differs: then that is
+ * in force (is_kept), and what was wrong is listed all the same. is_good is set
+ * for each. NULL with the reason only when out of memory. */
+struct ruleset *ruleset_build(struct rule_files *files, struct err *err);
+
+/* The same for a folder (rule_files_read) of which nothing is known. NULL with
+ * the reason; rules that are refused do not fail it. */
 struct ruleset *ruleset_load(const char *dir, struct err *err);
 void ruleset_destroy(struct ruleset **rules);
 

@@ -120,7 +120,7 @@ drop_unusable(struct ruleset *rules)
             i++;
             continue;
         }
-        if (ruleset_refuse(rules, why.text) != 0)
+        if (ruleset_refuse(rules, rules->rules[i].file, why.text) != 0)
             return -1;
         rules->count--;
         memmove(&rules->rules[i], &rules->rules[i + 1],
@@ -164,7 +164,7 @@ drop_uncompilable(struct ruleset *rules)
     for (size_t i = 0; i < rules->count; i++) {
         if (!is_correlation(&rules->rules[i]) &&
             matcher_add(trial, &rules->rules[i].sigma, 0, &why) != 0) {
-            if (ruleset_refuse(rules, why.text) != 0) {
+            if (ruleset_refuse(rules, rules->rules[i].file, why.text) != 0) {
                 matcher_destroy(&trial);
                 return -1;
             }

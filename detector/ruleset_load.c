@@ -1,152 +1,127 @@
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "detector/ruleset_internal.h"
 
-enum { MAX_FILES = 20000, MAX_DEPTH = 16, MAX_PATH = 4096 };
+/* How often files are put back to their last good version before what is
+ * refused by then stays out: each time, what one file has back another may miss. */
+enum { MAX_TURNS = 4 };
 
-struct paths {
-    char **paths;
-    size_t count, cap;
-};
-
-static void
-paths_release(struct paths *all)
+/* The file's text, or its last good one, with what is known to be wrong with it. */
+static int
+add_file(struct ruleset *rules, const struct rule_file *file)
 {
-    for (size_t i = 0; i < all->count; i++)
-        free(all->paths[i]);
-    free(all->paths);
+    const struct buf *bytes = file->is_kept ? &file->last_good : &file->bytes;
+    struct buf name = { 0 };
+    int rc = buf_printf(&name, "%s%s", file->path, file->is_kept ? " (last good version)" : "");
+
+    if (rc == 0 && file->unreadable != NULL && !file->is_kept) {
+        rules->file++;
+        rc = buf_printf(&name, ": %s", file->unreadable);
+        rc = rc == 0 ? ruleset_refuse(rules, rules->file, name.ptr) : rc;
+    } else if (rc == 0) {
+        rc = ruleset_add(rules, name.ptr, bytes->ptr, bytes->len);
+    }
+    for (const struct rule_refusal *at = file->refusals; at != NULL && rc == 0; at = at->next)
+        rc = ruleset_refuse(rules, rules->file, at->reason);
+    buf_release(&name);
+    return rc;
+}
+
+static struct ruleset *
+link_files(const struct rule_files *files, struct err *err)
+{
+    struct ruleset *rules = ruleset_new();
+
+    for (size_t i = 0; rules != NULL && i < files->count; i++)
+        if (add_file(rules, &files->files[i]) != 0)
+            ruleset_destroy(&rules);
+    if (rules == NULL)
+        err_set(err, "rules: out of memory");
+    else if (ruleset_link(rules, err) != 0)
+        ruleset_destroy(&rules);
+    return rules;
+}
+
+/* 1 when another version of the file was good. */
+static int
+has_other(const struct rule_file *file)
+{
+    return !file->is_kept && file->last_good.ptr != NULL &&
+           !text_equals(buf_text(&file->last_good), buf_text(&file->bytes));
 }
 
 static int
-paths_add(struct paths *all, const char *path, struct err *err)
+note_refusal(struct rule_file *file, const char *reason)
 {
-    if (all->count == MAX_FILES) {
-        err_set(err, "%s: more than %d rule files", path, MAX_FILES);
+    static const char more[] = "; its last good version stays in force";
+    struct rule_refusal *one = calloc(1, sizeof(*one)), **at = &file->refusals;
+    struct buf text = { 0 };
+
+    if (one == NULL || buf_printf(&text, "%s%s", reason, more) != 0) {
+        free(one);
+        buf_release(&text);
         return -1;
     }
-    if (all->count == all->cap) {
-        size_t cap = all->cap == 0 ? 64 : all->cap * 2;
-        char **grown = realloc(all->paths, cap * sizeof(*grown));
-
-        if (grown == NULL)
-            goto no_memory;
-        all->paths = grown;
-        all->cap = cap;
-    }
-    all->paths[all->count] = strdup(path);
-    if (all->paths[all->count] == NULL)
-        goto no_memory;
-    all->count++;
+    one->reason = text.ptr;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = one;
     return 0;
-
-no_memory:
-    err_set(err, "%s: out of memory", path);
-    return -1;
 }
 
+/* Judge each file by what came of it. Returns how many are to be put back to
+ * their last good version, or -1 when out of memory. */
 static int
-is_rule_file(const char *name)
+judge_files(struct rule_files *files, const struct ruleset *rules, int may_fall_back)
 {
-    return text_ends_with(text_of(name), ".yml") ||
-           text_ends_with(text_of(name), ".yaml");
-}
+    int fallen = 0;
 
-static int walk(struct paths *all, const char *dir, int depth, struct err *err);
+    for (size_t i = 0; i < files->count; i++)
+        files->files[i].is_good = 1;
+    for (size_t i = 0; i < rules->refused_count; i++) {
+        struct rule_file *file = &files->files[rules->refused[i].file - 1];
 
-static int
-visit(struct paths *all, const char *dir, const char *name, int depth, struct err *err)
-{
-    char path[MAX_PATH];
-    struct stat st;
-
-    if (name[0] == '.')
-        return 0;
-    if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path)) {
-        err_set(err, "%s: path too long", dir);
-        return -1;
+        file->is_good = 0;
+        if (!may_fall_back || !has_other(file))
+            continue;
+        if (note_refusal(file, rules->refused[i].reason) != 0)
+            return -1;
+        fallen++;
     }
-    if (stat(path, &st) != 0) {
-        err_set(err, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    if (S_ISDIR(st.st_mode))
-        return walk(all, path, depth + 1, err);
-    return S_ISREG(st.st_mode) && is_rule_file(name) ? paths_add(all, path, err) : 0;
+    for (size_t i = 0; i < files->count; i++)
+        files->files[i].is_kept |= files->files[i].refusals != NULL;
+    return fallen;
 }
 
-static int
-walk(struct paths *all, const char *dir, int depth, struct err *err)
+struct ruleset *
+ruleset_build(struct rule_files *files, struct err *err)
 {
-    const struct dirent *entry;
-    DIR *open;
-    int rc = 0;
+    struct ruleset *rules = NULL;
+    int fallen, turn = 0;
 
-    if (depth > MAX_DEPTH) {
-        err_set(err, "%s: folders nested over %d deep", dir, MAX_DEPTH);
-        return -1;
+    do {
+        ruleset_destroy(&rules);
+        rules = link_files(files, err);
+        if (rules == NULL)
+            return NULL;
+        fallen = judge_files(files, rules, ++turn < MAX_TURNS);
+    } while (fallen > 0);
+    if (fallen < 0) {
+        err_set(err, "rules: out of memory");
+        ruleset_destroy(&rules);
     }
-    open = opendir(dir);
-    if (open == NULL) {
-        err_set(err, "%s: %s", dir, strerror(errno));
-        return -1;
-    }
-    while (rc == 0 && (entry = readdir(open)) != NULL)
-        rc = visit(all, dir, entry->d_name, depth, err);
-    closedir(open);
-    return rc;
-}
-
-static int
-compare_paths(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
-static int
-load_file(struct ruleset *rules, const char *path)
-{
-    struct err why;
-    struct yaml *yaml = yaml_load(path, &why);
-    int rc;
-
-    if (yaml == NULL)
-        return ruleset_refuse(rules, why.text);
-    rc = ruleset_add_documents(rules, path, yaml);
-    yaml_destroy(&yaml);
-    return rc;
+    return rules;
 }
 
 struct ruleset *
 ruleset_load(const char *dir, struct err *err)
 {
+    struct rule_files files = { 0 };
     struct ruleset *rules = NULL;
-    struct paths all = { 0 };
-    int rc = -1;
 
-    if (walk(&all, dir, 0, err) != 0)
-        goto done;
-    if (all.count == 0) {
-        err_set(err, "%s: no rule files (*.yml)", dir);
-        goto done;
-    }
-    qsort(all.paths, all.count, sizeof(all.paths[0]), compare_paths);
-    rules = ruleset_new();
-    for (size_t i = 0; rules != NULL && i < all.count; i++)
-        if (load_file(rules, all.paths[i]) != 0)
-            ruleset_destroy(&rules);
-    if (rules == NULL)
-        err_set(err, "%s: out of memory", dir);
-    else
-        rc = ruleset_link(rules, err);
-
-done:
-    paths_release(&all);
-    if (rc != 0)
-        ruleset_destroy(&rules);
+    if (rule_files_read(dir, &files, err) == 0)
+        rules = ruleset_build(&files, err);
+    rule_files_release(&files);
     return rules;
 }

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "detector/checkpoint.h"
+#include "detector/engine.h"
 #include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"
@@ -236,6 +237,142 @@ rows_of_the_state_that_make_no_sense_are_counted_and_fill_no_log(void **state)
     assert_true(place->det->is_commit_due);
 }
 
+/* --- rule files that become bad --- */
+
+#define OWN_RULE(count)                                                                  \
+    "title: Base\nname: base\nlogsource: {category: x}\n"                              \
+    "detection: {s: {event_type: login_failed}, condition: s}\n---\n"                   \
+    "title: Own\ncorrelation: {type: event_count, rules: [base], group-by:"              \
+    " [source_address], timespan: 5m, condition: {gte: " count "}}\n"
+
+/* A folder of one rule file, text (NULL: not there), beside one that is never bad. */
+static void
+have_rules(struct place *place, const char *text)
+{
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/rules", place->dir);
+    mkdir(path, 0700);
+    free(place->settings.rules_dir);
+    place->settings.rules_dir = strdup(path);
+    snprintf(path, sizeof(path), "%s/rules/other.yml", place->dir);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("title: Other\nlogsource: {category: x}\n"
+          "detection: {s: {event_type: other}, condition: s}\n", file);
+    fclose(file);
+    snprintf(path, sizeof(path), "%s/rules/own.yml", place->dir);
+    unlink(path);
+    if (text == NULL)
+        return;
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void
+restart_with(struct place *place, const char *text)
+{
+    end(place);
+    have_rules(place, text);
+    start(place);
+}
+
+static void
+assert_rules(struct place *place, size_t in_use, size_t refused, uint64_t kept)
+{
+    struct engine_numbers numbers = engine_numbers(place->det->engine);
+
+    assert_int_equal(numbers.rules, in_use);
+    assert_int_equal(numbers.rules_refused, refused);
+    assert_int_equal(*place->det->kept_files, kept);
+}
+
+static void
+a_rule_file_that_became_bad_goes_on_in_its_last_good_version(void **state)
+{
+    struct place *place = *state;
+    json_t *status = json_object();
+    const char *warning;
+
+    restart_with(place, OWN_RULE("3"));
+    assert_rules(place, 3, 0, 0);
+    give_row(place, 0, 1, 1, 2);
+    detector_commit(place->det);
+    for (int i = 0; i < 2; i++) {       /* and again: it is not kept as good */
+        restart_with(place, "title: [");
+        assert_rules(place, 3, 1, 1);
+    }
+    detector_fill_status(place->det, status);
+    warning = json_string_value(json_array_get(json_object_get(status, "warnings"), 0));
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, "own.yml:2: "));
+    json_decref(status);
+    assert_false(place->det->is_commit_due);
+    give_row(place, 2, 3, 1, 1);        /* its window went on as well: the third of three */
+    assert_true(place->det->is_commit_due);
+}
+
+static void
+a_rule_file_that_is_put_right_is_in_force_again(void **state)
+{
+    struct place *place = *state;
+
+    restart_with(place, OWN_RULE("3"));
+    restart_with(place, "title: [");
+    restart_with(place, OWN_RULE("2"));
+    assert_rules(place, 3, 0, 0);
+    give_row(place, 0, 1, 1, 2);
+    assert_true(place->det->is_commit_due);
+}
+
+static void
+a_rule_file_that_was_deleted_does_not_come_back(void **state)
+{
+    struct place *place = *state;
+
+    restart_with(place, OWN_RULE("3"));
+    restart_with(place, NULL);
+    assert_rules(place, 1, 0, 0);
+    restart_with(place, "title: [");
+    assert_rules(place, 1, 1, 0);
+}
+
+static void
+rules_that_the_disk_did_not_take_are_kept_later(void **state)
+{
+    struct place *place = *state;
+    sqlite3 *other = NULL;
+    char path[128];
+
+    end(place);
+    have_rules(place, OWN_RULE("3"));
+    snprintf(path, sizeof(path), "%s/detector-0.db", place->dir);
+    start(place);
+    assert_int_equal(place->det->rule_files.count, 0);
+    end(place);
+    have_rules(place, OWN_RULE("4"));
+    start(place);
+    /* as if that had failed: another one writes */
+    assert_int_equal(rule_files_read(place->settings.rules_dir, &place->det->rule_files,
+                                     &place->err), 0);
+    for (size_t i = 0; i < place->det->rule_files.count; i++)
+        place->det->rule_files.files[i].is_good = 1;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE; DELETE FROM rule_file", NULL, NULL,
+                                  NULL), SQLITE_OK);
+    detector_keep_rules(place->det);
+    assert_int_equal(place->det->rule_files.count, 2);
+    assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    detector_keep_rules(place->det);
+    assert_int_equal(place->det->rule_files.count, 0);
+    restart_with(place, "title: [");
+    assert_rules(place, 3, 1, 1);
+}
+
 /* --- what is gone --- */
 
 static void
@@ -340,6 +477,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_cost_of_a_commit_decides_when_the_next_urgent_one_is),
         TEST(rows_of_the_state_that_make_no_sense_are_counted_and_fill_no_log),
+        TEST(a_rule_file_that_became_bad_goes_on_in_its_last_good_version),
+        TEST(a_rule_file_that_is_put_right_is_in_force_again),
+        TEST(a_rule_file_that_was_deleted_does_not_come_back),
+        TEST(rules_that_the_disk_did_not_take_are_kept_later),
         TEST(passes_over_rows_that_an_empty_head_says_are_gone),
         TEST(what_was_passed_over_is_kept_with_the_state),
         TEST(asks_for_rows_that_an_empty_head_says_are_held),
