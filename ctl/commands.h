@@ -2,7 +2,7 @@
  * commands.h - the subcommands of bongsu, one file each
  *
  * Each gets its own name as argv[0] and returns the exit code (daemon.h's
- * enum exit_code, 1 for "done, but not all").
+ * enum exit_code).
  */
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H

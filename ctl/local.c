@@ -64,7 +64,7 @@ local_settings(struct settings *settings, int argc, char **argv, const char *usa
 
     if (settings_load(settings, argc, argv, call, &err) != 0) {
         fprintf(stderr, "bongsu %s: %s\n", argv[0], err.text);
-        *ret_code = EXIT_USAGE;
+        *ret_code = call->is_wrong ? EXIT_USAGE : EXIT_CONFIG;
         return 0;
     }
     if (!call->wants_help)

@@ -136,7 +136,7 @@ send_file(struct sending *sending, const char *name, struct err *err)
 {
     struct send_source source;
     struct line_piece piece;
-    int rc = SEND_NO_FILE, got;
+    int rc = EXIT_NO_INPUT, got;
 
     if (send_source_open(&source, name, (size_t)sending->options.batch_lines, err) != 0)
         return rc;
@@ -171,7 +171,7 @@ look_at_files(struct sending *sending, char **names, int count, struct err *err)
         if (strcmp(names[i], "-") != 0 &&
             (stat(names[i], &st) != 0 || access(names[i], R_OK) != 0)) {
             err_set(err, "%s: %s", names[i], strerror(errno));
-            return SEND_NO_FILE;
+            return EXIT_NO_INPUT;
         }
         are_files = are_files && S_ISREG(st.st_mode);
         total += (uint64_t)st.st_size;
@@ -237,10 +237,10 @@ send_all(struct sending *sending, char **names, int count)
     if (rc != 0)
         return rc;
     if (is_stopped)
-        return SEND_STOPPED;
+        return EXIT_STOPPED;
     if (sending->tally.refused > 0 || sending->tally.unanswered > 0)
-        return SEND_SOME_REFUSED;
-    return SEND_ALL_ACCEPTED;
+        return EXIT_PARTLY;
+    return EXIT_DONE;
 }
 
 /* --url, else where this configuration's ingest listens; without a slash. */
@@ -316,6 +316,7 @@ send_main(int argc, char **argv)
         return EXIT_SOFTWARE;
     if (options_load(options, count, &sending.options, argc, argv, &call, &err) != 0) {
         fprintf(stderr, "bongsu send: %s\n", err.text);
+        rc = call.is_wrong ? EXIT_USAGE : EXIT_CONFIG;
         goto done;
     }
 

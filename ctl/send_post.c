@@ -27,10 +27,10 @@ static const struct {
 } verdicts[] = {
     { 202, 202, VERDICT_COUNTED, 0, NULL },
     { 400, 400, VERDICT_COUNTED, 0, NULL },
-    { 401, 401, VERDICT_STOP, SEND_NO_PERMISSION,
+    { 401, 401, VERDICT_STOP, EXIT_NO_PERMISSION,
       "the API key is missing or wrong: set API_KEY in the environment or in ./.env" },
-    { 403, 403, VERDICT_STOP, SEND_NO_PERMISSION, "this API key may not send events" },
-    { 404, 404, VERDICT_STOP, SEND_NOT_INGEST,
+    { 403, 403, VERDICT_STOP, EXIT_NO_PERMISSION, "this API key may not send events" },
+    { 404, 404, VERDICT_STOP, EXIT_PROTOCOL,
       "no ingest there (404): is --url right?" },
     { 408, 408, VERDICT_AGAIN, 0, NULL },
     { 413, 413, VERDICT_TOO_LARGE, 0, NULL },
@@ -133,7 +133,7 @@ count_answer(struct poster *poster, const char *file, const struct line_piece *p
         return 0;
     }
     err_add(err, "%s", poster->url);
-    return SEND_NOT_INGEST;
+    return EXIT_PROTOCOL;
 }
 
 static size_t
@@ -166,12 +166,12 @@ hold_on(struct poster *poster, const struct http_answer *answer, unsigned attemp
     if (poster->give_up_ms > 0 &&
         now_ms - poster->failing_since_ms >= poster->give_up_ms) {
         err_set(err, "%s: gave up: %s", poster->url, trouble);
-        return SEND_UNREACHABLE;
+        return EXIT_UNREACHABLE;
     }
 
     if (wait_ms(poster, poster_wait_ms(attempts, answer->retry_after_s)) != 0) {
         err_set(err, "stopped");
-        return SEND_STOPPED;
+        return EXIT_STOPPED;
     }
     return 0;
 }
@@ -198,7 +198,7 @@ try_once(struct poster *poster, const struct send_source *source,
     if (i == sizeof verdicts / sizeof verdicts[0]) {
         read_detail(&answer, "is there another program?", detail, sizeof detail);
         err_set(err, "%s answers %ld: %s", poster->url, answer.status, detail);
-        rc = SEND_NOT_INGEST;
+        rc = EXIT_PROTOCOL;
         goto done;
     }
 

@@ -13,17 +13,8 @@
 #include "ctl/send_progress.h"
 #include "ctl/send_source.h"
 #include "ctl/send_tally.h"
+#include "proto/run/daemon.h"
 #include "proto/run/http_client.h"
-
-enum send_exit {
-    SEND_ALL_ACCEPTED = 0,
-    SEND_SOME_REFUSED = 1,
-    SEND_NO_FILE = 66,          /* sysexits.h: EX_NOINPUT */
-    SEND_UNREACHABLE = 69,      /* EX_UNAVAILABLE */
-    SEND_NOT_INGEST = 76,       /* EX_PROTOCOL: something else answers there */
-    SEND_NO_PERMISSION = 77,    /* EX_NOPERM */
-    SEND_STOPPED = 130          /* Ctrl-C */
-};
 
 struct poster {
     struct http_session *session;

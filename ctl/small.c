@@ -35,7 +35,7 @@ health_main(int argc, char **argv)
         status = local_call(&settings, name, "/readyz", NULL, LOCAL_QUICK_MS, &body, &err);
         if (status != 200) {
             fprintf(stderr, "%s: %s\n", name, status < 0 ? err.text : "not ready");
-            code = 1;
+            code = EXIT_PARTLY;
         }
         json_decref(body);
     }
@@ -101,12 +101,12 @@ notify_main(int argc, char **argv)
     status = local_call(&settings, "notifier", "/test", "{}", LOCAL_SLOW_MS, &body, &err);
     if (status < 0) {
         fprintf(stderr, "bongsu notify: %s (is it running?)\n", err.text);
-        code = 69;
+        code = EXIT_UNREACHABLE;
     } else {
         const char *answer = json_string_value(json_object_get(body, "answer"));
 
         printf("%s\n", answer == NULL ? "no answer" : answer);
-        code = status == 200 ? EXIT_DONE : 1;
+        code = status == 200 ? EXIT_DONE : EXIT_PARTLY;
     }
     json_decref(body);
     settings_release(&settings);

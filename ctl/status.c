@@ -162,7 +162,7 @@ print_json(struct look *look)
     json_decref(all);
 }
 
-enum { ALL_READY = 0, NOT_ALL_READY = 1, NOTHING_RUNS = 69 };   /* EX_UNAVAILABLE */
+enum { ALL_READY = EXIT_DONE, NOT_ALL_READY = EXIT_PARTLY, NOTHING_RUNS = EXIT_UNREACHABLE };
 
 static int
 judge(const struct look *look)

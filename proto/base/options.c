@@ -96,6 +96,7 @@ options_load(const struct option *options, size_t count, void *target,
     struct options_call call = { .config_path = getenv("BONGSU_CONFIG") };
     int rc = -1, is_asking;
 
+    ret_call->is_wrong = 0;
     placeholders_seen[0] = '\0';
     for (size_t i = 0; i < count; i++)
         clear_member(&options[i], target);
@@ -105,7 +106,8 @@ options_load(const struct option *options, size_t count, void *target,
     }
     if (call.config_path != NULL && call.config_path[0] == '\0')
         call.config_path = NULL;
-    if (option_sources_argv(&table, argc, argv, &call, err) != 0)
+    ret_call->is_wrong = option_sources_argv(&table, argc, argv, &call, err) != 0;
+    if (ret_call->is_wrong)
         goto done;
     is_asking = call.wants_help || call.wants_version;
     if (!is_asking && call.config_path != NULL &&

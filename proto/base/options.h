@@ -44,13 +44,15 @@ struct options_call {
     int wants_help;             /* --help, -h */
     int wants_check;            /* -n: check and exit */
     int wants_version;          /* --version */
+    int is_wrong;               /* set on -1: the call itself, not a value, is at fault */
     char **args;                /* what is no option, in order; points into argv */
     int arg_count;
 };
 
 /* Fill target from argv, environment, file and defaults. argv[0] is skipped.
  * Unknown flags, unknown keys (with file and line) and values out of range
- * are errors that name the option. 0 or -1. On -1 the target is released.
+ * are errors that name the option. 0 or -1. On -1 the target is released, and
+ * of ret_call only is_wrong is set.
  * What target held before is not looked at. argv is reordered: options, "--",
  * then the args. With wants_help or wants_version no value is set: help must
  * come whatever the file says. An empty variable or file value is unset. */

@@ -39,47 +39,6 @@ daemon_die(enum exit_code code, const char *reason)
 
 /* --- the command line --- */
 
-/* An option's flag: its name with dashes. */
-static int
-is_flag_of(const char *arg, size_t len, const char *name)
-{
-    if (strlen(name) != len)
-        return 0;
-    for (size_t i = 0; i < len; i++)
-        if (arg[i] != (name[i] == '.' || name[i] == '_' ? '-' : name[i]))
-            return 0;
-    return 1;
-}
-
-static int
-is_known_flag(const char *arg)
-{
-    static const char *const others[] = { "-n", "-h", "--help", "--version", "--config" };
-    size_t len = strcspn(arg, "=");
-
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (strlen(others[i]) == len && strncmp(arg, others[i], len) == 0)
-            return 1;
-    if (len <= 2 || strncmp(arg, "--", 2) != 0)
-        return 0;
-    for (size_t i = 0; i < settings_option_count; i++)
-        if (!(settings_options[i].flags & OPTION_SECRET) &&
-            is_flag_of(arg + 2, len - 2, settings_options[i].name))
-            return 1;
-    return 0;
-}
-
-/* What was wrong when the options could not be loaded: the call or the values? */
-static int
-blame(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++)
-        if (argv[i][0] == '-' && !is_known_flag(argv[i]) &&
-            (i == 1 || argv[i - 1][0] != '-' || strchr(argv[i - 1], '=') != NULL))
-            return EXIT_USAGE;
-    return EXIT_CONFIG;
-}
-
 static int
 print_help(const struct daemon_spec *spec)
 {
@@ -114,7 +73,7 @@ read_options(struct process *process, int argc, char **argv, int *ret_is_check,
     *ret_code = EXIT_DONE;
     if (settings_load(&process->settings, argc, argv, &call, &err) != 0) {
         fprintf(stderr, "bongsu-%s: %s\n", name, err.text);
-        *ret_code = blame(argc, argv);
+        *ret_code = call.is_wrong ? EXIT_USAGE : EXIT_CONFIG;
         return 1;
     }
     *ret_is_check = call.wants_check;

@@ -18,11 +18,17 @@
 /* sysexits.h's numbers, by the names we use */
 enum exit_code {
     EXIT_DONE = 0,
-    EXIT_USAGE = 64,        /* unknown flag */
+    EXIT_PARTLY = 1,        /* done, but not all */
+    EXIT_USAGE = 64,        /* the call: unknown flag or command, no value */
+    EXIT_NO_INPUT = 66,     /* no such file */
+    EXIT_UNREACHABLE = 69,  /* nobody answers */
     EXIT_SOFTWARE = 70,     /* our own bug */
     EXIT_TAKEN = 73,        /* port or folder is in use by another */
     EXIT_IO = 74,           /* the disk failed in a way that leaves what is stored unclear */
-    EXIT_CONFIG = 78        /* configuration, rules, permissions */
+    EXIT_PROTOCOL = 76,     /* something else answers there */
+    EXIT_NO_PERMISSION = 77,    /* wrong or missing key */
+    EXIT_CONFIG = 78,       /* configuration, rules, permissions */
+    EXIT_STOPPED = 130      /* Ctrl-C, as shells say */
 };
 
 struct daemon {

@@ -87,7 +87,7 @@ body_is_the_bytes_of_the_file_named_by_identity_and_offset(void **state)
     write_file("one\r\ntwo\nthree");
     stub_script(stub, (const struct stub_answer[]){ two_accepted, one_accepted }, 2);
 
-    assert_int_equal(send_with("--batch-lines", "2"), SEND_ALL_ACCEPTED);
+    assert_int_equal(send_with("--batch-lines", "2"), EXIT_DONE);
 
     assert_int_equal(stub_count(stub), 2);
     request = stub_request(stub, 0);
@@ -115,7 +115,7 @@ json_lines_have_their_own_content_type(void **state)
     write_file("\n{\"event_type\":\"x\"}\n{\"event_type\":\"y\"}\n");
     stub_set_usual(stub, &two_accepted);
 
-    assert_int_equal(send_with(NULL, NULL), SEND_ALL_ACCEPTED);
+    assert_int_equal(send_with(NULL, NULL), EXIT_DONE);
     assert_true(stub_header(stub_request(stub, 0), "Content-Type", type, sizeof type));
     assert_string_equal(type, "application/x-ndjson");
 }
@@ -134,7 +134,7 @@ no_clear_answer_is_sent_again_the_very_same(void **state)
     stub_script(stub, answers, 4);
     stub_set_usual(stub, &two_accepted);
 
-    assert_int_equal(send_with(NULL, NULL), SEND_ALL_ACCEPTED);
+    assert_int_equal(send_with(NULL, NULL), EXIT_DONE);
 
     assert_int_equal(stub_count(stub), 5);
     for (size_t i = 1; i < 5; i++) {
@@ -152,7 +152,7 @@ too_large_a_body_is_sent_in_halves_down_to_a_line(void **state)
     write_file("one\ntwo\n");
     stub_script(stub, (const struct stub_answer[]){ large, one_accepted, large }, 3);
 
-    assert_int_equal(send_with(NULL, NULL), SEND_SOME_REFUSED);
+    assert_int_equal(send_with(NULL, NULL), EXIT_PARTLY);
 
     assert_int_equal(stub_count(stub), 3);
     assert_string_equal(stub_request(stub, 1)->body, "one\n");
@@ -167,9 +167,9 @@ wrong_key_or_place_ends_at_once(void **state)
     static const struct {
         int status, exit_code;
     } cases[] = {
-        { 401, SEND_NO_PERMISSION }, { 403, SEND_NO_PERMISSION },
-        { 404, SEND_NOT_INGEST }, { 301, SEND_NOT_INGEST }, { 200, SEND_NOT_INGEST },
-        { 415, SEND_NOT_INGEST },
+        { 401, EXIT_NO_PERMISSION }, { 403, EXIT_NO_PERMISSION },
+        { 404, EXIT_PROTOCOL }, { 301, EXIT_PROTOCOL }, { 200, EXIT_PROTOCOL },
+        { 415, EXIT_PROTOCOL },
     };
 
     write_file("one\ntwo\n");
@@ -190,7 +190,7 @@ accepted_without_a_count_is_no_ingest(void **state)
 
     write_file("one\ntwo\n");
     stub_set_usual(stub, &answer);
-    assert_int_equal(send_with(NULL, NULL), SEND_NOT_INGEST);
+    assert_int_equal(send_with(NULL, NULL), EXIT_PROTOCOL);
 }
 
 static void
@@ -201,7 +201,7 @@ gives_up_only_when_told(void **state)
 
     write_file("one\n");
     stub_set_usual(stub, &answer);
-    assert_int_equal(send_with("--give-up", "500ms"), SEND_UNREACHABLE);
+    assert_int_equal(send_with("--give-up", "500ms"), EXIT_UNREACHABLE);
     assert_true(clock_steady_ms() - began_ms >= 500);
     assert_true(stub_count(stub) >= 2);
 }
@@ -211,9 +211,9 @@ missing_file_is_told_before_anything_is_sent(void **state)
 {
     write_file("one\n");
     unlink(file_name);
-    assert_int_equal(send_with(NULL, NULL), SEND_NO_FILE);
+    assert_int_equal(send_with(NULL, NULL), EXIT_NO_INPUT);
     assert_int_equal(mkdir(file_name, 0700), 0);
-    assert_int_equal(send_with(NULL, NULL), SEND_NO_FILE);
+    assert_int_equal(send_with(NULL, NULL), EXIT_NO_INPUT);
     rmdir(file_name);
     assert_int_equal(stub_count(stub), 0);
 }

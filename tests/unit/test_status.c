@@ -13,6 +13,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/local.h"
+#include "ctl/send.h"
 #include "proto/run/daemon.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/temp_dir.h"
@@ -242,6 +243,29 @@ health_is_0_when_ready_1_when_not_64_for_a_stranger(void **state)
     assert_int_equal(call(desk, health_main, "kibana", NULL), EXIT_USAGE);
 }
 
+static void
+a_wrong_call_is_64_and_a_wrong_configuration_78(void **state)
+{
+    static int (*const mains[])(int, char **) = { up_main, status_main, notify_main,
+                                                  config_main, health_main, send_main };
+    struct desk *desk = *state;
+
+    for (size_t i = 0; i < sizeof(mains) / sizeof(mains[0]); i++) {
+        assert_int_equal(call(desk, mains[i], "--nonsense", NULL), EXIT_USAGE);
+        assert_has(desk, "unknown flag --nonsense");
+        assert_int_equal(call(desk, mains[i], NULL, "--config"), EXIT_USAGE);
+        assert_has(desk, "--config needs a value");
+        assert_int_equal(call(desk, mains[i], "--config=no/such/file", NULL), EXIT_CONFIG);
+        assert_has(desk, "no/such/file");
+        assert_int_equal(call(desk, mains[i], "--api-key=x", NULL), EXIT_USAGE);
+        assert_has(desk, "a secret is not taken as an argument");
+        setenv("BONGSU_HTTP_MAX_CONNECTIONS", "many", 1);
+        assert_int_equal(call(desk, mains[i], NULL, NULL), EXIT_CONFIG);
+        assert_has(desk, "BONGSU_HTTP_MAX_CONNECTIONS");
+        unsetenv("BONGSU_HTTP_MAX_CONNECTIONS");
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_desk, close_desk)
 
 int
@@ -256,6 +280,7 @@ main(void)
         TEST(takes_no_other_answer_for_a_status),
         TEST(refuses_an_argument_that_is_no_option),
         TEST(health_is_0_when_ready_1_when_not_64_for_a_stranger),
+        TEST(a_wrong_call_is_64_and_a_wrong_configuration_78),
     };
 
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
