@@ -28,16 +28,31 @@ write_key(const struct facts *facts, struct buf *out)
     return facts->inc->key_count == 0 ? buf_append_str(out, "somebody unknown") : rc;
 }
 
+/* What stands in the braces: a name, or a name and what is counted by it, as
+ * one and as many. */
+struct slot {
+    struct text name, one, many;
+};
+
 static int
-write_count(const struct facts *facts, struct buf *out)
+write_number(double number, const struct slot *slot, struct buf *out)
 {
-    return buf_printf(out, "%" PRIu64, facts->inc->count);
+    int rc = buf_printf(out, "%.15g", number);
+
+    if (slot->one.ptr == NULL)
+        return rc;
+    return rc | buf_append_char(out, ' ') |
+           buf_append_text(out, number == 1 ? slot->one : slot->many);
 }
 
 static int
-write_threshold(const struct facts *facts, struct buf *out)
+write_times(const struct facts *facts, struct buf *out)
 {
-    return buf_printf(out, "%.15g", facts->rule->correlation.threshold);
+    static const char *const few[] = { "never", "once", "twice" };
+
+    if (facts->inc->count < sizeof(few) / sizeof(few[0]))
+        return buf_append_str(out, few[facts->inc->count]);
+    return buf_printf(out, "%" PRIu64 " times", facts->inc->count);
 }
 
 static int
@@ -59,13 +74,59 @@ write_span(const struct facts *facts, struct buf *out)
     return buf_append_str(out, "under a second");
 }
 
+/* One event took no time: then nothing, and no blank before it. */
+static int
+write_in_span(const struct facts *facts, struct buf *out)
+{
+    if (facts->inc->evidence_count > 1 || facts->span_us > 0)
+        return buf_append_str(out, "in ") | write_span(facts, out);
+    if (out->len > 0 && out->ptr[out->len - 1] == ' ')
+        out->ptr[--out->len] = '\0';
+    return 0;
+}
+
+static double
+count_of(const struct facts *facts)
+{
+    return (double)facts->inc->count;
+}
+
+static double
+threshold_of(const struct facts *facts)
+{
+    return facts->rule->correlation.threshold;
+}
+
+/* What writes itself, and numbers, which may have a noun. */
 static const struct placeholder {
     const char *name;
     int (*write)(const struct facts *facts, struct buf *out);
+    double (*number)(const struct facts *facts);
 } placeholders[] = {
-    { "title", write_title }, { "key", write_key }, { "count", write_count },
-    { "span", write_span }, { "threshold", write_threshold },
+    { "title", write_title, NULL },         { "key", write_key, NULL },
+    { "times", write_times, NULL },         { "span", write_span, NULL },
+    { "in_span", write_in_span, NULL },     { "count", NULL, count_of },
+    { "threshold", NULL, threshold_of },
 };
+
+static struct slot
+slot_read(struct text inner)
+{
+    const char *bar = memchr(inner.ptr, '|', inner.len), *end = inner.ptr + inner.len;
+    struct slot slot = { .name = inner };
+
+    if (bar == NULL)
+        return slot;
+    slot.name.len = (size_t)(bar - inner.ptr);
+    slot.one = (struct text){ bar + 1, (size_t)(end - bar - 1) };
+    slot.many = slot.one;
+    bar = memchr(slot.one.ptr, '|', slot.one.len);
+    if (bar == NULL)
+        return slot;
+    slot.one.len = (size_t)(bar - slot.one.ptr);
+    slot.many = (struct text){ bar + 1, (size_t)(end - bar - 1) };
+    return slot;
+}
 
 static const struct placeholder *
 placeholder_find(struct text name)
@@ -109,13 +170,22 @@ is_group_field(const struct sigma_rule *rule, struct text name)
 int
 summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
 {
-    struct text rest = text_of(rule->summary), before, name;
+    struct text rest = text_of(rule->summary), before, inner;
 
     while (rest.len > 0) {
-        template_next(&rest, &before, &name);
-        if (name.ptr != NULL && placeholder_find(name) == NULL &&
-            !is_group_field(rule, name)) {
-            *ret_unknown = name;
+        const struct placeholder *known;
+        struct slot slot;
+        int is_known;
+
+        template_next(&rest, &before, &inner);
+        if (inner.ptr == NULL)
+            continue;
+        slot = slot_read(inner);
+        known = placeholder_find(slot.name);
+        is_known = known != NULL ? known->number != NULL || slot.one.ptr == NULL
+                                 : is_group_field(rule, slot.name) && slot.one.ptr == NULL;
+        if (!is_known) {
+            *ret_unknown = inner;
             return -1;
         }
     }
@@ -123,14 +193,15 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
 }
 
 static int
-write_name(const struct facts *facts, struct text name, struct buf *out)
+write_slot(const struct facts *facts, const struct slot *slot, struct buf *out)
 {
-    const struct placeholder *known = placeholder_find(name);
+    const struct placeholder *known = placeholder_find(slot->name);
 
     if (known != NULL)
-        return known->write(facts, out);
+        return known->write != NULL ? known->write(facts, out)
+                                    : write_number(known->number(facts), slot, out);
     for (size_t i = 0; i < facts->inc->key_count; i++)
-        if (text_is(name, facts->inc->keys[i].field))
+        if (text_is(slot->name, facts->inc->keys[i].field))
             return buf_append_str(out, facts->inc->keys[i].value);
     return 0;
 }
@@ -140,19 +211,19 @@ summary_write(const struct sigma_rule *rule, const struct incident *inc, int64_t
               struct buf *out)
 {
     const struct facts facts = { rule, inc, span_us };
-    const char *template = rule->summary != NULL ? rule->summary
-                                                 : "{title}: {key} ({count}";
-    struct text rest = text_of(template);
-    struct text before, name;
+    struct text rest = text_of(rule->summary != NULL ? rule->summary
+                                                     : "{title}: {key} ({count|event|events})");
+    struct text before, inner;
     int rc = 0;
 
     while (rest.len > 0) {
-        template_next(&rest, &before, &name);
+        template_next(&rest, &before, &inner);
         rc |= buf_append_text(out, before);
-        if (name.ptr != NULL)
-            rc |= write_name(&facts, name, out);
+        if (inner.ptr != NULL) {
+            const struct slot slot = slot_read(inner);
+
+            rc |= write_slot(&facts, &slot, out);
+        }
     }
-    if (rule->summary == NULL)
-        rc |= buf_append_str(out, inc->count == 1 ? " event)" : " events)");
     return rc == 0 ? 0 : -1;
 }

@@ -1,9 +1,11 @@
 /*
  * summary.h - an incident in one sentence
  *
- * From the rule's template (bongsu.summary) with {title}, {key}, {count},
- * {span} (from the first event to the last), {threshold} and the rule's
- * group-by fields, or the default "title: key (count events)".
+ * From the rule's template (bongsu.summary), or "title: key (count events)".
+ * In braces: title, key, the rule's group-by fields; count and threshold, with
+ * a noun for one and for many when it says so ({count|event|events}); times
+ * (once, twice, 3 times); span, from the first event to the last; and in_span,
+ * "in 4 minutes", or nothing when there is but one event.
  */
 #ifndef DETECTOR_SUMMARY_H
 #define DETECTOR_SUMMARY_H

@@ -42,7 +42,7 @@ open_desk(void **state)
     memset(desk->inc->id, 'a', INCIDENT_ID_HEX - 1);
     desk->inc->severity = SEVERITY_HIGH;
     desk->inc->rule_title = strdup("Brute force");
-    desk->inc->summary = strdup("203.0.113.45 failed to log in 5 times in 5m");
+    desk->inc->summary = strdup("203.0.113.45 failed to log in 5 times in 5 minutes");
     desk->inc->keys[0].field = strdup("source_address");
     desk->inc->keys[0].value = strdup("203.0.113.45");
     desk->inc->key_count = 1;
@@ -135,7 +135,7 @@ tells_severity_rule_summary_key_count_and_times(void **state)
     struct desk *desk = *state;
 
     assert_has(text, "[HIGH] Brute force");
-    assert_has(text, "203.0.113.45 failed to log in 5 times in 5m");
+    assert_has(text, "203.0.113.45 failed to log in 5 times in 5 minutes");
     assert_has(text, "source_address: `203.0.113.45`");
     assert_has(text, "count: 5");
     assert_has(text, "+09:00");
