@@ -239,6 +239,7 @@ indexer_destroy(void **self)
     poison_close(&ix->poison);
     free(ix->rows);
     free(ix->views);
+    free(ix->owners);
     free(ix);
     *self = NULL;
 }

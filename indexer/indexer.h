@@ -2,8 +2,8 @@
  * indexer.h - the indexer process: batches in, into the store, acknowledged
  *
  * Batches wait (indexer.c) until there are enough for one
- * transaction or the oldest has waited long enough (write.c, and
- * write_incidents.c for incidents); after the commit, and
+ * transaction or the oldest has waited long enough (write.c, then
+ * write_ledger.c; write_incidents.c for incidents); after the commit, and
  * only then, they are acknowledged where they came from. Whatever the store
  * cannot take now stays here and keeps being reported as held, so nobody
  * sends it again. Private to this program.
@@ -33,7 +33,9 @@ enum { INDEXER_ATTEMPTS = 3 };
 struct waiting {
     struct link *link;
     struct bus_batch batch;
+    int is_written;                 /* in the store, and not yet in the ledger */
     int is_done;
+    uint64_t dead;                  /* of its events, set aside when it was written last */
 };
 
 struct indexer {
@@ -51,6 +53,7 @@ struct indexer {
     int is_write_due;
     struct store_event *rows;       /* what one transaction writes */
     struct event *views;
+    struct waiting **owners;        /* of a row: the batch that it came in */
     size_t row_count, row_cap;
     struct log_burst burst;
     uint64_t *stored, *repeated, *incidents_stored, *dead, *retries, *commits, *files_deleted;
@@ -77,6 +80,10 @@ int indexer_judge(struct indexer *ix, enum store_outcome outcome, const struct e
  * (indexer_wait was called). */
 int indexer_set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
                       struct text encoded, struct err *err);
+
+/* The balance sheet: what was written of each batch, and then it is done. 0, or
+ * -1 (indexer_wait was called). */
+int indexer_enter_in_ledger(struct indexer *ix);
 
 /* Tell every producer what is written since the last time, and what is held. */
 void indexer_report(struct indexer *ix);

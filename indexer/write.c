@@ -13,6 +13,7 @@ grow_rows(struct indexer *ix)
 {
     size_t cap = ix->row_cap == 0 ? 8192 : ix->row_cap * 2;
     struct store_event *rows = realloc(ix->rows, cap * sizeof(*rows));
+    struct waiting **owners;
     struct event *views;
 
     if (rows == NULL)
@@ -22,13 +23,17 @@ grow_rows(struct indexer *ix)
     if (views == NULL)
         return -1;
     ix->views = views;
+    owners = realloc(ix->owners, cap * sizeof(*owners));
+    if (owners == NULL)
+        return -1;
+    ix->owners = owners;
     ix->row_cap = cap;
     return 0;
 }
 
 /* Keep a view of the known fields; the further ones are in encoded. */
 static int
-add_row(struct indexer *ix, const struct event *ev, struct text encoded)
+add_row(struct indexer *ix, struct waiting *item, const struct event *ev, struct text encoded)
 {
     struct event *view;
 
@@ -39,6 +44,7 @@ add_row(struct indexer *ix, const struct event *ev, struct text encoded)
     *view = *ev;
     view->extras = NULL;
     view->extra_count = view->extra_cap = 0;
+    ix->owners[ix->row_count] = item;
     ix->rows[ix->row_count++].encoded = encoded;
     return 0;
 }
@@ -107,6 +113,7 @@ set_refused_aside(struct indexer *ix, struct err *err)
 
         if (indexer_judge(ix, outcome, err) != 0)
             return -1;
+        ix->owners[i]->dead += written.refused;
         if (written.refused > 0 &&
             indexer_set_aside(ix, &ix->views[i].id, err->text, ix->rows[i].encoded, err) != 0)
             return -1;
@@ -140,34 +147,37 @@ put_rows(struct indexer *ix, struct err *err)
 /* What is left of a batch whose bytes make no sense: all of it when not even
  * its beginning does. */
 static int
-set_rest_aside(struct indexer *ix, const struct bus_batch *batch,
-               const struct batch_reader *reader, const struct err *why)
+set_rest_aside(struct indexer *ix, struct waiting *item, const struct batch_reader *reader,
+               const struct err *why)
 {
+    const struct bus_batch *batch = &item->batch;
     const struct batch_head *head = &batch->head;
     struct event_id id = event_id_make(head->origin, head->nonce, head->first + reader->index);
     struct text rest = { batch->body.ptr + reader->offset, batch->body.len - reader->offset };
     struct err err;
 
+    item->dead += head->count > reader->index ? head->count - reader->index : 0;
     return indexer_set_aside(ix, &id, why->text, rest, &err);
 }
 
 /* Read a batch's events into rows. 0, or -1: try again later. */
 static int
-read_batch(struct indexer *ix, const struct bus_batch *batch)
+read_batch(struct indexer *ix, struct waiting *item)
 {
+    const struct bus_batch *batch = &item->batch;
     struct batch_reader reader;
     struct event ev = { 0 };
     struct err err;
     int rc = batch_reader_init(&reader, &batch->head, batch->body.ptr, batch->body.len, &err);
 
     while (rc >= 0 && (rc = batch_reader_next(&reader, &ev, &err)) == 1)
-        if (add_row(ix, &ev, reader.encoded) != 0) {
+        if (add_row(ix, item, &ev, reader.encoded) != 0) {
             err_set(&err, "out of memory");
             indexer_wait(ix, &err);
             break;
         }
     if (rc < 0)
-        rc = set_rest_aside(ix, batch, &reader, &err);
+        rc = set_rest_aside(ix, item, &reader, &err);
     else if (rc == 1)
         rc = -1;
     batch_reader_release(&reader);
@@ -176,12 +186,12 @@ read_batch(struct indexer *ix, const struct bus_batch *batch)
 }
 
 static int
-write_one(struct indexer *ix, const struct event *ev, struct text encoded)
+write_one(struct indexer *ix, struct waiting *item, const struct event *ev, struct text encoded)
 {
     struct err err;
 
     ix->row_count = 0;
-    if (add_row(ix, ev, encoded) != 0) {
+    if (add_row(ix, item, ev, encoded) != 0) {
         err_set(&err, "out of memory");
         indexer_wait(ix, &err);
         return -1;
@@ -191,8 +201,9 @@ write_one(struct indexer *ix, const struct event *ev, struct text encoded)
 
 /* One transaction per event; the one at which we died before is set aside. */
 static int
-write_by_event(struct indexer *ix, const struct bus_batch *batch)
+write_by_event(struct indexer *ix, struct waiting *item)
 {
+    const struct bus_batch *batch = &item->batch;
     struct batch_reader reader;
     struct event ev = { 0 };
     struct err err;
@@ -206,13 +217,14 @@ write_by_event(struct indexer *ix, const struct bus_batch *batch)
             indexer_wait(ix, &err);
             break;
         }
+        item->dead += seen == 1;
         if ((seen == 1 ? indexer_set_aside(ix, &ev.id, "the indexer died while storing it",
                                            reader.encoded, &err)
-                       : write_one(ix, &ev, reader.encoded)) != 0)
+                       : write_one(ix, item, &ev, reader.encoded)) != 0)
             break;
     }
     if (rc < 0)
-        rc = set_rest_aside(ix, batch, &reader, &err);
+        rc = set_rest_aside(ix, item, &reader, &err);
     batch_reader_release(&reader);
     event_release(&ev);
     return rc == 0 ? 0 : -1;
@@ -232,10 +244,10 @@ write_carefully(struct indexer *ix, struct waiting *item)
         return -1;
     }
     if (attempts >= INDEXER_ATTEMPTS) {
-        rc = write_by_event(ix, &item->batch);
+        rc = write_by_event(ix, item);
     } else {
         ix->row_count = 0;
-        rc = read_batch(ix, &item->batch) == 0 ? put_rows(ix, &err) : -1;
+        rc = read_batch(ix, item) == 0 ? put_rows(ix, &err) : -1;
     }
     if (rc == 0 && poison_done(ix->poison, head->origin, head->first, &err) != 0) {
         indexer_wait(ix, &err);
@@ -244,7 +256,7 @@ write_carefully(struct indexer *ix, struct waiting *item)
     return rc;
 }
 
-/* 0, or -1: try again later. */
+/* Into the store. 0, or -1: try again later. */
 static int
 write_events(struct indexer *ix)
 {
@@ -255,19 +267,19 @@ write_events(struct indexer *ix)
     for (size_t i = 0; i < ix->queue_count; i++) {
         struct waiting *item = &ix->queue[i];
 
-        if (item->batch.kind != BUS_EVENTS || item->is_done)
+        if (item->batch.kind != BUS_EVENTS || item->is_written || item->is_done)
             continue;
-        if ((is_careful ? write_carefully(ix, item) : read_batch(ix, &item->batch)) != 0)
+        item->dead = 0;
+        if ((is_careful ? write_carefully(ix, item) : read_batch(ix, item)) != 0)
             return -1;
-        item->is_done = is_careful;
+        item->is_written = is_careful;
     }
     if (is_careful)
         return 0;
     if (put_rows(ix, &err) != 0)
         return -1;
     for (size_t i = 0; i < ix->queue_count; i++)
-        if (ix->queue[i].batch.kind == BUS_EVENTS)
-            ix->queue[i].is_done = 1;
+        ix->queue[i].is_written = ix->queue[i].batch.kind == BUS_EVENTS;
     return 0;
 }
 
@@ -299,7 +311,8 @@ indexer_write(struct indexer *ix)
         return;
     /* incidents wait with the events: who heard that the store is well again
      * would never come back to the events */
-    if (write_events(ix) == 0 && indexer_write_incidents(ix) == 0)
+    if (write_events(ix) == 0 && indexer_enter_in_ledger(ix) == 0 &&
+        indexer_write_incidents(ix) == 0)
         store_recovered(ix);
     fault_point("indexer.before_ack");
     indexer_report(ix);

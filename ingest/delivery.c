@@ -213,6 +213,7 @@ on_tick(zloop_t *loop, int timer, void *arg)
     send_index_heads(delivery, now_ms);
     delivery_pump(delivery);
     show_numbers(delivery, now_ms);
+    journal_flush_ledger(delivery->journal);
     if (journal_check(delivery->journal, &err) == JOURNAL_DONE)
         health_set(delivery->daemon->health, "journal", 1, NULL);
     else

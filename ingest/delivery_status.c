@@ -83,4 +83,7 @@ delivery_status(void *self, json_t *status)
     json_object_set_new(status, "journal", show_journal(delivery->journal));
     json_object_set_new(status, "consumers", consumers);
     json_object_set_new(status, "warnings", warnings);
+    json_object_set_new(status, "ledger",
+                        ledger_to_json(journal_ledger(delivery->journal),
+                                       ledger_hour(clock_real_us()) - LEDGER_SHOWN_HOURS));
 }

@@ -24,11 +24,12 @@ struct intake {
     uint64_t *undecoded;
 };
 
-static const char *const refusals[INTAKE_OUTCOMES] = {
-    [INTAKE_BAD_JSON]  = "reason=\"json\"",
-    [INTAKE_BAD_FIELD] = "reason=\"field\"",
-    [INTAKE_NO_TIME]   = "reason=\"no_time\"",
-    [INTAKE_TOO_BIG]   = "reason=\"too_big\"",
+static const struct { const char *label; enum ledger_column column; }
+refusals[INTAKE_OUTCOMES] = {
+    [INTAKE_BAD_JSON]  = { "reason=\"json\"", LEDGER_REFUSED_JSON },
+    [INTAKE_BAD_FIELD] = { "reason=\"field\"", LEDGER_REFUSED_FIELD },
+    [INTAKE_NO_TIME]   = { "reason=\"no_time\"", LEDGER_REFUSED_NO_TIME },
+    [INTAKE_TOO_BIG]   = { "reason=\"too_big\"", LEDGER_REFUSED_TOO_BIG },
 };
 
 static const char *const encoding_labels[] = {
@@ -44,7 +45,7 @@ take_numbers(struct intake *intake, struct metrics *metrics)
         "bongsu_ingest_lines_undecoded_total", "", "raw lines that no decoder knows");
     for (int i = INTAKE_ACCEPTED + 1; i < INTAKE_OUTCOMES; i++)
         intake->refused[i] = metrics_number(metrics, METRIC_COUNTER,
-            "bongsu_ingest_events_refused_total", refusals[i], "events refused");
+            "bongsu_ingest_events_refused_total", refusals[i].label, "events refused");
     for (int i = 0; i <= RAW_ESCAPED; i++)
         intake->encodings[i] = metrics_number(metrics, METRIC_COUNTER,
             "bongsu_ingest_raw_lines_total", encoding_labels[i], "raw lines by encoding");
@@ -164,8 +165,10 @@ put(struct intake *intake, struct intake_result *result)
 static enum intake_outcome
 count(struct intake *intake, enum intake_outcome outcome)
 {
-    if (outcome != INTAKE_ACCEPTED && outcome != INTAKE_STOPPED)
-        ++*intake->refused[outcome];
+    if (outcome == INTAKE_ACCEPTED || outcome == INTAKE_STOPPED)
+        return outcome;
+    ++*intake->refused[outcome];
+    journal_count_refused(intake->journal, refusals[outcome].column, intake->now_us);
     return outcome;
 }
 

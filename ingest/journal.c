@@ -272,6 +272,7 @@ journal_open(const struct journal_options *options, int64_t now_us, struct err *
     if (settle_limits(journal, err) != 0)
         goto failed;
     journal->meta.id = hash_random64();
+    journal->meta.ledger = &journal->ledger;
     journal_settle_cursors(journal);    /* for a new journal */
     if (open_segments(journal, err) != 0)
         goto failed;
@@ -298,6 +299,8 @@ journal_close(struct journal **journal)
     if (self == NULL)
         return;
     journal_write_cursors(self);
+    if (self->segment_count > 0)
+        journal_flush_ledger(self);
     for (size_t i = 0; i < self->segment_count; i++)
         segment_close(&self->segments[i]);
     for (size_t i = 0; i < RING_ROWS; i++)

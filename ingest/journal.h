@@ -15,6 +15,7 @@
 #include "proto/base/err.h"
 #include "proto/base/text.h"
 #include "proto/codec_msgpack.h"
+#include "proto/ledger.h"
 
 struct journal;
 
@@ -87,6 +88,13 @@ void journal_cancel(struct journal *journal, const struct journal_mark *mark);
 /* Put the turn on disk, moved cursors with it. On anything but JOURNAL_DONE
  * its events are dropped and their sequences given out again. */
 enum journal_outcome journal_commit(struct journal *journal, struct err *err);
+
+/* What the hours brought (proto/ledger.h): accepted events are counted with their
+ * commit; a refusal is counted here, and on disk with the next commit or flush,
+ * which the caller makes now and then. */
+void journal_count_refused(struct journal *journal, enum ledger_column column, int64_t now_us);
+void journal_flush_ledger(struct journal *journal);
+const struct ledger *journal_ledger(const struct journal *journal);
 
 /* Housekeeping that may take milliseconds, for after the answers: checkpoint,
  * the next segment. */

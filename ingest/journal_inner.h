@@ -3,7 +3,7 @@
  *
  * journal.c opens and closes, journal_turn.c takes events in and commits,
  * journal_read.c serves the consumers and deletes, journal_cursors.c keeps
- * their places.
+ * their places, journal_ledger.c the balance sheet.
  */
 #ifndef INGEST_JOURNAL_INNER_H
 #define INGEST_JOURNAL_INNER_H
@@ -30,6 +30,8 @@ struct journal {
     struct journal_meta meta;   /* id, and the cursors as they are now */
     uint32_t nonce;
     int is_cursor_moved;        /* since they were last written */
+    struct ledger ledger;       /* what each hour brought */
+    int is_ledger_due;          /* refusals were counted since it was last written */
 
     struct segment *segments;   /* ascending; the last is written */
     size_t segment_count, segment_cap;
@@ -75,6 +77,12 @@ void journal_replace_cursors(struct journal *journal);
 
 /* Write the cursors that have moved, at a clean end. */
 void journal_write_cursors(struct journal *journal);
+
+/* The pending rows into the ledger, and out again when they were not committed;
+ * and: what it says is on disk. */
+void journal_count_pending(struct journal *journal);
+void journal_uncount_pending(struct journal *journal);
+void journal_ledger_is_written(struct journal *journal);
 
 /* 1 when every cursor is past this segment. */
 int journal_is_done(const struct journal *journal, const struct segment *seg);

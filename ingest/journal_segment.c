@@ -23,6 +23,8 @@ static const char tuning[] = "PRAGMA wal_autocheckpoint=0; PRAGMA locking_mode=E
 static const char schema_format[] =
     "CREATE TABLE meta(id INTEGER NOT NULL, base INTEGER NOT NULL);"
     "CREATE TABLE cursors(name TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE ledger(hour INTEGER NOT NULL, what INTEGER NOT NULL, events INTEGER NOT NULL,"
+    " PRIMARY KEY(hour, what)) WITHOUT ROWID;"
     "CREATE TABLE rows(first INTEGER PRIMARY KEY, count INTEGER NOT NULL,"
     " previous INTEGER NOT NULL, nonce INTEGER NOT NULL, received_us INTEGER NOT NULL,"
     " body BLOB NOT NULL);"
@@ -56,7 +58,7 @@ write_schema(const struct journal_meta *meta, struct buf *sql)
         if (buf_printf(sql, ";INSERT INTO cursors VALUES('%s',%" PRIu64 ")",
                        meta->cursors[i].name, meta->cursors[i].position) != 0)
             return -1;
-    return 0;
+    return meta->ledger == NULL ? 0 : segment_ledger_schema(meta->ledger, sql);
 }
 
 static int
@@ -108,7 +110,13 @@ read_meta(struct segment *seg, struct journal_meta *meta, struct err *err)
         err_add(err, "%s: no journal", seg->path);
     }
     sqlite3_finalize(stmt);
-    return rc == 0 ? read_cursors(seg, meta, err) : -1;
+    if (rc == 0)
+        rc = read_cursors(seg, meta, err);
+    if (rc == 0 && meta->ledger != NULL) {
+        meta->ledger->count = 0;
+        rc = segment_read_ledger(seg, meta->id, meta->ledger, err);
+    }
+    return rc;
 }
 
 static int
@@ -233,6 +241,8 @@ segment_close(struct segment *seg)
     sqlite3_finalize(seg->next);
     sqlite3_finalize(seg->after);
     sqlite3_finalize(seg->cursor);
+    sqlite3_finalize(seg->ledger);
+    seg->ledger = NULL;
     seg->insert = seg->next = seg->after = seg->cursor = NULL;
     db_close(&seg->db);
 }

@@ -15,6 +15,7 @@
 #include "ingest/journal.h"
 #include "proto/base/buf.h"
 #include "proto/base/db.h"
+#include "proto/ledger.h"
 
 enum { CURSOR_NAME_LEN = 32, MAX_CONSUMERS = 257 };
 
@@ -29,6 +30,7 @@ struct journal_meta {
     uint64_t base;              /* last sequence before this file's first row */
     struct cursor cursors[MAX_CONSUMERS];
     size_t cursor_count;
+    struct ledger *ledger;      /* the caller's; NULL: neither read nor written */
 };
 
 struct segment {
@@ -40,7 +42,7 @@ struct segment {
     uint64_t unwritten;                 /* bytes of bodies since the last checkpoint */
     uint64_t used_at;                   /* when it was last read, for closing */
     sqlite3 *db;
-    sqlite3_stmt *insert, *next, *after, *cursor;
+    sqlite3_stmt *insert, *next, *after, *cursor, *ledger;
 };
 
 /* Open file `number` in dir for writing, made with *meta when it is new (or
@@ -90,5 +92,13 @@ int segment_unlink(struct segment *seg, struct err *err);
 
 /* Measure disk_bytes anew. */
 void segment_measure(struct segment *seg);
+
+/* The ledger's rows as SQL for a new file; read from a file, as journal `id`'s;
+ * and those that have changed written, in the caller's transaction. */
+int segment_ledger_schema(const struct ledger *ledger, struct buf *sql);
+int segment_read_ledger(struct segment *seg, uint64_t id, struct ledger *ledger,
+                        struct err *err);
+enum db_outcome segment_write_ledger(struct segment *seg, const struct ledger *ledger,
+                                     struct err *err);
 
 #endif

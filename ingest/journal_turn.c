@@ -281,6 +281,8 @@ write_turn(struct journal *journal, struct segment *seg, struct err *err)
     if (journal->is_cursor_moved)
         for (size_t i = 0; i < journal->meta.cursor_count && outcome == DB_DONE; i++)
             outcome = segment_write_cursor(seg, &journal->meta.cursors[i], err);
+    if (outcome == DB_DONE)
+        outcome = segment_write_ledger(seg, &journal->ledger, err);
     if (outcome == DB_DONE) {
         fault_point("ingest.before_commit");
         outcome = db_exec(seg->db, "COMMIT", err);
@@ -319,13 +321,16 @@ journal_commit(struct journal *journal, struct err *err)
 
     if (journal->pending_count == 0)
         return JOURNAL_DONE;
+    journal_count_pending(journal);
     outcome = write_turn(journal, seg, err);
     if (outcome != DB_DONE) {
+        journal_uncount_pending(journal);
         journal_cancel(journal, &start);
         return outcome == DB_RETRY ? JOURNAL_RETRY : JOURNAL_UNCLEAR;
     }
     fault_point("ingest.after_commit");
     journal->is_cursor_moved = 0;
+    journal_ledger_is_written(journal);
     keep_recent(journal, seg);
     return JOURNAL_DONE;
 }

@@ -15,6 +15,7 @@ const char *const fault_points[] = {
     "detector.after_send",    "detector.before_ack",   "detector.after_ack",
     "detector.after_publish",
     "indexer.before_commit",  "indexer.after_commit",  "indexer.between_files",
+    "indexer.ledger_committed",
     "indexer.before_ack",     "indexer.after_ack",     "indexer.incidents_committed",
     "notifier.before_insert", "notifier.after_insert", "notifier.before_send",
     "notifier.after_send",    "notifier.after_mark",

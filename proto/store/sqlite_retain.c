@@ -76,6 +76,8 @@ sqlite_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct 
         free(spans);
     }
     *ret_deleted = deleted;
+    if (ledger_expire(store, now_us, err) != 0)
+        return -1;
     if (store->retention_us <= 0)
         return 0;
     return incidents_expire(store, now_us - store->retention_us, err);

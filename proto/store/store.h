@@ -17,6 +17,7 @@
 #include "proto/codec_msgpack.h"
 #include "proto/event.h"
 #include "proto/incident.h"
+#include "proto/ledger.h"
 #include "proto/settings.h"
 
 enum { STORE_READ, STORE_WRITE };
@@ -94,6 +95,13 @@ struct count_query {
     size_t top;                 /* rows per dimension */
 };
 
+/* What became of the events of one row of a journal. */
+struct store_ledger_row {
+    uint64_t journal, first;    /* the row */
+    int64_t hour;               /* of its receipt, hours since 1970 */
+    uint64_t stored, not_stored;
+};
+
 struct store;
 
 struct store_ops {
@@ -137,6 +145,17 @@ struct store_ops {
                       struct err *err);
     int (*count)(struct store *store, const struct count_query *query,
                  struct counts *ret_counts, struct err *err);
+
+    /* The balance sheet (proto/ledger.h). put_ledger notes rows, each once by
+     * (journal, first); put_balance keeps the given hours, each number as it
+     * stands there unless it is zero; get_ledger adds the sums of both from an
+     * hour to below another. retain forgets both. */
+    enum store_outcome (*put_ledger)(struct store *store, const struct store_ledger_row *rows,
+                                     size_t count, struct err *err);
+    enum store_outcome (*put_balance)(struct store *store, const struct ledger *hours,
+                                      struct err *err);
+    int (*get_ledger)(struct store *store, int64_t from_hour, int64_t to_hour,
+                      struct ledger *ret_hours, struct err *err);
 };
 
 struct store {

@@ -14,6 +14,7 @@ sqlite_close(struct store **base)
     for (int i = 0; i < DAY_FILES_OPEN; i++)
         file_close(&store->files[i]);
     connection_close(&store->incidents);
+    connection_close(&store->ledger);
     sqlite_tally_release(&store->tally);
     free(store->spans);
     free(store->dir);
@@ -33,6 +34,9 @@ static const struct store_ops sqlite_ops = {
     .get_incident = sqlite_get_incident,
     .set_status = sqlite_set_status,
     .count = sqlite_count,
+    .put_ledger = sqlite_put_ledger,
+    .put_balance = sqlite_put_balance,
+    .get_ledger = sqlite_get_ledger,
 };
 
 /* A file's entry is only as durable as the entry of the folder it is in. */

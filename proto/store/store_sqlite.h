@@ -72,6 +72,7 @@ struct sqlite_store {
     size_t span_count;
     sqlite3 *incidents;
     ino_t incidents_inode;
+    sqlite3 *ledger;                    /* open while this process writes it */
     struct tally tally;
     int64_t deadline_ms;                /* by clock_steady_ms; 0: none */
 };
@@ -120,6 +121,15 @@ int sqlite_find_events(struct store *base, const struct event_query *query,
 int sqlite_get_event(struct store *base, const struct event_id *id, int32_t day,
                      int (*visit)(void *ctx, const struct event *ev), void *ctx,
                      struct err *err);
+/* sqlite_ledger.c */
+enum store_outcome sqlite_put_ledger(struct store *base, const struct store_ledger_row *rows,
+                                     size_t count, struct err *err);
+enum store_outcome sqlite_put_balance(struct store *base, const struct ledger *hours,
+                                      struct err *err);
+int sqlite_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour,
+                      struct ledger *ret_hours, struct err *err);
+int ledger_expire(struct sqlite_store *store, int64_t now_us, struct err *err);
+
 int sqlite_count(struct store *base, const struct count_query *query,
                  struct counts *ret_counts, struct err *err);
 enum store_outcome sqlite_put_incidents(struct store *base,

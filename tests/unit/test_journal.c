@@ -238,6 +238,54 @@ refuses_a_file_of_another_journal(void **state)
     assert_non_null(strstr(place->err.text, "another journal"));
 }
 
+/* --- the balance sheet --- */
+
+static uint64_t
+counted(const struct journal_place *place, enum ledger_column column)
+{
+    const struct ledger_row *row = ledger_find(journal_ledger(place->journal),
+                                               journal_id(place->journal),
+                                               ledger_hour(journal_place_now_us));
+
+    return row == NULL ? 0 : row->counts[column];
+}
+
+static void
+counts_what_was_committed_and_nothing_that_was_dropped(void **state)
+{
+    struct journal_place *place = *state;
+
+    place_append(place, 100);
+    place_append(place, 100);
+    assert_int_equal(counted(place, LEDGER_ACCEPTED), 0);
+    place_commit(place);
+    assert_int_equal(counted(place, LEDGER_ACCEPTED), 2);
+    place_append(place, 100);
+    journal_place_reopen(place, journal_place_now_us);     /* not committed */
+    assert_int_equal(counted(place, LEDGER_ACCEPTED), 2);
+}
+
+static void
+keeps_the_counts_through_new_files_and_openings(void **state)
+{
+    struct journal_place *place = *state;
+    uint64_t last = 0;
+
+    journal_count_refused(place->journal, LEDGER_REFUSED_FIELD, journal_place_now_us);
+    journal_flush_ledger(place->journal);
+    for (int i = 0; i < 40; i++) {
+        last = place_store(place, 10 * KIB);
+        journal_tidy(place->journal);
+    }
+    place_all_are_past(place, last);
+    journal_count_refused(place->journal, LEDGER_REFUSED_JSON, journal_place_now_us);
+    journal_trim(place->journal);
+    journal_place_reopen(place, journal_place_now_us);
+    assert_int_equal(counted(place, LEDGER_ACCEPTED), 40);
+    assert_int_equal(counted(place, LEDGER_REFUSED_FIELD), 1);
+    assert_int_equal(counted(place, LEDGER_REFUSED_JSON), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, journal_place_set_up, \
                                                 journal_place_tear_down)
 
@@ -256,6 +304,8 @@ main(void)
         TEST(remembers_the_last_sequence_when_all_rows_are_gone),
         TEST(goes_on_after_a_file_that_was_left_blank),
         TEST(refuses_a_file_of_another_journal),
+        TEST(counts_what_was_committed_and_nothing_that_was_dropped),
+        TEST(keeps_the_counts_through_new_files_and_openings),
     };
 
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
