@@ -144,6 +144,7 @@ engine_destroy(struct engine **engine)
     state_table_release(&(*engine)->table);
     window_match_release(&(*engine)->match);
     journals_release(&(*engine)->journals);
+    id_memory_release(&(*engine)->keyed);
     buf_release(&(*engine)->key);
     buf_release(&(*engine)->pack);
     buf_release(&(*engine)->summary);

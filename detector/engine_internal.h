@@ -6,6 +6,7 @@
 
 #include "detector/engine.h"
 #include "detector/engine_state.h"
+#include "detector/id_memory.h"
 #include "detector/ruleset.h"
 #include "detector/short_id.h"
 #include "proto/base/arena.h"
@@ -40,6 +41,7 @@ struct engine {
     struct rule_plan *plans;    /* one for each rule */
     struct state_table table;
     struct journals journals;
+    struct id_memory keyed;     /* ids that clients gave, of events that rules match */
     uint8_t seen_class, late_class;
     int64_t stream_us;          /* largest time of receipt */
     int64_t incomplete_until_us;

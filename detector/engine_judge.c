@@ -64,16 +64,18 @@ late_source(const struct event *ev)
     return text_of("unknown");
 }
 
-/* Count an event that came too late, once, under who sent it. */
+/* Count an event that came too late, once, under who sent it. That a file sent
+ * again is late is no news; but its row is touched all the same, for incidents
+ * must not depend on what a restart forgets (id_memory.h). */
 static int
-count_late(struct engine *engine, const struct event *ev)
+count_late(struct engine *engine, const struct event *ev, int is_repeat)
 {
     struct age_class *late = &engine->table.classes[engine->late_class];
     struct text source = late_source(ev);
     uint64_t hash = hash64(source.ptr, source.len);
     struct state *state = state_find(&engine->table, RULE_LATE, source, hash);
 
-    ++*engine->counts.late;
+    ++*(is_repeat ? engine->counts.repeats : engine->counts.late);
     if (state == NULL) {
         if (late->queues[0].count + late->queues[1].count >= MAX_LATE_SOURCES)
             state_drop(&engine->table, late->queues[late->queues[0].count == 0].oldest);
@@ -82,7 +84,7 @@ count_late(struct engine *engine, const struct event *ev)
     if (state == NULL)
         return -1;
     state_touch(&engine->table, state, engine->stream_us);
-    state->number++;
+    state->number += !is_repeat;
     return 0;
 }
 
@@ -339,7 +341,7 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     struct lone lone = { 0 };
     const uint32_t *numbers;
     size_t count;
-    int is_late = 0;
+    int is_late = 0, is_repeat;
 
     if (engine->needs_sort && state_sort(&engine->table) != 0)
         goto no_memory;
@@ -356,7 +358,8 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     for (size_t i = 0; i < count; i++)
         if (judge_rule(engine, numbers[i], ev, origin, &lone, &is_late) != 0)
             goto no_memory;
-    if (is_late && count_late(engine, ev) != 0)
+    is_repeat = count > 0 && ev->is_keyed && id_memory_add(&engine->keyed, ev->id.bytes);
+    if (is_late && count_late(engine, ev, is_repeat) != 0)
         goto no_memory;
     *engine->counts.regex_limits = matcher_limits_hit(matcher);
     *engine->counts.keys = engine->table.count;

@@ -196,6 +196,7 @@ engine_late_sources(const struct engine *engine, struct engine_late *ret, size_t
     for (int is_known = 0; is_known < 2; is_known++)
         for (const struct state *state = late->queues[is_known].oldest; state != NULL;
              state = state->newer)
-            count = rank_late(state, ret, count, max);
+            if (state->number > 0)
+                count = rank_late(state, ret, count, max);
     return count;
 }

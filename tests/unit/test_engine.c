@@ -174,6 +174,61 @@ groups_need_all_their_fields_and_count_distinct_values(void **state)
     assert_int_equal(seen.incident.key_count, 2);
 }
 
+/* Lines of a file, a minute apart, so that the windows have long passed the first
+ * when the file comes again. */
+static void
+send_file(struct engine_case *fix, int64_t received_us)
+{
+    for (int i = 0; i < 100; i++) {
+        struct event ev = engine_case_event(fix, "login_failed", "192.0.2.1",
+                                            START + SEC(60 * i));
+        char key[16];
+
+        snprintf(key, sizeof(key), "f:%d", i);
+        ev.is_keyed = 1;
+        ev.id = event_id_keyed(text_of("k"), text_of(key));
+        ev.received_us = received_us + i;
+        ev.known[EVENT_COUNT] = value_int(1);
+        engine_case_judge(fix, &ev);
+    }
+}
+
+static void
+a_file_that_is_sent_again_is_not_late(void **state)
+{
+    struct engine_case *fix = *state;
+    struct engine_late late[20];
+    uint64_t repeats;
+
+    send_file(fix, START + 24 * HOUR);
+    assert_int_equal(engine_case_counter(fix, "bongsu_detector_late_events_total"), 0);
+    assert_int_equal(engine_case_counter(fix, "bongsu_detector_repeats_total"), 0);
+    for (int i = 0; i < 2; i++) {
+        repeats = engine_case_counter(fix, "bongsu_detector_repeats_total");
+        send_file(fix, START + (25 + i) * HOUR);
+        assert_true(engine_case_counter(fix, "bongsu_detector_repeats_total") >= repeats + 100);
+    }
+    assert_int_equal(engine_case_counter(fix, "bongsu_detector_late_events_total"), 0);
+    assert_int_equal(engine_late_sources(fix->engine, late, 20), 0);
+}
+
+static void
+a_late_event_that_its_client_named_is_counted_late_once(void **state)
+{
+    struct engine_case *fix = *state;
+
+    send_file(fix, START + 24 * HOUR);
+    for (int i = 0; i < 3; i++) {
+        struct event ev = engine_case_event(fix, "login_failed", "192.0.2.1", START);
+
+        ev.is_keyed = 1;
+        ev.id = event_id_keyed(text_of("k"), text_of("another"));
+        ev.received_us = START + 25 * HOUR;
+        engine_case_judge(fix, &ev);
+    }
+    assert_int_equal(engine_case_counter(fix, "bongsu_detector_late_events_total"), 1);
+}
+
 static void
 late_events_are_counted_by_who_sent_them(void **state)
 {
@@ -434,6 +489,8 @@ main(void)
         TEST(rule_without_a_window_is_keyed_by_source_else_user_else_itself),
         TEST(repeat_of_a_keyed_event_changes_neither_windows_nor_lone_rules),
         TEST(groups_need_all_their_fields_and_count_distinct_values),
+        TEST(a_file_that_is_sent_again_is_not_late),
+        TEST(a_late_event_that_its_client_named_is_counted_late_once),
         TEST(late_events_are_counted_by_who_sent_them),
         TEST(keys_are_dropped_when_received_time_has_passed_and_told_as_gone),
         TEST(longest_untouched_key_goes_when_there_are_too_many),
