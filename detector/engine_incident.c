@@ -136,6 +136,35 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
     return 0;
 }
 
+/* Memory for values is short long before that for windows is. */
+enum { DETAILS_SHARE = 16 };
+
+int
+engine_note_details(struct engine *engine, struct state *state, int64_t at_us)
+{
+    struct field_table *fields = ruleset_fields(engine->rules);
+    const struct rule *rule = ruleset_rule(engine->rules, state->rule);
+    size_t before = details_size(state->details);
+    int rc = 0;
+
+    if (rule->sigma.detail_count == 0)
+        return 0;
+    if (state->details == NULL)
+        state->details = details_new();
+    if (state->details == NULL)
+        return -1;
+    for (size_t i = 0; i < rule->sigma.detail_count && rc == 0; i++) {
+        struct text value = field_table_text(fields, rule->detail_fields[i]);
+        int has_room = engine->table.details <
+                       engine->options.max_total_entries / DETAILS_SHARE;
+
+        if (value.ptr != NULL)
+            rc = detail_add(&state->details->fields[i], value, at_us, has_room);
+    }
+    engine->table.details += details_size(state->details) - before;
+    return rc;
+}
+
 /* A snapshot; its texts are lent by the rule, the arena and the buffer. */
 static int
 snapshot(struct engine *engine, const struct state *state,
@@ -144,6 +173,7 @@ snapshot(struct engine *engine, const struct state *state,
 {
     const struct rule *rule = ruleset_rule(engine->rules, state->rule);
     const struct sigma_rule *sigma = &rule->sigma;
+    struct summary_times times = { open->first_us, open->last_us };
 
     memset(inc, 0, sizeof(*inc));
     hash_to_hex(open->id, sizeof(open->id), inc->id);
@@ -168,7 +198,7 @@ snapshot(struct engine *engine, const struct state *state,
     buf_clear(&engine->summary);
     if (engine_key_read(rule, (struct text){ state->key, state->key_len }, arena,
                         inc) != 0 ||
-        summary_write(sigma, inc, open->last_us - open->first_us, &engine->summary) != 0)
+        summary_write(sigma, inc, &times, state->details, &engine->summary) != 0)
         return -1;
     inc->summary = engine->summary.ptr;
     return 0;

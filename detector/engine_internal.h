@@ -65,6 +65,10 @@ struct incident_part {
 int engine_count(struct engine *engine, struct state *state,
                  const struct incident_part *part);
 
+/* Note what the rule's details are in the event at hand, a match of the key. 0,
+ * or -1 when out of memory. */
+int engine_note_details(struct engine *engine, struct state *state, int64_t at_us);
+
 /* A row as bytes, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */
 int engine_pack_state(const struct engine *engine, const struct state *state,

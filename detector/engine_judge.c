@@ -182,7 +182,7 @@ static int
 judge_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
             const struct event *ev, uint64_t origin, int *is_late)
 {
-    int rc = 0;
+    int rc = 0, is_in = 0;
 
     if (state->window == NULL)
         state->window = calloc(1, sizeof(*state->window));
@@ -199,10 +199,14 @@ judge_entry(struct engine *engine, struct state *state, const struct window_entr
         break;
     case WINDOW_HOLDS:
         rc = count_match(engine, state, ev);
+        is_in = 1;
         break;
     case WINDOW_QUIET:
+        is_in = 1;
         break;
     }
+    if (rc == 0 && is_in)
+        rc = engine_note_details(engine, state, entry->at_us);
     keep_within(engine, state);
     return rc;
 }
@@ -299,7 +303,9 @@ judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
         return -1;
     state = state_of(engine, number, buf_text(&engine->key), lone->hash,
                      engine->plans[number].age_class);
-    return state == NULL ? -1 : engine_count(engine, state, &part);
+    if (state == NULL || engine_count(engine, state, &part) != 0)
+        return -1;
+    return engine_note_details(engine, state, ev->at_us);
 }
 
 static int

@@ -7,7 +7,7 @@
 #include "proto/base/hash.h"
 
 /* version, shape (8), touch, touched, FLAG_*, number, how many incidents,
- * incidents, [window]
+ * incidents, [shape of details (8), details], [window]
  * window:   adds, how many clocks, [origin (8), clock, adds since]..., tidy_at,
  *           [sum (8)], how many entries, entries
  * entry:    page | ENTRY_*, steps of its time and its time of receipt, [weight
@@ -16,7 +16,7 @@
  *           severity, incomplete, how many events, each: page | EVIDENCE_*, [step
  *           of its day], the id's rest */
 enum { VERSION = 2 };
-enum { FLAG_WINDOW = 1, FLAG_KNOWN = 2, FLAG_MAX = 3 };
+enum { FLAG_WINDOW = 1, FLAG_KNOWN = 2, FLAG_DETAILS = 4, FLAG_MAX = 7 };
 enum { ENTRY_COUNTED = 1, ENTRY_WHOLE = 2, EVIDENCE_NEXT_DAY = 1 };
 enum { VALUE_BYTES = 6 };       /* as ENGINE_VALUE_MASK */
 
@@ -144,11 +144,16 @@ engine_pack_state(const struct engine *engine, const struct state *state, struct
     pack_number(&packer, state->touch);
     pack_signed(&packer, state->touched_us);
     pack_byte(&packer, (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
-                                 (state->is_known ? FLAG_KNOWN : 0)));
+                                 (state->is_known ? FLAG_KNOWN : 0) |
+                                 (state->details != NULL ? FLAG_DETAILS : 0)));
     pack_number(&packer, state->number);
     pack_number(&packer, count);
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
         pack_incident(&packer, inc, state->touched_us);
+    if (state->details != NULL) {
+        pack_fixed(&packer, ruleset_rule(engine->rules, state->rule)->detail_shape, 8);
+        details_pack(state->details, state->touched_us, &packer);
+    }
     if (state->window != NULL)
         pack_window(&packer, &engine->plans[state->rule].window, state->window,
                     state->touched_us);
@@ -321,6 +326,23 @@ unpack_own_window(struct engine *engine, struct unpacker *from, struct state *st
     return from->at == from->end ? 0 : -1;
 }
 
+/* Those of other fields than the rule names now are read and dropped. */
+static int
+unpack_details(struct engine *engine, struct unpacker *from, struct state *state)
+{
+    uint64_t shape = unpack_fixed(from, 8);
+
+    if (state->rule >= RULE_FORGOTTEN)
+        return -1;
+    state->details = details_unpack(state->touched_us, from);
+    if (state->details == NULL)
+        return -1;
+    if (shape != ruleset_rule(engine->rules, state->rule)->detail_shape)
+        details_destroy(&state->details);
+    engine->table.details += details_size(state->details);
+    return 0;
+}
+
 static int
 unpack_state(struct engine *engine, struct unpacker *from, struct state *state)
 {
@@ -339,6 +361,8 @@ unpack_state(struct engine *engine, struct unpacker *from, struct state *state)
         return -1;
     if (flags & FLAG_KNOWN)
         state_know(&engine->table, state);
+    if ((flags & FLAG_DETAILS) && unpack_details(engine, from, state) != 0)
+        return -1;
     if (!(flags & FLAG_WINDOW))
         return from->at == from->end ? 0 : -1;
     return shape == shape_of(engine, state) ? unpack_own_window(engine, from, state) : 0;

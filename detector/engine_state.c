@@ -34,6 +34,7 @@ state_free(struct state *state)
     if (state->window != NULL)
         window_release(state->window);
     free(state->window);
+    details_destroy(&state->details);
     open_incidents_free(&state->incidents);
     open_incidents_free(&state->closed);
     free(state);
@@ -247,6 +248,7 @@ state_drop(struct state_table *table, struct state *state)
     table->count--;
     if (state->window != NULL)
         table->entries -= state->window->count;
+    table->details -= details_size(state->details);
     unlink_age(table, state);
     if (state->is_dirty)
         unlink_changed(state);

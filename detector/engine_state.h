@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/details.h"
 #include "detector/window.h"
 #include "proto/base/hash.h"
 #include "proto/incident.h"
@@ -55,6 +56,7 @@ struct state {
     uint8_t is_known;                   /* touched more than once */
     struct window *window;              /* correlations */
     struct open_incident *incidents;    /* last touched first */
+    struct details *details;            /* of rules that name some */
     struct open_incident *closed;       /* pushed out, not told yet */
     uint64_t number;                    /* RULE_LATE: how many; RULE_SEEN: what decides
                                          * its slot; RULE_FORGOTTEN: the length of the
@@ -84,6 +86,7 @@ struct state_table {
     size_t bucket_count, count;
     size_t known_count;
     size_t entries;                     /* in all windows */
+    size_t details;                     /* values, of all keys */
     uint64_t salt;                      /* so that nobody can aim at a bucket */
     struct age_class classes[MAX_AGE_CLASSES];
     size_t class_count;

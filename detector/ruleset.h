@@ -30,6 +30,8 @@ struct rule {
     size_t watcher_count;
     int group_fields[INCIDENT_MAX_KEYS];    /* field table numbers (correlations) */
     int value_field;
+    int detail_fields[DETAILS_MAX_FIELDS];
+    uint64_t detail_shape;      /* of the names of its details */
     uint64_t text_hash;         /* of its detection or correlation as written */
     uint64_t shape;             /* of all that its windows depend on */
 };

@@ -177,6 +177,20 @@ drop_uncompilable(struct ruleset *rules)
     return 0;
 }
 
+static int
+link_details(struct ruleset *rules, struct rule *rule)
+{
+    for (size_t i = 0; i < rule->sigma.detail_count; i++) {
+        struct text name = rule->sigma.details[i];
+
+        rule->detail_fields[i] = field_table_add(rules->fields, name);
+        if (rule->detail_fields[i] < 0)
+            return -1;
+        rule->detail_shape = rule->detail_shape * 31 + hash64(name.ptr, name.len);
+    }
+    return 0;
+}
+
 int
 ruleset_link(struct ruleset *rules, struct err *err)
 {
@@ -188,7 +202,8 @@ ruleset_link(struct ruleset *rules, struct err *err)
     for (size_t i = 0; i < rules->count; i++) {
         struct rule *rule = &rules->rules[i];
 
-        if (is_correlation(rule) && link_correlation(rules, rule) != 0)
+        if (link_details(rules, rule) != 0 ||
+            (is_correlation(rule) && link_correlation(rules, rule) != 0))
             goto no_memory;
         if (!is_correlation(rule) &&
             matcher_add(rules->matcher, &rule->sigma, (uint32_t)i, err) != 0)

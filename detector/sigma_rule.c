@@ -208,6 +208,27 @@ read_checks(const struct sigma_source *src, json_t *checks, struct sigma_rule *r
     return 0;
 }
 
+static int
+read_details(const struct sigma_source *src, json_t *details, struct sigma_rule *rule)
+{
+    size_t count = json_array_size(details);
+
+    if (count == 0 || count > DETAILS_MAX_FIELDS)
+        return sigma_refuse(src, details, "bongsu.details must be a list of at most %d fields",
+                            DETAILS_MAX_FIELDS);
+    for (size_t i = 0; i < count; i++) {
+        const char *field = json_string_value(json_array_get(details, i));
+
+        if (field == NULL || field[0] == '\0' || strlen(field) > 256)
+            return sigma_refuse(src, details, "bongsu.details must be names of fields");
+        rule->details[i] = arena_copy(src->arena, text_of(field));
+        if (rule->details[i].ptr == NULL)
+            return sigma_no_memory(src);
+    }
+    rule->detail_count = count;
+    return 0;
+}
+
 /* Our own keys: a misspelt one must not be ignored. */
 static int
 read_bongsu(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
@@ -219,6 +240,7 @@ read_bongsu(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule
         { "suppress", read_suppress },
         { "summary",  read_summary },
         { "checks",   read_checks },
+        { "details",  read_details },
     };
     json_t *bongsu = json_object_get(doc, "bongsu"), *value;
     const char *name;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/details.h"
 #include "detector/pattern.h"
 #include "detector/sigma_condition.h"
 #include "proto/base/arena.h"
@@ -111,6 +112,8 @@ struct sigma_rule {
     const char *summary;                /* NULL: the default sentence */
     struct text sqli[SIGMA_MAX_CHECKS]; /* fields looked through for SQL injection */
     size_t sqli_count;
+    struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */
+    size_t detail_count;
 };
 
 /* Where a document stands while it is read. */

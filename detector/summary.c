@@ -6,7 +6,8 @@
 struct facts {
     const struct sigma_rule *rule;
     const struct incident *inc;
-    int64_t span_us;
+    const struct summary_times *times;
+    const struct details *details;
 };
 
 static int
@@ -61,7 +62,7 @@ write_span(const struct facts *facts, struct buf *out)
     static const struct { int64_t seconds; const char *name; } units[] = {
         { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" },
     };
-    int64_t seconds = facts->span_us / 1000000;
+    int64_t seconds = (facts->times->last_us - facts->times->first_us) / 1000000;
 
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         int64_t n = seconds / units[i].seconds;
@@ -78,7 +79,7 @@ write_span(const struct facts *facts, struct buf *out)
 static int
 write_in_span(const struct facts *facts, struct buf *out)
 {
-    if (facts->inc->evidence_count > 1 || facts->span_us > 0)
+    if (facts->inc->evidence_count > 1 || facts->times->last_us > facts->times->first_us)
         return buf_append_str(out, "in ") | write_span(facts, out);
     if (out->len > 0 && out->ptr[out->len - 1] == ' ')
         out->ptr[--out->len] = '\0';
@@ -167,6 +168,16 @@ is_group_field(const struct sigma_rule *rule, struct text name)
     return 0;
 }
 
+/* Its number among the rule's details, or -1. */
+static int
+find_detail(const struct sigma_rule *rule, struct text name)
+{
+    for (size_t i = 0; i < rule->detail_count; i++)
+        if (text_equals(rule->details[i], name))
+            return (int)i;
+    return -1;
+}
+
 int
 summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
 {
@@ -183,7 +194,8 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
         slot = slot_read(inner);
         known = placeholder_find(slot.name);
         is_known = known != NULL ? known->number != NULL || slot.one.ptr == NULL
-                                 : is_group_field(rule, slot.name) && slot.one.ptr == NULL;
+                                 : (is_group_field(rule, slot.name) && slot.one.ptr == NULL) ||
+                                       find_detail(rule, slot.name) >= 0;
         if (!is_known) {
             *ret_unknown = inner;
             return -1;
@@ -192,14 +204,39 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
     return 0;
 }
 
+/* "12 users", "over 32 users", "web1", "several"; and "unknown", or "unknown users",
+ * when no event said. */
+static int
+write_detail(const struct facts *facts, int field, const struct slot *slot, struct buf *out)
+{
+    struct detail_seen seen = { 0 };
+
+    if (facts->details != NULL)
+        seen = detail_within(&facts->details->fields[field], facts->times->first_us,
+                             facts->times->last_us);
+    if (slot->one.ptr != NULL && (seen.distinct > 0 || seen.is_more))
+        return (seen.is_more ? buf_append_str(out, "over ") : 0) |
+               write_number((double)seen.distinct, slot, out);
+    if (seen.only != NULL)
+        return buf_append_str(out, seen.only);
+    if (seen.distinct > 0 || seen.is_more)
+        return buf_append_str(out, "several");
+    if (slot->one.ptr == NULL)
+        return buf_append_str(out, "unknown");
+    return buf_append_str(out, "unknown ") | buf_append_text(out, slot->many);
+}
+
 static int
 write_slot(const struct facts *facts, const struct slot *slot, struct buf *out)
 {
     const struct placeholder *known = placeholder_find(slot->name);
+    int detail = find_detail(facts->rule, slot->name);
 
     if (known != NULL)
         return known->write != NULL ? known->write(facts, out)
                                     : write_number(known->number(facts), slot, out);
+    if (detail >= 0)
+        return write_detail(facts, detail, slot, out);
     for (size_t i = 0; i < facts->inc->key_count; i++)
         if (text_is(slot->name, facts->inc->keys[i].field))
             return buf_append_str(out, facts->inc->keys[i].value);
@@ -207,10 +244,11 @@ write_slot(const struct facts *facts, const struct slot *slot, struct buf *out)
 }
 
 int
-summary_write(const struct sigma_rule *rule, const struct incident *inc, int64_t span_us,
+summary_write(const struct sigma_rule *rule, const struct incident *inc,
+              const struct summary_times *times, const struct details *details,
               struct buf *out)
 {
-    const struct facts facts = { rule, inc, span_us };
+    const struct facts facts = { rule, inc, times, details };
     struct text rest = text_of(rule->summary != NULL ? rule->summary
                                                      : "{title}: {key} ({count|event|events})");
     struct text before, inner;

@@ -5,7 +5,9 @@
  * In braces: title, key, the rule's group-by fields; count and threshold, with
  * a noun for one and for many when it says so ({count|event|events}); times
  * (once, twice, 3 times); span, from the first event to the last; and in_span,
- * "in 4 minutes", or nothing when there is but one event.
+ * "in 4 minutes", or nothing when there is but one event. A field of
+ * bongsu.details is its value, when all events had the same; with a noun, how
+ * many values there were ({username|user|users}).
  */
 #ifndef DETECTOR_SUMMARY_H
 #define DETECTOR_SUMMARY_H
@@ -20,10 +22,15 @@
 /* -1 when the template names what the rule cannot know; *ret_unknown is it. */
 int summary_check(const struct sigma_rule *rule, struct text *ret_unknown);
 
-/* Append the sentence for inc (its keys and count), whose events span span_us.
- * 0, or -1 when out of memory. */
+/* Its first event, and the last. */
+struct summary_times {
+    int64_t first_us, last_us;
+};
+
+/* Append the sentence for inc (its keys and count). details (NULL: none was seen)
+ * are those of its key. 0, or -1 when out of memory. */
 int summary_write(const struct sigma_rule *rule, const struct incident *inc,
-                  int64_t span_us,
+                  const struct summary_times *times, const struct details *details,
                   struct buf *out);
 
 #endif

@@ -40,7 +40,8 @@ expect(const char *summary, uint64_t count, size_t events, int64_t span_us, cons
     inc->keys[0].value = strdup("203.0.113.9");
     if (summary != NULL)
         assert_int_equal(summary_check(&rule, &unknown), 0);
-    assert_int_equal(summary_write(&rule, inc, span_us, &out), 0);
+    assert_int_equal(summary_write(&rule, inc, &(struct summary_times){ SEC(9), SEC(9) + span_us },
+                                   NULL, &out), 0);
     assert_string_equal(out.ptr, said);
     buf_release(&out);
     incident_destroy(&inc);
@@ -102,7 +103,7 @@ what_the_rule_cannot_know_is_refused_with_its_name(void **state)
 {
     static const char *const templates[] = {
         "{nonsense}", "{key|a|b}", "{times|a|b}", "{source_address|a|b}", "{}", "{|a|b}",
-        "{count} {destination_ip}",
+        "{count} {destination_ip}", "{username|user|users}",
     };
 
     (void)state;
