@@ -112,8 +112,10 @@ done:
 int
 incident_ended_by_us(const struct incident *inc)
 {
-    const struct incident_change *last = inc->history + inc->history_count - 1;
+    const struct incident_change *last;
 
-    return inc->status == STATUS_RESOLVED && inc->history_count > 0 && last->by != NULL &&
-           strcmp(last->by, INCIDENT_BY_US) == 0;
+    if (inc->status != STATUS_RESOLVED || inc->history_count == 0)
+        return 0;
+    last = &inc->history[inc->history_count - 1];
+    return last->by != NULL && strcmp(last->by, INCIDENT_BY_US) == 0;
 }
