@@ -134,7 +134,9 @@ open_parts(struct checkpoint *cp, const char *path, int64_t now_us, int *ret_is_
     for (size_t i = 0; i < CHECKPOINT_STATEMENTS; i++)
         if (db_prepare(cp->db, &cp->stmts[i], statements[i], err) != 0)
             return -1;
-    return read_meta(cp, now_us, err) == 0 ? read_positions(cp, err) : -1;
+    if (read_meta(cp, now_us, err) != 0 || read_positions(cp, err) != 0)
+        return -1;
+    return checkpoint_ledger_open(cp, err);
 }
 
 static void
@@ -144,6 +146,7 @@ close_parts(struct checkpoint *cp)
         sqlite3_finalize(cp->stmts[i]);
         cp->stmts[i] = NULL;
     }
+    checkpoint_ledger_close(cp);
     db_close(&cp->db);
     cp->position_count = 0;
 }
@@ -342,6 +345,8 @@ write_all(struct checkpoint_work *work)
     if (work->outcome != DB_DONE || checkpoint_outbox_write(work) != DB_DONE)
         return work->outcome;
     work->outcome = put_positions(work->cp, work->err);
+    if (work->outcome == DB_DONE)
+        work->outcome = checkpoint_ledger_write(work->cp, work->err);
     fault_point("detector.before_commit");
     if (work->outcome == DB_DONE)
         work->outcome = db_exec(work->cp->db, "COMMIT", work->err);
@@ -364,6 +369,7 @@ checkpoint_commit(struct checkpoint *checkpoint, const struct checkpoint_commit 
     fault_point("detector.after_commit");
     for (size_t i = 0; i < checkpoint->position_count; i++)
         checkpoint->positions[i].durable = checkpoint->positions[i].last;
+    checkpoint_ledger_is_written(checkpoint);
     engine_settle(commit->engine);
     checkpoint_outbox_publish(checkpoint, commit);
     checkpoint_forget_snapshots(checkpoint);

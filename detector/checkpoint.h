@@ -16,6 +16,7 @@
 #include "proto/base/db.h"
 #include "proto/base/err.h"
 #include "proto/codec_msgpack.h"
+#include "proto/ledger.h"
 
 struct checkpoint;
 
@@ -77,5 +78,8 @@ int checkpoint_next(struct checkpoint *checkpoint, uint64_t after, struct batch_
 /* The lowest counter still in the outbox, minus one; the sender starts there.
  * 0 when the outbox cannot be read. */
 uint64_t checkpoint_frontier(struct checkpoint *checkpoint);
+
+/* What each hour brought (proto/ledger.h); the caller counts, each commit keeps it. */
+struct ledger *checkpoint_ledger(struct checkpoint *checkpoint);
 
 #endif

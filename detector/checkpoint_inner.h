@@ -32,6 +32,8 @@ struct checkpoint {
     int64_t created_us;
     struct position positions[CHECKPOINT_MAX_JOURNALS];
     size_t position_count;
+    struct ledger ledger;
+    sqlite3_stmt *put_ledger;
     struct snapshot *snapshots;
     size_t snapshot_count, snapshot_cap;
     struct buf next_body;
@@ -56,5 +58,11 @@ enum db_outcome checkpoint_outbox_write(struct checkpoint_work *work);
 void checkpoint_outbox_publish(struct checkpoint *cp, const struct checkpoint_commit *commit);
 
 void checkpoint_forget_snapshots(struct checkpoint *cp);
+
+/* checkpoint_ledger.c: read, written inside the transaction, and then settled. */
+int checkpoint_ledger_open(struct checkpoint *cp, struct err *err);
+void checkpoint_ledger_close(struct checkpoint *cp);
+enum db_outcome checkpoint_ledger_write(struct checkpoint *cp, struct err *err);
+void checkpoint_ledger_is_written(struct checkpoint *cp);
 
 #endif

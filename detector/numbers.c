@@ -1,6 +1,8 @@
 #include "detector/detector.h"
 
+#include "detector/checkpoint.h"
 #include "detector/engine.h"
+#include "proto/base/clock.h"
 #include "proto/run/poison.h"
 #include "proto/run/sender.h"
 
@@ -47,6 +49,11 @@ detector_fill_status(void *self, json_t *status)
                         json_integer((json_int_t)numbers.in_flight));
     json_object_set_new(status, "state_rows_refused",
                         json_integer((json_int_t)*det->refused_state));
+    json_object_set_new(status, "ledger",
+                        ledger_to_json(checkpoint_ledger(det->checkpoint),
+                                       ledger_hour(clock_real_us()) - LEDGER_SHOWN_HOURS));
+    json_object_set_new(status, "ledger_since_us",
+                        json_integer(checkpoint_epoch(det->checkpoint)));
     json_object_set_new(status, "dead_letters",
                         json_integer((json_int_t)poison_count(det->poison)));
 }

@@ -97,12 +97,24 @@ put_off(struct detector *det, uint64_t origin, const struct err *err)
 }
 
 static void
+count_row(struct detector *det, const struct batch_head *head, uint64_t judged)
+{
+    struct ledger *ledger = checkpoint_ledger(det->checkpoint);
+    int64_t hour = ledger_hour(head->received_us);
+
+    ledger_add(ledger, head->origin, hour, LEDGER_JUDGED, (int64_t)judged);
+    ledger_add(ledger, head->origin, hour, LEDGER_NOT_JUDGED,
+               (int64_t)head->count - (int64_t)judged);
+}
+
+static void
 take_row(struct detector *det, const struct bus_batch *batch, struct position *pos)
 {
     const struct batch_head *head = &batch->head;
     int is_careful = poison_is_careful(det->poison, clock_steady_ms());
     unsigned attempts = 0;
     enum judged judged;
+    uint64_t before;
     struct err err;
 
     if (is_careful) {
@@ -112,6 +124,7 @@ take_row(struct detector *det, const struct bus_batch *batch, struct position *p
             return;
         }
     }
+    before = *det->judged;
     judged = judge_row(det, batch, attempts >= ATTEMPTS_BEFORE_CARE, &err);
     if (judged == JUDGED_LATER) {
         put_off(det, head->origin, &err);
@@ -124,6 +137,7 @@ take_row(struct detector *det, const struct bus_batch *batch, struct position *p
                   (unsigned long long)head->first, err.text);
     }
     ++*det->rows;
+    count_row(det, head, *det->judged - before);
     pos->last = head->first + head->count - 1;
     det->is_dirty = 1;
     if (is_careful) {

@@ -240,6 +240,7 @@ fill_status(void *self, json_t *status)
     json_object_set_new(status, "oldest_waiting_s",
                         json_integer((json_int_t)(counts.waiting == 0 ? 0 :
                             (clock_real_us() - counts.oldest_us) / 1000000)));
+    watch_fill_status(nt->watch, status);
     json_object_set_new(status, "messages_sent", json_integer((json_int_t)counts.sent));
 }
 

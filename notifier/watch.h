@@ -15,6 +15,10 @@
 struct watch *watch_new(struct notifier *nt, struct err *err);
 void watch_destroy(struct watch **watch);
 
+/* What the notifier's /status says of the others: the balance sheet. self may be
+ * NULL. */
+void watch_fill_status(void *self, json_t *status);
+
 /* The notifier's own /status, for the rules that look at it. */
 void watch_on_own_status(struct watch *watch, void (*fill)(void *self, json_t *status));
 

@@ -65,7 +65,7 @@ int bus_recv_report(zsock_t *sock, struct report *ret_report, struct err *err);
 void report_release(struct report *report);
 
 /* A socket with the settings that all have in common (LINGER 0, small HWM,
- * MAXMSGSIZE 16 MiB, HANDSHAKE_IVL 5 s, heartbeats), bound or connected to
+ * MAXMSGSIZE 16 MiB, HANDSHAKE_IVL 5 s, TCP keepalive), bound or connected to
  * endpoint. type is ZMQ_PUSH and so on. NULL with the reason. */
 zsock_t *bus_bind(int type, const char *endpoint, struct err *err);
 zsock_t *bus_connect(int type, const char *endpoint, struct err *err);

@@ -130,6 +130,7 @@ check(struct drive *drive, struct stub *slack)
     size_t i;
 
     wait_stored(drive);
+    chain_check_balance(drive->chain);
     events = chain_all_events(drive->chain);
     json_array_foreach(events, i, ev) {
         json_int_t nonce = json_integer_value(json_object_get(ev, "nonce"));

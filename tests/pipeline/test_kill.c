@@ -234,6 +234,7 @@ loses_nothing_and_repeats_nothing_whatever_is_killed(void **state)
     for (int i = 0; i < CLIENTS; i++)
         pthread_join(threads[i], NULL);
     wait_settled();
+    chain_check_balance(run.chain);
     check_events();
     check_incidents();
     check_told(slack, kills[NOTIFIER]);

@@ -81,6 +81,10 @@ json_t *chain_status(struct chain *chain, enum process which);
  * does not answer. */
 long chain_backlog(struct chain *chain);
 
+/* Once nothing is on the way: what ingest accepted is what is stored and what is
+ * judged, or was set aside. */
+void chain_check_balance(struct chain *chain);
+
 /* Until metric >= least (or the condition holds), else the test fails. */
 void chain_wait_metric(struct chain *chain, enum process which, const char *name, double least,
                        int64_t deadline_ms);

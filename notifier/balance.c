@@ -1,0 +1,145 @@
+#include "notifier/balance.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/hash.h"
+#include "proto/base/text.h"
+#include "proto/base/timestamp.h"
+
+#define HOUR_US (INT64_C(3600) * 1000000)
+
+/* An hour is looked at when it has been over for this long: the stages were
+ * not asked at one moment. */
+static const int64_t settle_us = INT64_C(60) * 1000000;
+
+/* A stage that counts what another has handed on. */
+struct side {
+    const char *stage;
+    const char *consumer;               /* whose backlog is on the way, a prefix */
+    enum ledger_column done, not_done;
+    const char *verb;
+};
+
+static const struct side sides[] = {
+    { "the store", "index", LEDGER_STORED, LEDGER_NOT_STORED, "stored" },
+    { "the detector", "detect/0", LEDGER_JUDGED, LEDGER_NOT_JUDGED, "judged" },
+};
+
+enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
+
+void
+balance_take(struct balance *balance, const json_t *ingest, const json_t *detector)
+{
+    ledger_from_json(&balance->hours, json_object_get(ingest, "ledger"));
+    ledger_from_json(&balance->hours, json_object_get(detector, "ledger"));
+}
+
+static uint64_t
+journal_of(const json_t *ingest)
+{
+    const char *hex = json_string_value(json_object_get(json_object_get(ingest, "journal"), "id"));
+    unsigned char id[8];
+    uint64_t journal = 0;
+
+    if (hex == NULL || hash_from_hex(text_of(hex), id, sizeof(id)) != 0)
+        return 0;
+    for (int i = 0; i < 8; i++)
+        journal = journal << 8 | id[i];
+    return journal;
+}
+
+/* Everything received before this has reached the side's stage. */
+static int64_t
+reached_us(const json_t *ingest, const struct side *side, int64_t now_us)
+{
+    const json_t *consumer = json_object_get(json_object_get(ingest, "consumers"), side->consumer);
+
+    if (consumer == NULL)
+        return INT64_MIN;
+    if (json_integer_value(json_object_get(consumer, "backlog_events")) == 0)
+        return now_us;
+    return now_us - json_integer_value(json_object_get(consumer, "oldest_age_ms")) * 1000;
+}
+
+static void
+note_off(struct balance *balance, const struct ledger_row *row, const struct side *side)
+{
+    uint64_t accepted = row->counts[LEDGER_ACCEPTED];
+    uint64_t done = row->counts[side->done], not_done = row->counts[side->not_done];
+    int64_t missing = (int64_t)(accepted - done - not_done);
+    struct balance_off *off = &balance->off[balance->off_count];
+    char hour[TIMESTAMP_LEN];
+
+    if (balance->off_count == BALANCE_MAX_OFF)
+        return;
+    balance->off_count++;
+    timestamp_format(row->hour * HOUR_US, hour);
+    snprintf(off->hour, sizeof(off->hour), "%.31s", hour);
+    snprintf(off->text, sizeof(off->text), "Of the hour from %s ingest accepted %" PRIu64
+             " events; %s has %s %" PRIu64 " and set aside %" PRIu64 ": %" PRId64 " %s",
+             hour, accepted, side->stage, side->verb, done, not_done,
+             missing < 0 ? -missing : missing, missing < 0 ? "too many" : "missing");
+}
+
+static void
+check_row(struct balance *balance, const struct ledger_row *row, const int64_t *reached,
+          int64_t now_us, int64_t detector_since_us)
+{
+    int64_t end_us = (row->hour + 1) * HOUR_US;
+    int is_off = 0;
+
+    if (end_us + settle_us > now_us)
+        return;
+    for (int i = 0; i < SIDES; i++) {
+        uint64_t got = row->counts[sides[i].done] + row->counts[sides[i].not_done];
+
+        /* a detector that began later replays what is left: it cannot know */
+        if (reached[i] < end_us ||
+            (sides[i].done == LEDGER_JUDGED && row->hour * HOUR_US < detector_since_us))
+            continue;
+        if (got == row->counts[LEDGER_ACCEPTED])
+            continue;
+        note_off(balance, row, &sides[i]);
+        is_off = 1;
+    }
+    balance->closed += !is_off;
+}
+
+void
+balance_check(struct balance *balance, const json_t *ingest, const json_t *detector,
+              int64_t now_us)
+{
+    uint64_t journal = journal_of(ingest);
+    int64_t since_us = detector == NULL ? INT64_MAX : (int64_t)json_integer_value(
+                           json_object_get(detector, "ledger_since_us"));
+    int64_t reached[SIDES];
+
+    balance->off_count = 0;
+    balance->closed = 0;
+    for (int i = 0; i < SIDES; i++)
+        reached[i] = reached_us(ingest, &sides[i], now_us);
+    for (size_t i = 0; i < balance->hours.count && journal != 0; i++)
+        if (balance->hours.rows[i].journal == journal)
+            check_row(balance, &balance->hours.rows[i], reached, now_us, since_us);
+}
+
+json_t *
+balance_to_json(const struct balance *balance, int64_t now_us)
+{
+    uint64_t sums[LEDGER_COLUMNS] = { 0 };
+    int64_t from = ledger_hour(now_us) - 23, waiting;
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < balance->hours.count; i++)
+        for (int k = 0; k < LEDGER_COLUMNS && balance->hours.rows[i].hour >= from; k++)
+            sums[k] += balance->hours.rows[i].counts[k];
+    for (int k = 0; k < LEDGER_COLUMNS && json != NULL; k++)
+        json_object_set_new(json, ledger_names[k], json_integer((json_int_t)sums[k]));
+    waiting = (int64_t)(sums[LEDGER_ACCEPTED] - sums[LEDGER_STORED] - sums[LEDGER_NOT_STORED]);
+    json_object_set_new(json, "on_the_way", json_integer(waiting < 0 ? 0 : waiting));
+    json_object_set_new(json, "hours_closed", json_integer((json_int_t)balance->closed));
+    json_object_set_new(json, "hours_off", json_integer((json_int_t)balance->off_count));
+    return json;
+}

@@ -1,0 +1,153 @@
+/* Asking the other processes for their /status. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "notifier/watch_inner.h"
+#include "proto/run/http_client.h"
+#include "proto/run/run_dir.h"
+
+enum { ASK_EVERY_MS = 5000, ASK_LEAST_MS = 250, ASK_TIMEOUT_MS = 4000 };
+
+static void
+forget_look(struct watch *watch)
+{
+    for (int i = 0; i < WATCH_STAGES; i++) {
+        json_decref(watch->look.status[i]);
+        watch->look.status[i] = NULL;
+    }
+}
+
+static void
+on_answer(void *ctx, const struct http_answer *answer)
+{
+    struct stage *stage = ctx;
+    struct watch *watch = stage->watch;
+    struct watch_look *look = &watch->look;
+
+    if (answer->status == 200)
+        look->status[stage->number] = json_loadb(answer->body.ptr, answer->body.len, 0, NULL);
+    if (answer->status != 0)
+        snprintf(look->why[stage->number], WATCH_WHY, "its answer is %ld, no status",
+                 answer->status);
+    else
+        snprintf(look->why[stage->number], WATCH_WHY, "%.150s", answer->error.text);
+    if (--watch->under_way == 0)
+        watch_judge(watch);
+}
+
+static void
+ask(struct watch *watch, struct stage *stage)
+{
+    const char *key = watch->nt->daemon->settings->api_key;
+    char header[600];
+    const char *const headers[] = { header, NULL };
+    struct http_call call = { .method = "GET", .url = stage->url, .unix_socket = stage->socket,
+                              .timeout_ms = ASK_TIMEOUT_MS, .allow_plain = 1 };
+    struct err err;
+
+    if (key != NULL && stage->socket == NULL) {
+        snprintf(header, sizeof(header), "X-API-Key: %.512s", key);
+        call.headers = headers;
+    }
+    if (http_client_start(watch->nt->client, &call, on_answer, stage, &err) == 0)
+        watch->under_way++;
+    else
+        snprintf(watch->look.why[stage->number], WATCH_WHY, "%.150s", err.text);
+}
+
+static int
+on_time(zloop_t *loop, int timer, void *self)
+{
+    struct watch *watch = self;
+
+    (void)loop, (void)timer;
+    if (watch->under_way > 0)
+        return 0;
+    forget_look(watch);
+    for (int i = 0; i < WATCH_STAGES; i++)
+        if (watch->look.is_asked[i])
+            ask(watch, &watch->stages[i]);
+    return 0;
+}
+
+/* --- what is watched --- */
+
+static int
+stage_find(struct text name)
+{
+    for (int i = 0; i < WATCH_STAGES; i++)
+        if (text_is(name, watch_stage_names[i]))
+            return i;
+    return -1;
+}
+
+/* "ingest", by its socket, or "ingest=http://host:port". */
+static int
+add_stage(struct watch *watch, struct text entry, struct err *err)
+{
+    struct text name = text_split(&entry, '=');
+    int number = stage_find(name);
+    struct stage *stage = &watch->stages[number < 0 ? 0 : number];
+
+    if (number < 0 || text_is(name, "notifier")) {
+        err_set(err, "watch.stages: \"%.*s\" is none of ingest, detector, indexer, api",
+                (int)name.len, name.ptr);
+        return -1;
+    }
+    stage->watch = watch;
+    stage->number = number;
+    if (entry.len == 0)
+        stage->socket = run_dir_socket(watch->nt->daemon->settings, watch_stage_names[number]);
+    if (asprintf(&stage->url, "%.*s/status", entry.len == 0 ? 16 : (int)entry.len,
+                 entry.len == 0 ? "http://localhost" : entry.ptr) < 0)
+        stage->url = NULL;
+    if (stage->url == NULL || (entry.len == 0 && stage->socket == NULL)) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    watch->look.is_asked[number] = 1;
+    return 0;
+}
+
+static int
+read_stages(struct watch *watch, struct err *err)
+{
+    struct text rest = text_of(watch->nt->daemon->settings->watch_stages);
+
+    while (rest.len > 0 && !text_is(rest, "none")) {
+        struct text entry = text_split(&rest, ' ');
+
+        if (entry.len > 0 && add_stage(watch, entry, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Twelve times before it counts as down, so that one look alone says nothing. */
+static size_t
+ask_every(const struct watch *watch)
+{
+    int64_t ms = watch->state.after_ms / 12;
+
+    return ms > ASK_EVERY_MS ? ASK_EVERY_MS : ms < ASK_LEAST_MS ? ASK_LEAST_MS : (size_t)ms;
+}
+
+int
+watch_begin_asking(struct watch *watch, struct err *err)
+{
+    if (read_stages(watch, err) != 0)
+        return -1;
+    zloop_timer(watch->nt->daemon->loop, ask_every(watch), 0, on_time, watch);
+    return 0;
+}
+
+void
+watch_end_asking(struct watch *watch)
+{
+    forget_look(watch);
+    for (int i = 0; i < WATCH_STAGES; i++) {
+        free(watch->stages[i].socket);
+        free(watch->stages[i].url);
+    }
+}

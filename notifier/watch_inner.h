@@ -1,0 +1,47 @@
+/*
+ * watch_inner.h - the watch's own state, for watch*.c alone
+ *
+ * watch_ask.c asks the others for their /status; when the last has answered,
+ * watch.c judges what they said and writes what is due; watch_balance.c looks
+ * at the balance sheet once a minute.
+ */
+#ifndef NOTIFIER_WATCH_INNER_H
+#define NOTIFIER_WATCH_INNER_H
+
+#include "notifier/balance.h"
+#include "notifier/watch.h"
+#include "notifier/watch_state.h"
+
+struct stage {
+    struct watch *watch;
+    int number;
+    char *socket;               /* NULL: by url */
+    char *url;
+};
+
+struct watch {
+    struct notifier *nt;
+    struct store *store;
+    struct stage stages[WATCH_STAGES];
+    int under_way;              /* answers that are still to come */
+    int is_resumed;
+    struct watch_look look;
+    struct watch_findings findings;
+    struct watch_state state;
+    struct balance balance;
+    int64_t balance_at_ms;      /* when it is to be looked at next */
+    void (*fill_own)(void *self, json_t *status);
+    struct log_burst burst;
+    uint64_t *opened, *ended, *failures, *left_out;
+};
+
+/* Read watch.stages and begin to ask. 0, or -1 with the reason. */
+int watch_begin_asking(struct watch *watch, struct err *err);
+void watch_end_asking(struct watch *watch);
+
+/* All have answered, or will not. */
+void watch_judge(struct watch *watch);
+
+void watch_look_at_balance(struct watch *watch);
+
+#endif
