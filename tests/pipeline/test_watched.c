@@ -114,6 +114,8 @@ a_notifier_that_dies_meanwhile_goes_on_where_it_was(void **state)
     (void)state;
     chain_kill(chain, DETECTOR);
     wait_told("detector is not ready", 1);
+    /* and written down: killed before that it rightly tells it once more */
+    chain_wait_metric(chain, NOTIFIER, "bongsu_notifier_messages_sent_total", 1, TOLD_MS);
     chain_kill(chain, NOTIFIER);
     chain_start(chain, NOTIFIER, NULL);
     chain_wait_metric(chain, NOTIFIER, "bongsu_http_requests_total{code=\"2xx\"}", 1, TOLD_MS);
