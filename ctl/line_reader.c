@@ -235,9 +235,16 @@ line_piece_halve(const struct line_piece *piece, struct line_piece *ret_first,
     return 0;
 }
 
+/* Inside a JSON string these names have a backslash before the last quote. */
 int
 looks_like_json(struct text bytes)
 {
+    struct text first;
+
     bytes = text_trim(bytes);
-    return bytes.len == 0 ? -1 : *bytes.ptr == '{';
+    if (bytes.len == 0)
+        return -1;
+    first = text_split(&bytes, '\n');
+    return *first.ptr == '{' && (text_find(first, "\"event_type\"") != NULL ||
+                                 text_find(first, "\"raw_log\"") != NULL);
 }

@@ -43,8 +43,10 @@ int line_reader_next(struct line_reader *reader, struct line_piece *ret_piece,
 int line_piece_halve(const struct line_piece *piece, struct line_piece *ret_first,
                      struct line_piece *ret_second);
 
-/* 1 when the first byte that is no white space is '{', 0 when it is another,
- * -1 when there is none. */
+/* 1 when the first line that is not blank is a JSON object with one of the
+ * names that an event must have (event_type, raw_log), 0 when it is not: other
+ * JSON, the journal's or a web server's, is a log line as any other. -1 when all
+ * are blank. */
 int looks_like_json(struct text bytes);
 
 #endif

@@ -3,13 +3,16 @@
 #include <string.h>
 
 #include "proto/decode/decoded.h"
+#include "proto/decode/journal_line.h"
+#include "proto/decode/json_line.h"
 #include "proto/decode/syslog_header.h"
-#include "proto/base/timestamp.h"
 
 /* The first that takes a line has it: those that know a program, those that
  * look at every line, and last the one for whatever has a header. */
 const struct decoder *const decoders[] = {
     &decoder_sshd,
+    &decoder_web_json,
+    &decoder_web_access,
     &decoder_syslog,
 };
 
@@ -80,6 +83,8 @@ add_header(const struct log_line *line, struct event *ev)
 
     decoded_put_text(ev, FIELD_HOST_NAME, line->host);
     decoded_put_text(ev, FIELD_PROCESS_NAME, line->program);
+    decoded_put_text(ev, FIELD_SYSTEMD_UNIT, line->unit);
+    decoded_put_text(ev, FIELD_LOG_LEVEL, line->level);
 
     if (text_to_int(line->pid, 0, INT32_MAX, &number) == 0)
         decoded_put_number(ev, FIELD_PROCESS_PID, number);
@@ -87,30 +92,43 @@ add_header(const struct log_line *line, struct event *ev)
         decoded_put_number(ev, FIELD_LOG_SYSLOG_PRIORITY, line->priority);
 }
 
+/* The header off raw, and the message read as JSON if it is that. An entry of
+ * the journal is unwrapped once: its message may be JSON of its own. 0, or -1
+ * when out of memory. */
+static int
+read_line(struct text raw, int64_t now_us, struct arena *arena, struct log_line *line,
+          struct json_line *json)
+{
+    int has_json;
+
+    syslog_header_read(raw, now_us, line);
+    has_json = json_line_read(line->message, arena, json);
+
+    if (has_json == 1 && line->program.len == 0 && journal_line_read(json, line)) {
+        json_line_release(json);
+        has_json = json_line_read(line->message, arena, json);
+    }
+    line->json = has_json == 1 ? json : NULL;
+    unwrap_repeated(line);
+    return has_json < 0 ? -1 : 0;
+}
+
 const char *
 decode_line(struct text text, int64_t now_us, struct arena *arena, struct event *ev)
 {
+    struct json_line json = { 0 };
     struct log_line line;
-    const char *name;
+    const char *name = NULL;
 
-    syslog_header_read(text, now_us, &line);
-    unwrap_repeated(&line);
-
-    if (line.has_time && ev->known[EVENT_TIMESTAMP].kind == VALUE_ABSENT) {
-        char formatted[TIMESTAMP_LEN];
-        struct text copy;
-
-        timestamp_format(line.at_us, formatted);
-        copy = arena_copy(arena, text_of(formatted));
-        if (copy.ptr == NULL)
-            return NULL;
-        decoded_text(ev, EVENT_TIMESTAMP, copy);
+    if (read_line(text, now_us, arena, &line, &json) == 0) {
+        name = try_decoders(&line, arena, ev);
+        if (line.has_time)
+            decoded_time(ev, line.at_us, arena);
+        add_header(&line, ev);
+        decoded_text(ev, EVENT_RAW_LOG, text);
+        if (line.repeated > 1)
+            decoded_number(ev, EVENT_COUNT, line.repeated);
     }
-
-    name = try_decoders(&line, arena, ev);
-    add_header(&line, ev);
-    decoded_text(ev, EVENT_RAW_LOG, text);
-    if (line.repeated > 1)
-        decoded_number(ev, EVENT_COUNT, line.repeated);
+    json_line_release(&json);
     return name;
 }

@@ -2,7 +2,7 @@
  * decode.h - what a raw log line says, as an event's fields
  *
  * A table of decoders, one file each (decode_sshd.c, ...), tried in order
- * after the syslog header was taken off. A decoder reads only the line, so
+ * after the syslog header, or the journal's JSON, was taken off. A decoder reads only the line, so
  * one login attempt that is written as several lines becomes one
  * login_failed and otherwise auth_detail. Everything in a line is hostile.
  */
@@ -15,6 +15,8 @@
 #include "proto/base/text.h"
 #include "proto/event.h"
 
+struct json_line;
+
 /* A line after its header was read. Texts borrow the line. */
 struct log_line {
     struct text raw;            /* the whole line, UTF-8 */
@@ -26,6 +28,8 @@ struct log_line {
     int64_t at_us;
     int has_time;
     uint32_t repeated;          /* from "message repeated N times", else 1 */
+    struct text unit, level;    /* of the journal; ptr NULL: none */
+    const struct json_line *json;   /* the message, when it is a JSON object; else NULL */
 };
 
 struct decoder {
@@ -37,6 +41,7 @@ struct decoder {
 };
 
 extern const struct decoder decoder_sshd, decoder_syslog;   /* decode_<name>.c */
+extern const struct decoder decoder_web_access, decoder_web_json;
 
 extern const struct decoder *const decoders[];
 extern const size_t decoder_count;

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "proto/base/timestamp.h"
+
 void
 decoded_text(struct event *ev, enum event_field field, struct text text)
 {
@@ -15,6 +17,18 @@ decoded_number(struct event *ev, enum event_field field, int64_t number)
 {
     if (ev->known[field].kind == VALUE_ABSENT)
         ev->known[field] = value_int(number);
+}
+
+/* Out of memory, the time of the header, or of receipt, stands. */
+void
+decoded_time(struct event *ev, int64_t at_us, struct arena *arena)
+{
+    char formatted[TIMESTAMP_LEN];
+
+    if (ev->known[EVENT_TIMESTAMP].kind != VALUE_ABSENT)
+        return;
+    timestamp_format(at_us, formatted);
+    decoded_text(ev, EVENT_TIMESTAMP, arena_copy(arena, text_of(formatted)));
 }
 
 /* No room means that the client's own fields fill the event; raw_log still

@@ -7,12 +7,18 @@
 #ifndef PROTO_DECODE_DECODED_H
 #define PROTO_DECODE_DECODED_H
 
+#include <stdint.h>
+
+#include "proto/base/arena.h"
 #include "proto/base/text.h"
 #include "proto/event.h"
 #include "proto/fields.h"
 
 void decoded_text(struct event *ev, enum event_field field, struct text text);
 void decoded_number(struct event *ev, enum event_field field, int64_t number);
+
+/* A time that the line itself says, which goes before its header's. */
+void decoded_time(struct event *ev, int64_t at_us, struct arena *arena);
 
 /* A further field, by its number in proto/fields.h. */
 void decoded_put(struct event *ev, enum field field, struct value value);

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/decode/decoded.h"
+#include "proto/base/civil.h"
 #include "proto/base/timestamp.h"
+#include "proto/decode/decoded.h"
+#include "proto/decode/log_time.h"
 #include "proto/event.h"
 
 enum {
@@ -82,26 +84,6 @@ take_priority(struct text *rest, struct log_line *line)
     *rest = text;
 }
 
-static int
-month_of(struct text text)
-{
-    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-    for (int i = 0; i < 12 && text.len >= 3; i++)
-        if (memcmp(text.ptr, names + 3 * i, 3) == 0)
-            return i + 1;
-    return 0;
-}
-
-static int
-days_in(int64_t year, int month)
-{
-    static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-    int is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return days[month - 1] + (month == 2 && is_leap);
-}
-
 struct clock_time {
     int month;
     int64_t day, hour, minute, second, fraction_us;
@@ -118,7 +100,7 @@ set_year(const struct clock_time *when, int64_t now_us, struct log_line *line)
     for (int year = now.year; year >= now.year - LEAP_YEARS_APART; year--) {
         int64_t at_us;
 
-        if (when->day > days_in(year, when->month))
+        if (when->day > civil_month_len(year, when->month))
             continue;
         at_us = timestamp_from_local(year, when->month, (int)when->day, (int)when->hour,
                                      (int)when->minute, (int)when->second) +
@@ -153,7 +135,7 @@ static int
 take_bsd_time(struct text *rest, int64_t now_us, struct log_line *line)
 {
     struct text text = *rest;
-    struct clock_time when = { .month = month_of(text) };
+    struct clock_time when = { .month = log_time_month(text) };
     size_t digits;
 
     if (when.month == 0)
@@ -255,6 +237,36 @@ take_host_and_tag(struct text *rest, int host_is_sure, struct log_line *line)
     }
 }
 
+/* journalctl's short-full, "Sun 2026-11-22 10:00:00 KST ", and short-unix,
+ * "1795302001.123456 ", where a host and a tag follow: 0, or -1. */
+static int
+take_journal_header(struct text *rest, struct log_line *line)
+{
+    struct text text = *rest, word = first_word(text);
+    struct log_line found = *line;
+
+    if (word.len == 3 && text.len > 28 && text.ptr[8] == '-') {
+        skip(&text, 4);
+        if (log_time_take_zoned(&text, &found.at_us) != 0)
+            return -1;
+    } else if (word.len == 17 && word.ptr[10] == '.' &&
+               log_time_from_epoch(word, &found.at_us) == 0) {
+        skip(&text, word.len);
+    } else {
+        return -1;
+    }
+
+    found.has_time = 1;
+    if (take_char(&text, ' ') != 0)
+        return -1;
+    take_host_and_tag(&text, 0, &found);
+    if (found.program.len == 0)
+        return -1;
+    *line = found;
+    *rest = text;
+    return 0;
+}
+
 /* A word of an RFC 5424 header; "-" is no value. -1 when there is none. */
 static int
 take_5424_word(struct text *rest, struct text *ret_word)
@@ -335,6 +347,8 @@ syslog_header_read(struct text raw, int64_t now_us, struct log_line *ret_line)
     if (line.priority < 0 || take_5424(&rest, &line) != 0) {
         if (take_bsd_time(&rest, now_us, &line) == 0)
             take_host_and_tag(&rest, 1, &line);
+        else if (take_journal_header(&rest, &line) == 0)
+            ;
         else if (take_iso_time(&rest, &line) == 0 || line.priority >= 0)
             take_host_and_tag(&rest, 0, &line);
     }

@@ -4,6 +4,8 @@
  *   Dec 10 06:55:46 host sshd[24200]: message          RFC 3164, section 4.1
  *   2026-11-22T10:00:00.123456+09:00 host sshd[1]: ... rsyslog of Debian 12, 13
  *   2026-11-22T10:00:00+0900 host sshd[1]: ...         journalctl -o short-iso
+ *   Sun 2026-11-22 10:00:00 KST host sshd[1]: ...      journalctl -o short-full
+ *   1795302001.123456 host sshd[1]: ...                journalctl -o short-unix
  *   <38>Dec 10 06:55:46 sshd[24200]: ...               as programs send it
  *   <34>1 2003-10-11T22:14:15.003Z host su - ID47 - ... RFC 5424, section 6
  *

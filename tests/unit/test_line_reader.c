@@ -259,9 +259,12 @@ halves_are_whole_lines_with_their_own_places(void **state)
 }
 
 static void
-json_is_known_by_its_first_byte(void **state)
+an_event_is_known_by_what_it_must_have(void **state)
 {
-    assert_int_equal(looks_like_json(text_of("\r\n  {\"a\":1}\n")), 1);
+    assert_int_equal(looks_like_json(text_of("\r\n  {\"event_type\":1}\n")), 1);
+    assert_int_equal(looks_like_json(text_of("{\"a\":1,\"raw_log\":\"x\"}")), 1);
+    assert_int_equal(looks_like_json(text_of("{\"a\":1}\n{\"event_type\":1}")), 0);
+    assert_int_equal(looks_like_json(text_of("{\"MESSAGE\":\"\\\"event_type\\\"\"}")), 0);
     assert_int_equal(looks_like_json(text_of("Nov 12 {")), 0);
     assert_int_equal(looks_like_json(text_of("[Sun Dec 04] [notice] x")), 0);
     assert_int_equal(looks_like_json(text_of(" \r\n\t")), -1);
@@ -283,7 +286,7 @@ main(void)
         TEST(lines_of_a_slow_pipe_come_before_it_ends),
         TEST(unreadable_file_says_why),
         TEST(halves_are_whole_lines_with_their_own_places),
-        TEST(json_is_known_by_its_first_byte),
+        TEST(an_event_is_known_by_what_it_must_have),
     };
 
     return cmocka_run_group_tests_name("line_reader", tests, NULL, NULL);

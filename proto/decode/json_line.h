@@ -1,0 +1,46 @@
+/*
+ * json_line.h - a log line that is a JSON object
+ *
+ * Read once per line by decode_line(), for whichever decoder knows its keys.
+ * yyjson reads without recursion, so depth costs nothing; size is bounded, and
+ * nobody looks deeper than three levels. All texts are UTF-8 without NULs.
+ */
+#ifndef PROTO_DECODE_JSON_LINE_H
+#define PROTO_DECODE_JSON_LINE_H
+
+#include <stdint.h>
+
+#include "proto/base/arena.h"
+#include "proto/base/text.h"
+
+struct yyjson_val;
+struct yyjson_doc;
+
+/* Longer lines are not looked into. */
+enum { JSON_LINE_MAX_BYTES = 256 * 1024 };
+
+struct json_line {
+    struct yyjson_doc *doc;
+    struct yyjson_val *root;    /* an object; NULL when the line is none */
+    struct arena *arena;
+    /* The line had "\xHH", which is no JSON: nginx without escape=json, Apache.
+     * Texts carry it as these four characters. */
+    int has_hex_escapes;
+};
+
+/* 1 and *ret_json (release it) when text is a JSON object, 0 when not, -1 when
+ * out of memory. Texts live in arena. */
+int json_line_read(struct text text, struct arena *arena, struct json_line *ret_json);
+void json_line_release(struct json_line *json);
+
+/* The value of a key of an object; NULL when it has none, or object is NULL. */
+struct yyjson_val *json_line_get(struct yyjson_val *object, const char *key);
+
+/* A string, or a number written out, or the first of an array of strings; an
+ * array of numbers is bytes (journald). {NULL, 0} for all else. */
+struct text json_line_text(const struct json_line *json, struct yyjson_val *value);
+
+/* An integer, also one in a string: 0, or -1. */
+int json_line_number(struct yyjson_val *value, int64_t *ret_number);
+
+#endif
