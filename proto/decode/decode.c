@@ -13,6 +13,8 @@ const struct decoder *const decoders[] = {
     &decoder_sshd,
     &decoder_web_json,
     &decoder_web_access,
+    &decoder_apache_error,
+    &decoder_nginx_error,
     &decoder_syslog,
 };
 

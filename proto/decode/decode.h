@@ -41,7 +41,8 @@ struct decoder {
 };
 
 extern const struct decoder decoder_sshd, decoder_syslog;   /* decode_<name>.c */
-extern const struct decoder decoder_web_access, decoder_web_json;
+extern const struct decoder decoder_web_access, decoder_web_json, decoder_apache_error;
+extern const struct decoder decoder_nginx_error;
 
 extern const struct decoder *const decoders[];
 extern const size_t decoder_count;
