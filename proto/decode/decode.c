@@ -15,6 +15,10 @@ const struct decoder *const decoders[] = {
     &decoder_web_access,
     &decoder_apache_error,
     &decoder_nginx_error,
+    &decoder_vsftpd,
+    &decoder_xferlog,
+    &decoder_openvpn,
+    &decoder_wireguard,
     &decoder_syslog,
 };
 

@@ -85,9 +85,40 @@ decoded_source(struct event *ev, struct text address)
         ev->known[EVENT_SOURCE_HOST].kind != VALUE_ABSENT || address.len == 0)
         return;
 
+    if (text_starts_with(address, "::ffff:")) {
+        struct text tail = { address.ptr + 7, address.len - 7 };
+
+        if (memchr(tail.ptr, '.', tail.len) != NULL && decoded_is_address(tail))
+            address = tail;
+    }
     if (decoded_is_address(address))
         decoded_text(ev, EVENT_SOURCE_IP, address);
     else if (!text_is(address, "UNKNOWN") && !text_is(address, "-") &&
              !text_is(address, "?"))
         decoded_text(ev, EVENT_SOURCE_HOST, address);
+}
+
+int
+decoded_endpoint(struct event *ev, struct text endpoint)
+{
+    const char *colon = endpoint.len == 0 ? NULL
+                                          : memrchr(endpoint.ptr, ':', endpoint.len);
+    struct text address = endpoint;
+    int64_t port = 0;
+
+    if (colon != NULL) {
+        struct text after = { colon + 1, (size_t)(endpoint.ptr + endpoint.len - colon - 1) };
+        struct text before = { endpoint.ptr, (size_t)(colon - endpoint.ptr) };
+
+        if (text_starts_with(before, "[") && text_ends_with(before, "]"))
+            before = (struct text){ before.ptr + 1, before.len - 2 };
+        if (decoded_is_address(before) && text_to_int(after, 0, 65535, &port) == 0)
+            address = before;
+    }
+    if (!decoded_is_address(address))
+        return 0;
+    decoded_source(ev, address);
+    if (port > 0)
+        decoded_put_number(ev, FIELD_SOURCE_PORT, port);
+    return 1;
 }

@@ -26,9 +26,14 @@ void decoded_put_text(struct event *ev, enum field field, struct text text);
 void decoded_put_number(struct event *ev, enum field field, int64_t number);
 void decoded_put_flag(struct event *ev, enum field field);
 
-/* An address into source_ip, anything else into source_host; nothing for
- * what programs write when they do not know ("UNKNOWN", "-", "?"). */
+/* An address into source_ip ("::ffff:192.0.2.7" as the IPv4 address that it is),
+ * anything else into source_host; nothing for what programs write when they do
+ * not know ("UNKNOWN", "-", "?"). */
 void decoded_source(struct event *ev, struct text address);
+
+/* "192.0.2.7:5555", "[2001:db8::17]:5555", "2001:db8::17:5555", or an address
+ * without a port, into source_ip and source.port: 1, or 0 for anything else. */
+int decoded_endpoint(struct event *ev, struct text endpoint);
 
 /* 1 for an IPv4 or IPv6 address. */
 int decoded_is_address(struct text text);
