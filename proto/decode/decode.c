@@ -19,6 +19,8 @@ const struct decoder *const decoders[] = {
     &decoder_xferlog,
     &decoder_openvpn,
     &decoder_wireguard,
+    &decoder_mysql,
+    &decoder_postgresql,
     &decoder_syslog,
 };
 

@@ -43,7 +43,8 @@ struct decoder {
 extern const struct decoder decoder_sshd, decoder_syslog;   /* decode_<name>.c */
 extern const struct decoder decoder_web_access, decoder_web_json, decoder_apache_error;
 extern const struct decoder decoder_nginx_error, decoder_vsftpd, decoder_xferlog;
-extern const struct decoder decoder_openvpn, decoder_wireguard;
+extern const struct decoder decoder_openvpn, decoder_wireguard, decoder_mysql;
+extern const struct decoder decoder_postgresql;
 
 extern const struct decoder *const decoders[];
 extern const size_t decoder_count;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <glob.h>
@@ -159,6 +160,97 @@ every_decoder_turns_its_lines_into_their_events(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* The first len bytes of line, alone in memory, so that a look behind its end is
+ * seen by the sanitizer. */
+static void
+decode_cut(const char *line, size_t len)
+{
+    char *copy = malloc(len > 0 ? len : 1);
+    struct text text = { copy, len };
+    struct arena arena = { 0 };
+    struct event ev = { 0 };
+
+    assert_non_null(copy);
+    memcpy(copy, line, len);
+    if (text_is_utf8(text)) {
+        assert_non_null(decode_line(text, 1795302001000000, &arena, &ev));
+        assert_true(text_equals(value_get_text(&ev.known[EVENT_RAW_LOG]), text));
+        assert_true(value_get_text(&ev.known[EVENT_TYPE]).len > 0);
+    }
+    event_release(&ev);
+    arena_release(&arena);
+    free(copy);
+}
+
+static void
+a_line_cut_anywhere_is_kept_whole(void **state)
+{
+    glob_t found;
+
+    (void)state;
+    assert_int_equal(glob(FOLDER "/*/*.yml", 0, NULL, &found), 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        struct yaml *yaml = yaml_load(found.gl_pathv[i], NULL);
+        json_t *one;
+        size_t n;
+
+        assert_non_null(yaml);
+        json_array_foreach(yaml_document(yaml, 0), n, one) {
+            const char *line = json_string_value(json_object_get(one, "line"));
+
+            for (size_t len = 0; len <= strlen(line); len++)
+                decode_cut(line, len);
+        }
+        yaml_destroy(&yaml);
+    }
+    globfree(&found);
+}
+
+/* 256 KiB of one piece in the middle of a line: what an attacker can send. */
+static void
+a_huge_line_is_read_in_time(void **state)
+{
+    static const struct {
+        const char *start, *piece, *end;
+    } lines[] = {
+        { "192.0.2.1 - - [22/Nov/2026:08:00:01 +0900] \"GET /?", "\\\"a", " HTTP/1.1\" 200 5" },
+        { "192.0.2.1 - - [22/Nov/2026:08:00:01 +0900] \"GET /?", "\" ", "\" 200 5" },
+        { "192.0.2.1 - ", "] \"", " [22/Nov/2026:08:00:01 +0900] \"GET / HTTP/1.1\" 200 5" },
+        { "2026/11/22 08:00:00 [error] 2#2: *9 user \"", "\" was not found in \"",
+          "\", client: 192.0.2.1, server: _" },
+        { "2026/11/22 08:00:00 [error] 2#2: *9 open() \"", ", client: 192.0.2.1", "\"" },
+        { "[Fri Nov 20 10:00:00.1 2026] [a:error] [pid 1] [client 192.0.2.1:4] user `",
+          "' in realm `x' not found: ", "" },
+        { "Sun Nov 22 08:00:01 2026 [pid 1] [", "] OK LOGIN: Client \"",
+          "] FAIL LOGIN: Client \"192.0.2.1\"" },
+        { "2026-11-22 08:00:00 192.0.2.1:5 [", "] Peer Connection Initiated with x", "" },
+        { "2026-11-22 08:00:00 10 [Warning] Access denied for user '", "'@'a",
+          "'@'192.0.2.1' (using password: YES)" },
+        { "2026-11-22 08:00:00 KST [1] a@b FATAL:  role \"", "FATAL:  ", "\" does not exist" },
+        { "{\"remote_addr\":\"192.0.2.1\",\"status\":200,\"request\":\"GET /", "\\x22", "\"}" },
+        { "", "{\"a\":", "" },
+    };
+    enum { LEN = 256 * 1024 };
+    char *line = malloc(LEN + 256);
+
+    (void)state;
+    assert_non_null(line);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        clock_t before = clock();
+        size_t len = strlen(lines[i].start), piece = strlen(lines[i].piece);
+
+        memcpy(line, lines[i].start, len);
+        for (; len + piece < LEN; len += piece)
+            memcpy(line + len, lines[i].piece, piece);
+        memcpy(line + len, lines[i].end, strlen(lines[i].end));
+        decode_cut(line, len + strlen(lines[i].end));
+        if (clock() - before > CLOCKS_PER_SEC / 2)
+            fail_msg("%s: %ld ms of CPU time", lines[i].start,
+                     (long)((clock() - before) / (CLOCKS_PER_SEC / 1000)));
+    }
+    free(line);
+}
+
 static int
 is_a_decoder(const char *name)
 {
@@ -194,6 +286,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_decoder_turns_its_lines_into_their_events),
         cmocka_unit_test(every_folder_of_cases_belongs_to_a_decoder),
+        cmocka_unit_test(a_line_cut_anywhere_is_kept_whole),
+        cmocka_unit_test(a_huge_line_is_read_in_time),
     };
 
     return cmocka_run_group_tests_name("decoders", tests, take_seoul, NULL);
