@@ -10,7 +10,14 @@
 /* The first that takes a line has it: those that know a program, those that
  * look at every line, and last the one for whatever has a header. */
 const struct decoder *const decoders[] = {
+    &decoder_pam,
     &decoder_sshd,
+    &decoder_sudo,
+    &decoder_su,
+    &decoder_login,
+    &decoder_accounts,
+    &decoder_cron,
+    &decoder_logind,
     &decoder_web_json,
     &decoder_web_access,
     &decoder_apache_error,
@@ -58,17 +65,25 @@ unwrap_repeated(struct log_line *line)
                                              rest.len - sizeof middle });
 }
 
+/* Runs for every decoder and every line: most names differ in the first byte. */
 static int
 knows_program(const struct decoder *decoder, struct text program)
 {
-    struct text names = text_of(decoder->programs);
+    const char *name = decoder->programs;
 
-    if (names.ptr == NULL)
+    if (name == NULL)
         return 1;
-    while (program.len > 0 && names.ptr != NULL)
-        if (text_equals(text_split(&names, ' '), program))
+    if (program.len == 0)
+        return 0;
+    for (;;) {
+        if (*name == *program.ptr && strncmp(name, program.ptr, program.len) == 0 &&
+            (name[program.len] == ' ' || name[program.len] == '\0'))
             return 1;
-    return 0;
+        while (*name != ' ')
+            if (*name++ == '\0')
+                return 0;
+        name++;
+    }
 }
 
 static const char *
@@ -130,8 +145,9 @@ decode_line(struct text text, int64_t now_us, struct arena *arena, struct event 
 
     if (read_line(text, now_us, arena, &line, &json) == 0) {
         name = try_decoders(&line, arena, ev);
-        if (line.has_time)
-            decoded_time(ev, line.at_us, arena);
+        /* A decoder may know a better time than the header's. */
+        if (line.has_time && decoded_time(ev, line.at_us, arena) != 0)
+            name = NULL;
         add_header(&line, ev);
         decoded_text(ev, EVENT_RAW_LOG, text);
         if (line.repeated > 1)

@@ -40,11 +40,13 @@ struct decoder {
     int (*decode)(const struct log_line *line, struct arena *arena, struct event *ev);
 };
 
-extern const struct decoder decoder_sshd, decoder_syslog;   /* decode_<name>.c */
-extern const struct decoder decoder_web_access, decoder_web_json, decoder_apache_error;
-extern const struct decoder decoder_nginx_error, decoder_vsftpd, decoder_xferlog;
-extern const struct decoder decoder_openvpn, decoder_wireguard, decoder_mysql;
-extern const struct decoder decoder_postgresql;
+/* decode_<name>.c */
+extern const struct decoder decoder_accounts, decoder_audit, decoder_cron,
+    decoder_fail2ban, decoder_firewall, decoder_logind, decoder_login, decoder_pam,
+    decoder_sshd, decoder_su, decoder_sudo, decoder_syslog;
+extern const struct decoder decoder_web_access, decoder_web_json, decoder_apache_error,
+    decoder_nginx_error, decoder_vsftpd, decoder_xferlog, decoder_openvpn, decoder_wireguard,
+    decoder_mysql, decoder_postgresql;
 
 extern const struct decoder *const decoders[];
 extern const size_t decoder_count;

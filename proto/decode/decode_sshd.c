@@ -4,7 +4,8 @@
  * sshd and PAM write up to five lines about one attempt. Exactly one of them,
  * auth_log()'s "Failed METHOD for USER from ADDRESS" (auth.c), is written once
  * per attempt whatever the configuration, so only that is login_failed; all
- * others are auth_detail. fail2ban and the distributions count so as well.
+ * others are auth_detail (PAM's: decode_pam.c). fail2ban and the distributions
+ * count so as well.
  */
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
@@ -86,7 +87,6 @@ static const struct message messages[] = {
     { "PAM: User not known to the underlying authentication module for illegal user %u"
       " from %a", "auth_detail", 1 },
     { "PAM: %*", "auth_detail", 0 },
-    { "PAM service(%w) ignoring max retries; %*", "auth_detail", 0 },
     { "Received disconnect from %i port %p:%*", "connection", 0 },
     { "Received disconnect from %i: %*", "connection", 0 },
     { "Connection from %i port %p", "connection", 0 },
@@ -112,17 +112,6 @@ static const struct message messages[] = {
     { "refused connect from %w (%i)", "connection", 0 },
     { "drop connection #%w from [%i]:%p on %*", "connection", 0 },
     { "kex_exchange_identification: %*", "connection", 0 },
-};
-
-/* PAM's modules: "pam_unix(sshd:auth): message". */
-static const struct message pam_messages[] = {
-    { "pam_%w:session): session opened for user %u(uid=%w) by %*", "session_start", 0 },
-    { "pam_%w:session): session opened for user %u by %*", "session_start", 0 },
-    { "pam_%w:session): session closed for user %u", "session_end", 0 },
-    { "pam_%w:session): %*", "sshd", 0 },
-    { "pam_%w:auth): %*", "auth_detail", 0 },
-    { "pam_%w:account): %*", "auth_detail", 0 },
-    { "pam_%w:chauthtok): %*", "auth_detail", 0 },
 };
 
 static const char *const levels[] = { "error: ", "fatal: ", "info: ", "debug1: " };
@@ -204,46 +193,6 @@ decode_attempt(struct text text, const struct verdict *verdict, struct event *ev
     return 1;
 }
 
-/* "...; logname= uid=0 euid=0 tty=ssh ruser= rhost=HOST  user=NAME": rhost is
- * the first of its name, since the user's is last and may hold anything. */
-static void
-read_pam_pairs(struct text text, struct captures *caps)
-{
-    const char *at = text_find(text, " rhost=");
-    struct text rest;
-
-    if (at == NULL)
-        return;
-    rest = (struct text){ at, (size_t)(text.ptr + text.len - at) };
-    rest = drop_prefix(rest, " rhost=");
-    caps->address = text_split(&rest, ' ');
-
-    if (rest.ptr != NULL && text_starts_with(text_trim(rest), "user="))
-        caps->user = drop_prefix(text_trim(rest), "user=");
-}
-
-static int
-decode_pam(struct text text, struct event *ev)
-{
-    struct captures caps = { .port = -1 }, more = { .port = -1 };
-
-    if (pattern_match("PAM %w more authentication failure; %*", text, &caps) ||
-        pattern_match("PAM %w more authentication failures; %*", text, &caps)) {
-        read_pam_pairs(text, &more);
-        keep(ev, "auth_detail", &more, 0);
-        return 1;
-    }
-
-    for (size_t i = 0; i < sizeof pam_messages / sizeof pam_messages[0]; i++)
-        if (pattern_match(pam_messages[i].pattern, text, &caps)) {
-            if (caps.user.ptr == NULL)
-                read_pam_pairs(text, &caps);
-            keep(ev, pam_messages[i].event_type, &caps, 0);
-            return 1;
-        }
-    return 0;
-}
-
 static int
 decode_message(struct text text, struct event *ev)
 {
@@ -269,7 +218,7 @@ decode_sshd(const struct log_line *line, struct arena *arena, struct event *ev)
     for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0] && !is_known; i++)
         is_known = decode_attempt(text, &verdicts[i], ev);
 
-    if (!is_known && !decode_pam(text, ev) && !decode_message(text, ev))
+    if (!is_known && !decode_message(text, ev))
         decoded_text(ev, EVENT_TYPE, text_of("sshd"));
     return 1;
 }

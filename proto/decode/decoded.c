@@ -19,16 +19,18 @@ decoded_number(struct event *ev, enum event_field field, int64_t number)
         ev->known[field] = value_int(number);
 }
 
-/* Out of memory, the time of the header, or of receipt, stands. */
-void
+int
 decoded_time(struct event *ev, int64_t at_us, struct arena *arena)
 {
     char formatted[TIMESTAMP_LEN];
+    struct text copy;
 
     if (ev->known[EVENT_TIMESTAMP].kind != VALUE_ABSENT)
-        return;
+        return 0;
     timestamp_format(at_us, formatted);
-    decoded_text(ev, EVENT_TIMESTAMP, arena_copy(arena, text_of(formatted)));
+    copy = arena_copy(arena, text_of(formatted));
+    decoded_text(ev, EVENT_TIMESTAMP, copy);
+    return copy.ptr == NULL ? -1 : 0;
 }
 
 /* No room means that the client's own fields fill the event; raw_log still

@@ -17,8 +17,9 @@
 void decoded_text(struct event *ev, enum event_field field, struct text text);
 void decoded_number(struct event *ev, enum event_field field, int64_t number);
 
-/* A time that the line itself says, which goes before its header's. */
-void decoded_time(struct event *ev, int64_t at_us, struct arena *arena);
+/* When it happened, as the line itself says, which goes before its header's time.
+ * 0, or -1 when out of memory: then the header's, or that of receipt, stands. */
+int decoded_time(struct event *ev, int64_t at_us, struct arena *arena);
 
 /* A further field, by its number in proto/fields.h. */
 void decoded_put(struct event *ev, enum field field, struct value value);
