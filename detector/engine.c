@@ -80,14 +80,18 @@ static struct rule_plan
 plan_rule(struct engine *engine, const struct sigma_rule *sigma)
 {
     static const enum window_kind kinds[] = {
+        [SIGMA_TEMPORAL] = WINDOW_STEPS,
+        [SIGMA_ORDERED] = WINDOW_ORDERED,
         [SIGMA_EVENT_COUNT] = WINDOW_COUNT,
         [SIGMA_VALUE_COUNT] = WINDOW_DISTINCT,
         [SIGMA_VALUE_SUM] = WINDOW_SUM,
     };
     const struct sigma_correlation *cor = &sigma->correlation;
     struct rule_plan plan = {
-        .window = { kinds[cor->type], cor->span_us, engine->options.lateness_us,
-                    cor->threshold, cor->is_strict, engine->options.max_entries },
+        .window = { .kind = kinds[cor->type], .steps = (unsigned)cor->rule_count,
+                    .span_us = cor->span_us, .lateness_us = engine->options.lateness_us,
+                    .threshold = cor->threshold, .is_strict = cor->is_strict,
+                    .max_entries = engine->options.max_entries },
         .suppress_us = sigma->suppress_us,
     };
     int64_t hold = cor->span_us > HOUR_US ? cor->span_us : HOUR_US;
@@ -117,7 +121,8 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     if (engine->options.max_keys == 0)
         engine->options.max_keys = 1;
     engine->plans = calloc(count + 1, sizeof(engine->plans[0]));
-    if (engine->plans == NULL)
+    engine->chain.rules = calloc(count + 1, sizeof(engine->chain.rules[0]));
+    if (engine->plans == NULL || engine->chain.rules == NULL)
         goto no_memory;
     if (engine->options.max_total_entries == 0)
         engine->options.max_total_entries = SIZE_MAX;
@@ -145,7 +150,9 @@ engine_destroy(struct engine **engine)
     window_match_release(&(*engine)->match);
     journals_release(&(*engine)->journals);
     id_memory_release(&(*engine)->keyed);
+    chain_release(&(*engine)->chain);
     buf_release(&(*engine)->key);
+    buf_release(&(*engine)->other_key);
     buf_release(&(*engine)->pack);
     buf_release(&(*engine)->summary);
     ruleset_destroy(&(*engine)->rules);

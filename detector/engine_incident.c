@@ -68,10 +68,24 @@ incident_open(struct engine *engine, struct state *state,
     return inc;
 }
 
+/* 1 when there is room for an event of these steps: some is held free for each step
+ * of the sequence that is not there yet. */
 static int
-evidence_add(struct open_incident *inc, const struct window_entry *entry)
+has_room(const struct open_incident *inc, uint64_t steps, int step_count)
 {
-    if (inc->evidence_count == INCIDENT_MAX_EVIDENCE)
+    int missing = step_count - __builtin_popcountll(inc->steps);
+
+    if ((steps & ~inc->steps) != 0)
+        missing = 0;
+    return inc->evidence_count + missing < INCIDENT_MAX_EVIDENCE;
+}
+
+static int
+evidence_add(struct open_incident *inc, const struct incident_part *part, int step_count)
+{
+    const struct window_entry *entry = part->entry;
+
+    if (!has_room(inc, part->steps, step_count))
         return 0;
     if (inc->evidence_count == inc->evidence_cap) {
         size_t cap = inc->evidence_cap == 0 ? 1 : (size_t)inc->evidence_cap * 5;
@@ -89,6 +103,7 @@ evidence_add(struct open_incident *inc, const struct window_entry *entry)
         entry->id, timestamp_utc_day(entry->is_keyed ? entry->at_us : entry->received_us),
         entry->is_keyed
     };
+    inc->steps |= part->steps;
     return 0;
 }
 
@@ -117,9 +132,11 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
 {
     struct open_incident *inc = incident_of(engine, state, part);
     const struct window_entry *entry = part->entry;
+    const struct rule_plan *plan = &engine->plans[state->rule];
     int severity = ruleset_rule(engine->rules, state->rule)->sigma.severity;
+    int steps = plan->window.kind >= WINDOW_STEPS ? (int)plan->window.steps : 0;
 
-    if (inc == NULL || evidence_add(inc, entry) != 0)
+    if (inc == NULL || evidence_add(inc, part, steps) != 0)
         return -1;
     inc->is_dirty = 1;
     inc->count += part->weight;

@@ -32,7 +32,26 @@ struct rule_plan {
     size_t max_entries, tight_entries;  /* of a key; when memory is short */
     int64_t suppress_us;
     uint8_t age_class;
-    uint64_t judged_in;         /* event number: once per event, whoever feeds it */
+    uint64_t fed_in;            /* event number: fed by the event that is judged, */
+    uint64_t steps;             /* as these of its steps; those over 63 count as 0 */
+};
+
+/* What a correlation that holds hands to another: entries of this key. */
+struct chain_hit {
+    uint32_t rule;
+    size_t key_at, key_len;
+    size_t entry_at, entry_count;
+};
+
+/* The correlations that the event feeds, by rank, and what they hand on. */
+struct chain {
+    uint32_t *rules;            /* room for all */
+    size_t rule_count;
+    struct chain_hit *hits;
+    size_t hit_count, hit_cap;
+    struct window_entry *entries;
+    size_t entry_count, entry_cap;
+    struct buf keys;
 };
 
 struct engine {
@@ -47,7 +66,8 @@ struct engine {
     int64_t incomplete_until_us;
     uint64_t event_number;
     struct window_match match;
-    struct buf key, pack, summary;
+    struct chain chain;
+    struct buf key, other_key, pack, summary;
     struct engine_counts counts;
     int needs_sort;             /* rows were given back since the last event */
     int is_urgent, was_visited;
@@ -61,6 +81,7 @@ struct incident_part {
     const struct event_id *opener;
     const struct window_entry *entry;
     uint64_t weight;
+    uint64_t steps;             /* that the event is, of a sequence */
 };
 int engine_count(struct engine *engine, struct state *state,
                  const struct incident_part *part);
@@ -69,6 +90,34 @@ int engine_count(struct engine *engine, struct state *state,
  * or -1 when out of memory. */
 int engine_note_details(struct engine *engine, struct state *state, int64_t at_us);
 
+/* 1 when this engine's slot owns the hash. */
+int engine_is_ours(const struct engine *engine, uint64_t hash);
+
+/* The row of a key, made when new; the one untouched longest makes room. NULL:
+ * out of memory. */
+struct state *engine_state_of(struct engine *engine, uint32_t rule, struct text key,
+                              uint64_t hash, uint8_t age_class);
+
+/* Let go of a row before its time, and count that. */
+void engine_evict(struct engine *engine, struct state *state);
+
+/* The event as a window's entry. 0, or -1 when out of memory. */
+int engine_entry_init(struct engine *engine, struct window_entry *entry,
+                      const struct event *ev);
+
+/* The event matches this rule: its correlations are to be judged; then judge all
+ * that are. *is_late is set when the event came too late for a window. 0, or -1
+ * when out of memory. */
+void engine_feed(struct engine *engine, const struct rule *rule);
+int engine_correlate(struct engine *engine, const struct event *ev, uint64_t origin,
+                     int *is_late);
+
+/* The row's condition holds (engine->match): hand what it found to a correlation
+ * that refers to it. 0, or -1 when out of memory. */
+int engine_hand_on(struct engine *engine, const struct state *state,
+                   const struct rule_feed *feed);
+void chain_release(struct chain *chain);
+
 /* A row as bytes, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */
 int engine_pack_state(const struct engine *engine, const struct state *state,
@@ -76,9 +125,19 @@ int engine_pack_state(const struct engine *engine, const struct state *state,
 int engine_unpack_state(struct engine *engine, struct state *state, struct text bytes,
                         struct err *err);
 
-/* Key texts. Of a group: each value, folded, as "<length>:<value>". -1: out
- * of memory; 1: the event lacks a field of the group. */
-int engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out);
+/* Key texts. Of a group: the value of each field, folded, as "<length>:<value>".
+ * -1: out of memory; 1: the event lacks a field of the group. */
+int engine_group_key(struct engine *engine, const int *fields, size_t count,
+                     struct buf *out);
+
+/* The key of these parts of another's key, appended. 0, or -1 when it has not so
+ * many or memory is out. */
+int engine_key_parts(struct text key, const int *parts, size_t count, struct buf *out);
+
+/* Which slot a correlation's key belongs to, as a hash. hash is the key's own.
+ * 0, or -1 when out of memory. */
+int engine_key_owner(struct engine *engine, const struct rule *rule, struct text key,
+                     uint64_t hash, uint64_t *ret_owner);
 
 /* Of a rule without a window: "s" source address, else "u" user, else "*".
  * The hash is of the bare value. -1: out of memory. */

@@ -1,18 +1,17 @@
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "detector/engine_internal.h"
 #include "proto/base/hash.h"
 
-static int
-is_ours(const struct engine *engine, uint64_t hash)
+int
+engine_is_ours(const struct engine *engine, uint64_t hash)
 {
     return hash % engine->options.slots == engine->options.slot;
 }
 
-static void
-evict(struct engine *engine, struct state *state)
+void
+engine_evict(struct engine *engine, struct state *state)
 {
     if (state->window != NULL)
         *engine->counts.entries_evicted += state->window->count;
@@ -20,10 +19,9 @@ evict(struct engine *engine, struct state *state)
     state_drop(&engine->table, state);
 }
 
-/* The row of a key, made when new; the one untouched longest makes room. */
-static struct state *
-state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
-         uint8_t age_class)
+struct state *
+engine_state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
+                uint8_t age_class)
 {
     struct state *state = state_find(&engine->table, rule, key, hash);
 
@@ -32,7 +30,7 @@ state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
 
         if (oldest == NULL)
             break;
-        evict(engine, oldest);
+        engine_evict(engine, oldest);
     }
     if (state == NULL)
         state = state_add(&engine->table, rule, key, hash, age_class);
@@ -41,8 +39,9 @@ state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
     return state;
 }
 
-static int
-entry_init(struct engine *engine, struct window_entry *entry, const struct event *ev)
+int
+engine_entry_init(struct engine *engine, struct window_entry *entry,
+                  const struct event *ev)
 {
     *entry = (struct window_entry){ .at_us = ev->at_us, .received_us = ev->received_us,
                                     .is_keyed = ev->id.len == HASH_ID_LEN };
@@ -88,160 +87,6 @@ count_late(struct engine *engine, const struct event *ev, int is_repeat)
     return 0;
 }
 
-/* What the rule counts, from the event: 0, 1 when the event lacks it. */
-static int
-read_value(struct engine *engine, const struct rule *rule, struct window_entry *entry)
-{
-    struct field_table *fields = ruleset_fields(engine->rules);
-    enum sigma_correlation_type type = rule->sigma.correlation.type;
-
-    if (type == SIGMA_VALUE_SUM) {
-        const struct value *value = field_table_value(fields, rule->value_field);
-        double weight;
-
-        if (value == NULL || value_as_number(value, &weight) != 0 || !isfinite(weight))
-            return 1;
-        entry->as.weight = weight;
-    } else if (type == SIGMA_VALUE_COUNT) {
-        struct text text = field_table_text(fields, rule->value_field);
-
-        if (text.ptr == NULL)
-            return 1;
-        buf_clear(&engine->summary);
-        if (buf_append_text(&engine->summary, text) != 0)
-            return -1;
-        for (size_t i = 0; i < engine->summary.len; i++)
-            engine->summary.ptr[i] = fold_char(engine->summary.ptr[i]);
-        entry->as.value = hash64(engine->summary.ptr, engine->summary.len) &
-                          ENGINE_VALUE_MASK;
-    }
-    return 0;
-}
-
-/* The condition held: what the incident does not have yet goes in. */
-static int
-count_match(struct engine *engine, struct state *state, const struct event *ev)
-{
-    const struct window_match *match = &engine->match;
-    int is_sum = engine->plans[state->rule].window.kind == WINDOW_SUM;
-
-    for (size_t i = 0; i < match->taken_count; i++) {
-        const struct window_entry *entry = window_entry(state->window, match->taken[i]);
-        double weight = is_sum ? entry->as.weight : 1;
-        struct incident_part part = { match->first_us, match->last_us, &ev->id, entry,
-                                      0 };
-
-        if (weight > 0)
-            part.weight = weight < 1e15 ? (uint64_t)llround(weight) : (uint64_t)1e15;
-        if (engine_count(engine, state, &part) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* All windows together hold so much: the keys untouched longest go. Before it
- * comes to that, busy keys are held shorter (limit_of). */
-static void
-keep_within(struct engine *engine, const struct state *current)
-{
-    while (engine->table.entries > engine->options.max_total_entries) {
-        struct state *oldest = state_oldest(&engine->table, 1);
-
-        if (oldest == NULL || oldest == current)
-            break;
-        evict(engine, oldest);
-    }
-}
-
-static size_t
-limit_of(const struct engine *engine, const struct rule_plan *plan)
-{
-    size_t max = engine->options.max_total_entries;
-
-    return engine->table.entries > max - max / 4 ? plan->tight_entries
-                                                  : plan->max_entries;
-}
-
-static enum window_result
-add_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
-          uint64_t origin)
-{
-    struct rule_plan *plan = &engine->plans[state->rule];
-    enum window_result result;
-
-    plan->window.max_entries = limit_of(engine, plan);
-    engine->table.entries -= state->window->count;
-    result = window_add(state->window, &plan->window, entry, origin, &engine->match);
-    engine->table.entries += state->window->count;
-    *engine->counts.entries_dropped += engine->match.dropped;
-    return result;
-}
-
-/* Put an entry into its key's window and see what comes of it. */
-static int
-judge_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
-            const struct event *ev, uint64_t origin, int *is_late)
-{
-    int rc = 0, is_in = 0;
-
-    if (state->window == NULL)
-        state->window = calloc(1, sizeof(*state->window));
-    if (state->window == NULL)
-        return -1;
-    switch (add_entry(engine, state, entry, origin)) {
-    case WINDOW_NO_MEMORY:
-        return -1;
-    case WINDOW_LATE:
-        *is_late = 1;
-        break;
-    case WINDOW_REPEATED:
-        ++*engine->counts.repeats;
-        break;
-    case WINDOW_HOLDS:
-        rc = count_match(engine, state, ev);
-        is_in = 1;
-        break;
-    case WINDOW_QUIET:
-        is_in = 1;
-        break;
-    }
-    if (rc == 0 && is_in)
-        rc = engine_note_details(engine, state, entry->at_us);
-    keep_within(engine, state);
-    return rc;
-}
-
-/* One match of a rule that a correlation watches. *is_late is set when the
- * event came too late for its window. */
-static int
-judge_window(struct engine *engine, uint32_t number, const struct event *ev,
-             uint64_t origin, int *is_late)
-{
-    const struct rule *rule = ruleset_rule(engine->rules, number);
-    struct window_entry entry;
-    struct state *state;
-    uint64_t hash;
-    int rc = engine_group_key(engine, rule, &engine->key);
-
-    if (rc != 0) {
-        *engine->counts.no_key += rc > 0;
-        return rc < 0 ? -1 : 0;
-    }
-    hash = hash64(engine->key.ptr, engine->key.len);
-    if (!is_ours(engine, hash))
-        return 0;
-    if (entry_init(engine, &entry, ev) != 0)
-        return -1;
-    rc = read_value(engine, rule, &entry);
-    if (rc != 0) {
-        *engine->counts.no_value += rc > 0;
-        return rc < 0 ? -1 : 0;
-    }
-    state = state_of(engine, number, buf_text(&engine->key), hash,
-                     engine->plans[number].age_class);
-    return state == NULL ? -1 : judge_entry(engine, state, &entry, ev, origin, is_late);
-}
-
 /* The rules without a window that match an event, all under one key. */
 struct lone {
     uint64_t hash;
@@ -264,7 +109,8 @@ remember_id(struct engine *engine, const struct event *ev, uint64_t owner)
         ++*engine->counts.repeats;
         return 1;
     }
-    state = state_of(engine, RULE_SEEN, text_of(name), hash, engine->seen_class);
+    state = engine_state_of(engine, RULE_SEEN, text_of(name), hash,
+                            engine->seen_class);
     if (state == NULL)
         return -1;
     state->number = owner;
@@ -279,9 +125,9 @@ lone_begin(struct engine *engine, const struct event *ev, struct lone *lone)
 
     if (engine_lone_key(ev, &engine->key, &hash) != 0)
         return -1;
-    if (is_ours(engine, hash) && ev->is_keyed)
+    if (engine_is_ours(engine, hash) && ev->is_keyed)
         known = remember_id(engine, ev, hash);
-    *lone = (struct lone){ hash, !is_ours(engine, hash) || known == 1, 1 };
+    *lone = (struct lone){ hash, !engine_is_ours(engine, hash) || known == 1, 1 };
     return known < 0 ? -1 : 0;
 }
 
@@ -290,10 +136,11 @@ judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
             struct lone *lone)
 {
     struct window_entry entry;
-    struct incident_part part = { ev->at_us, ev->at_us, &ev->id, &entry, 1 };
+    struct incident_part part = { .first_us = ev->at_us, .last_us = ev->at_us,
+                                  .opener = &ev->id, .entry = &entry, .weight = 1 };
     struct state *state;
 
-    if (entry_init(engine, &entry, ev) != 0)
+    if (engine_entry_init(engine, &entry, ev) != 0)
         return -1;
     if (!lone->is_found && lone_begin(engine, ev, lone) != 0)
         return -1;
@@ -301,8 +148,8 @@ judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
         return 0;
     if (engine_lone_key(ev, &engine->key, &lone->hash) != 0)
         return -1;
-    state = state_of(engine, number, buf_text(&engine->key), lone->hash,
-                     engine->plans[number].age_class);
+    state = engine_state_of(engine, number, buf_text(&engine->key), lone->hash,
+                            engine->plans[number].age_class);
     if (state == NULL || engine_count(engine, state, &part) != 0)
         return -1;
     return engine_note_details(engine, state, ev->at_us);
@@ -310,23 +157,14 @@ judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
 
 static int
 judge_rule(struct engine *engine, uint32_t number, const struct event *ev,
-           uint64_t origin,
-           struct lone *lone, int *is_late)
+           struct lone *lone)
 {
     const struct rule *rule = ruleset_rule(engine->rules, number);
 
     ++*engine->counts.matches;
     if (rule->is_alerting && judge_alone(engine, number, ev, lone) != 0)
         return -1;
-    for (size_t i = 0; i < rule->watcher_count; i++) {
-        struct rule_plan *plan = &engine->plans[rule->watchers[i]];
-
-        if (plan->judged_in == engine->event_number)
-            continue;
-        plan->judged_in = engine->event_number;
-        if (judge_window(engine, rule->watchers[i], ev, origin, is_late) != 0)
-            return -1;
-    }
+    engine_feed(engine, rule);
     return 0;
 }
 
@@ -362,8 +200,10 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     state_expire(&engine->table, engine->stream_us);
     count = matcher_match(matcher, ev, &numbers);
     for (size_t i = 0; i < count; i++)
-        if (judge_rule(engine, numbers[i], ev, origin, &lone, &is_late) != 0)
+        if (judge_rule(engine, numbers[i], ev, &lone) != 0)
             goto no_memory;
+    if (engine_correlate(engine, ev, origin, &is_late) != 0)
+        goto no_memory;
     is_repeat = count > 0 && ev->is_keyed && id_memory_add(&engine->keyed, ev->id.bytes);
     if (is_late && count_late(engine, ev, is_repeat) != 0)
         goto no_memory;

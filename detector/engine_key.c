@@ -29,15 +29,15 @@ append_folded(struct buf *out, struct text value)
 }
 
 int
-engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out)
+engine_group_key(struct engine *engine, const int *fields, size_t count, struct buf *out)
 {
-    struct field_table *fields = ruleset_fields(engine->rules);
+    struct field_table *table = ruleset_fields(engine->rules);
 
     buf_clear(out);
     if (buf_reserve(out, 1) != 0)
         return -1;              /* a rule without group-by has one, empty key */
-    for (size_t i = 0; i < rule->sigma.correlation.group_count; i++) {
-        struct text value = field_table_text(fields, rule->group_fields[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct text value = field_table_text(table, fields[i]);
         size_t head = out->len, len;
 
         if (value.ptr == NULL)
@@ -50,6 +50,50 @@ engine_group_key(struct engine *engine, const struct rule *rule, struct buf *out
         out->ptr[head + 1] = (char)('0' + len / 10 % 10);
         out->ptr[head + 2] = (char)('0' + len % 10);
     }
+    return 0;
+}
+
+/* Take "<length>:<value>" off a key's start: 0, or -1 when there is none. */
+static int
+key_next(struct text *rest, struct text *ret_part)
+{
+    int64_t len;
+
+    if (rest->len < 4 || rest->ptr[3] != ':' ||
+        text_to_int((struct text){ rest->ptr, 3 }, 0, (int64_t)rest->len - 4, &len) != 0)
+        return -1;
+    *ret_part = (struct text){ rest->ptr, (size_t)len + 4 };
+    *rest = (struct text){ rest->ptr + 4 + len, rest->len - 4 - (size_t)len };
+    return 0;
+}
+
+int
+engine_key_parts(struct text key, const int *parts, size_t count, struct buf *out)
+{
+    struct text all[INCIDENT_MAX_KEYS];
+    size_t found = 0;
+
+    while (found < INCIDENT_MAX_KEYS && key_next(&key, &all[found]) == 0)
+        found++;
+    for (size_t i = 0; i < count; i++)
+        if ((size_t)parts[i] >= found || buf_append_text(out, all[parts[i]]) != 0)
+            return -1;
+    return 0;
+}
+
+int
+engine_key_owner(struct engine *engine, const struct rule *rule, struct text key,
+                 uint64_t hash, uint64_t *ret_owner)
+{
+    *ret_owner = rule->owner == OWNER_ZERO ? 0 : hash;
+    if (rule->owner != OWNER_PARTS)
+        return 0;
+    buf_clear(&engine->other_key);
+    if (buf_reserve(&engine->other_key, 1) != 0 ||
+        engine_key_parts(key, rule->owner_parts, rule->owner_count,
+                         &engine->other_key) != 0)
+        return -1;
+    *ret_owner = hash64(engine->other_key.ptr, engine->other_key.len);
     return 0;
 }
 
@@ -105,15 +149,12 @@ engine_key_read(const struct rule *rule, struct text key, struct arena *arena,
     if (cor->type == SIGMA_NONE)
         return read_lone(key, arena, inc);
     for (size_t i = 0; i < cor->group_count; i++) {
-        int64_t len;
+        struct text part;
 
-        if (key.len < 4 || key.ptr[3] != ':' ||
-            text_to_int((struct text){ key.ptr, 3 }, 0, (int64_t)key.len - 4,
-                        &len) != 0 ||
+        if (key_next(&key, &part) != 0 ||
             add_key(inc, arena, cor->group_by[i],
-                    (struct text){ key.ptr + 4, (size_t)len }))
+                    (struct text){ part.ptr + 4, part.len - 4 }))
             return -1;
-        key = (struct text){ key.ptr + 4 + len, key.len - 4 - (size_t)len };
     }
     return key.len == 0 ? 0 : -1;
 }

@@ -13,10 +13,10 @@
  * entry:    page | ENTRY_*, steps of its time and its time of receipt, [weight
  *           (whole, or 8) or value (6)], the id's rest
  * incident: id (16), opened, from there to last, first, newest received; count,
- *           severity, incomplete, how many events, each: page | EVIDENCE_*, [step
- *           of its day], the id's rest */
+ *           [FLAG_STEPS: steps], severity, incomplete, how many events, each:
+ *           page | EVIDENCE_*, [step of its day], the id's rest */
 enum { VERSION = 2 };
-enum { FLAG_WINDOW = 1, FLAG_KNOWN = 2, FLAG_DETAILS = 4, FLAG_MAX = 7 };
+enum { FLAG_WINDOW = 1, FLAG_KNOWN = 2, FLAG_DETAILS = 4, FLAG_STEPS = 8, FLAG_MAX = 15 };
 enum { ENTRY_COUNTED = 1, ENTRY_WHOLE = 2, EVIDENCE_NEXT_DAY = 1 };
 enum { VALUE_BYTES = 6 };       /* as ENGINE_VALUE_MASK */
 
@@ -68,7 +68,7 @@ pack_entry(struct packer *packer, enum window_kind kind, const struct window_ent
         pack_signed(packer, (int64_t)entry->as.weight);
     else if (kind == WINDOW_SUM)
         pack_fixed(packer, bits_of(entry->as.weight), 8);
-    else if (kind == WINDOW_DISTINCT)
+    else if (kind >= WINDOW_DISTINCT)
         pack_fixed(packer, entry->as.value, VALUE_BYTES);
     pack_id(packer, &entry->id, page);
 }
@@ -97,7 +97,8 @@ pack_window(struct packer *packer, const struct window_rule *rule, struct window
 }
 
 static void
-pack_incident(struct packer *packer, const struct open_incident *inc, int64_t touched_us)
+pack_incident(struct packer *packer, const struct open_incident *inc, uint8_t flags,
+              int64_t touched_us)
 {
     int32_t day = 0;
 
@@ -107,6 +108,8 @@ pack_incident(struct packer *packer, const struct open_incident *inc, int64_t to
     pack_signed(packer, inc->first_us - inc->opened_us);
     pack_signed(packer, inc->newest_received_us - inc->opened_us);
     pack_number(packer, inc->count);
+    if (flags & FLAG_STEPS)
+        pack_number(packer, inc->steps);
     pack_byte(packer, (uint8_t)inc->severity);
     pack_byte(packer, inc->is_incomplete);
     pack_number(packer, inc->evidence_count);
@@ -135,21 +138,24 @@ int
 engine_pack_state(const struct engine *engine, const struct state *state, struct buf *out)
 {
     struct packer packer = { .out = out, .journals = &engine->journals };
+    uint8_t flags = (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
+                              (state->is_known ? FLAG_KNOWN : 0) |
+                              (state->details != NULL ? FLAG_DETAILS : 0));
     size_t count = 0;
 
-    for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
+    for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next) {
+        flags |= inc->steps != 0 ? FLAG_STEPS : 0;
         count++;
+    }
     pack_byte(&packer, VERSION);
     pack_fixed(&packer, shape_of(engine, state), 8);
     pack_number(&packer, state->touch);
     pack_signed(&packer, state->touched_us);
-    pack_byte(&packer, (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
-                                 (state->is_known ? FLAG_KNOWN : 0) |
-                                 (state->details != NULL ? FLAG_DETAILS : 0)));
+    pack_byte(&packer, flags);
     pack_number(&packer, state->number);
     pack_number(&packer, count);
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
-        pack_incident(&packer, inc, state->touched_us);
+        pack_incident(&packer, inc, flags, state->touched_us);
     if (state->details != NULL) {
         pack_fixed(&packer, ruleset_rule(engine->rules, state->rule)->detail_shape, 8);
         details_pack(state->details, state->touched_us, &packer);
@@ -211,7 +217,7 @@ unpack_entry(struct unpacker *from, enum window_kind kind, struct steps *steps)
     if (kind == WINDOW_SUM)
         entry.as.weight = flags & ENTRY_WHOLE ? (double)unpack_signed(from)
                                               : double_of(unpack_fixed(from, 8));
-    else if (kind == WINDOW_DISTINCT)
+    else if (kind >= WINDOW_DISTINCT)
         entry.as.value = unpack_fixed(from, VALUE_BYTES);
     entry.id = unpack_id(from, page);
     if (kind == WINDOW_SUM && !isfinite(entry.as.weight))
@@ -278,7 +284,8 @@ unpack_evidence(struct unpacker *from, struct open_incident *inc)
 }
 
 static int
-unpack_incident(struct unpacker *from, int64_t touched_us, struct open_incident *inc)
+unpack_incident(struct unpacker *from, uint8_t flags, int64_t touched_us,
+                struct open_incident *inc)
 {
     unpack_bytes(from, inc->id, sizeof(inc->id));
     inc->opened_us = unpack_time(from, touched_us);
@@ -286,6 +293,7 @@ unpack_incident(struct unpacker *from, int64_t touched_us, struct open_incident 
     inc->first_us = unpack_time(from, inc->opened_us);
     inc->newest_received_us = unpack_time(from, inc->opened_us);
     inc->count = unpack_number(from);
+    inc->steps = flags & FLAG_STEPS ? unpack_number(from) : 0;
     inc->severity = unpack_byte(from);
     inc->is_incomplete = unpack_byte(from) != 0;
     if (from->is_broken || inc->severity > SEVERITY_CRITICAL)
@@ -295,7 +303,7 @@ unpack_incident(struct unpacker *from, int64_t touched_us, struct open_incident 
 
 /* Each is added at the end, so that their order stays. */
 static int
-unpack_incidents(struct unpacker *from, struct state *state)
+unpack_incidents(struct unpacker *from, uint8_t flags, struct state *state)
 {
     struct open_incident **at = &state->incidents;
     uint64_t count = unpack_number(from);
@@ -304,7 +312,7 @@ unpack_incidents(struct unpacker *from, struct state *state)
         return -1;
     for (uint64_t i = 0; i < count; i++) {
         *at = calloc(1, sizeof(**at));
-        if (*at == NULL || unpack_incident(from, state->touched_us, *at) != 0)
+        if (*at == NULL || unpack_incident(from, flags, state->touched_us, *at) != 0)
             return -1;
         at = &(*at)->next;
     }
@@ -357,7 +365,7 @@ unpack_state(struct engine *engine, struct unpacker *from, struct state *state)
     flags = unpack_byte(from);
     state->number = unpack_number(from);
     if (state->touch > UINT64_MAX / 2 || flags > FLAG_MAX ||
-        unpack_incidents(from, state) != 0 || from->is_broken)
+        unpack_incidents(from, flags, state) != 0 || from->is_broken)
         return -1;
     if (flags & FLAG_KNOWN)
         state_know(&engine->table, state);

@@ -51,6 +51,36 @@ rule_find(const struct engine *engine, struct text name, uint32_t *ret_rule,
     return -1;
 }
 
+/* 1 when its keys are of group-by fields. */
+static int
+is_grouped(const struct engine *engine, uint32_t rule)
+{
+    return rule < RULE_FORGOTTEN &&
+           ruleset_rule(engine->rules, rule)->sigma.correlation.type != SIGMA_NONE;
+}
+
+/* 1 when another hash than that of its key decides a row's slot. */
+static int
+is_owned_apart(const struct engine *engine, uint32_t rule)
+{
+    return rule < RULE_FORGOTTEN &&
+           ruleset_rule(engine->rules, rule)->owner != OWNER_KEY;
+}
+
+/* Whom a row belongs to may have changed with the rules. */
+static int
+find_owner(struct engine *engine, struct state *state, struct err *err)
+{
+    const struct text key = { state->key, state->key_len };
+
+    if (!is_owned_apart(engine, state->rule) ||
+        engine_key_owner(engine, ruleset_rule(engine->rules, state->rule), key,
+                         state->hash, &state->number) == 0)
+        return 0;
+    err_set(err, "state: out of memory");
+    return -1;
+}
+
 /* 1 when the key is one that the rule as it is now would make. */
 static int
 is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *row)
@@ -81,7 +111,8 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     if (rule_find(engine, row->rule, &rule, &age_class) != 0 ||
         !is_key_of(engine, rule, row))
         return forget_row(engine, row, err);
-    if (rule == RULE_SEEN)
+    /* the row's own may be its slot's */
+    if (rule == RULE_SEEN || is_grouped(engine, rule))
         hash = hash64(row->key.ptr, row->key.len);
     if (state_find(&engine->table, rule, row->key, hash) != NULL) {
         err_set(err, "state: a key is there twice");
@@ -92,7 +123,8 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
         err_set(err, "state: out of memory");
         return -1;
     }
-    if (engine_unpack_state(engine, state, row->state, err) != 0) {
+    if (engine_unpack_state(engine, state, row->state, err) != 0 ||
+        find_owner(engine, state, err) != 0) {
         state_drop(&engine->table, state);
         (void)forget_row(engine, row, NULL);    /* the next checkpoint is rid of it */
         return -1;
@@ -112,7 +144,7 @@ row_of(const struct engine *engine, const struct state *state)
     struct engine_row row = { .key = { state->key, state->key_len },
                               .hash = state->hash };
 
-    if (state->rule == RULE_SEEN)
+    if (state->rule == RULE_SEEN || is_owned_apart(engine, state->rule))
         row.hash = state->number;
     if (state->rule == RULE_FORGOTTEN) {
         row.rule = (struct text){ state->key, state->number };

@@ -39,6 +39,7 @@ struct open_incident {
     int64_t first_us;                   /* of its oldest event */
     int64_t newest_received_us;
     uint64_t count;
+    uint64_t steps;                     /* of a sequence, that are in its evidence */
     struct open_evidence *evidence;
 };
 
@@ -58,8 +59,9 @@ struct state {
     struct open_incident *incidents;    /* last touched first */
     struct details *details;            /* of rules that name some */
     struct open_incident *closed;       /* pushed out, not told yet */
-    uint64_t number;                    /* RULE_LATE: how many; RULE_SEEN: what decides
-                                         * its slot; RULE_FORGOTTEN: the length of the
+    uint64_t number;                    /* RULE_LATE: how many; RULE_SEEN, and of rules
+                                         * that feed others: what decides its slot;
+                                         * RULE_FORGOTTEN: the length of the
                                          * rule's id, before the key */
     size_t key_len;
     char key[];

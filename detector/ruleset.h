@@ -21,14 +21,35 @@
 #include "proto/base/err.h"
 #include "proto/incident.h"
 
+/* What a correlation refers to: one of its steps. The parts of the key are read
+ * from a detection's event (field table numbers), or are parts of the key of
+ * another correlation (their indices). */
+struct rule_step {
+    uint32_t rule;
+    int parts[INCIDENT_MAX_KEYS];
+};
+
+/* A correlation that a rule feeds, and as which of its steps. */
+struct rule_feed {
+    uint32_t rule, step;
+};
+
+/* Which slot judges a key: that of its own hash; or, of a correlation that feeds
+ * others, that of the last one's key, when all agree on it, else slot 0. */
+enum rule_owner { OWNER_KEY, OWNER_PARTS, OWNER_ZERO };
+
 /* A rule that is in use. */
 struct rule {
     struct sigma_rule sigma;
     size_t file;                /* number of its file, from 1 */
-    int is_alerting;            /* a match makes an incident (detections) */
-    uint32_t *watchers;         /* the correlations that it feeds */
+    int is_alerting;            /* a match makes an incident */
+    struct rule_feed *watchers; /* the correlations that it feeds */
     size_t watcher_count;
-    int group_fields[INCIDENT_MAX_KEYS];    /* field table numbers (correlations) */
+    struct rule_step *steps;    /* correlations: for each of its rules */
+    uint32_t rank;              /* correlations: above that of all that feed it */
+    enum rule_owner owner;
+    int owner_parts[INCIDENT_MAX_KEYS];     /* parts of the key that are the last one's */
+    size_t owner_count;
     int value_field;
     int detail_fields[DETAILS_MAX_FIELDS];
     uint64_t detail_shape;      /* of the names of its details */

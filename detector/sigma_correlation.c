@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "detector/sigma_rule.h"
@@ -9,16 +10,16 @@ enum { MAX_RULES = 1000 };
 static const struct type_row {
     const char *name;
     enum sigma_correlation_type type;   /* SIGMA_NONE: not supported yet */
-    int needs_field;
+    int needs_field, has_steps;
 } types[] = {
-    { "event_count",      SIGMA_EVENT_COUNT, 0 },
-    { "value_count",      SIGMA_VALUE_COUNT, 1 },
-    { "value_sum",        SIGMA_VALUE_SUM,   1 },
-    { "value_avg",        SIGMA_NONE,        1 },
-    { "value_percentile", SIGMA_NONE,        1 },
-    { "value_median",     SIGMA_NONE,        1 },
-    { "temporal",         SIGMA_NONE,        0 },
-    { "temporal_ordered", SIGMA_NONE,        0 },
+    { "event_count",      SIGMA_EVENT_COUNT, 0, 0 },
+    { "value_count",      SIGMA_VALUE_COUNT, 1, 0 },
+    { "value_sum",        SIGMA_VALUE_SUM,   1, 0 },
+    { "value_avg",        SIGMA_NONE,        1, 0 },
+    { "value_percentile", SIGMA_NONE,        1, 0 },
+    { "value_median",     SIGMA_NONE,        1, 0 },
+    { "temporal",         SIGMA_TEMPORAL,    0, 1 },
+    { "temporal_ordered", SIGMA_ORDERED,     0, 1 },
 };
 
 static int
@@ -109,6 +110,24 @@ read_threshold(const struct sigma_source *src, const char *op, json_t *value,
     return 0;
 }
 
+/* How many of its rules must be there: all of them, unless a temporal one says less. */
+static int
+check_steps(const struct sigma_source *src, const json_t *condition,
+            struct sigma_correlation *cor)
+{
+    double need = cor->is_strict ? floor(cor->threshold) + 1 : ceil(cor->threshold);
+
+    if (need > (double)cor->rule_count)
+        return sigma_refuse(src, condition, "the condition asks for %.15g of %zu rules",
+                            need, cor->rule_count);
+    if (cor->type == SIGMA_ORDERED && need != (double)cor->rule_count)
+        return sigma_refuse(src, condition,
+                            "temporal_ordered wants all of its rules, in their order");
+    cor->threshold = need;
+    cor->is_strict = 0;
+    return 0;
+}
+
 static int
 read_condition(const struct sigma_source *src, json_t *correlation,
                const struct type_row *row, struct sigma_correlation *cor)
@@ -116,6 +135,10 @@ read_condition(const struct sigma_source *src, json_t *correlation,
     json_t *condition = json_object_get(correlation, "condition"), *value;
     const char *name;
 
+    if (row->has_steps && condition == NULL) {
+        cor->threshold = (double)cor->rule_count;       /* all of them */
+        return 0;
+    }
     if (!json_is_object(condition))
         return sigma_refuse(src, condition == NULL ? correlation : condition,
                             "a correlation needs a condition like {gte: 5}");
@@ -132,15 +155,14 @@ read_condition(const struct sigma_source *src, json_t *correlation,
                             row->name);
     if (!row->needs_field && cor->field.len != 0)
         return sigma_refuse(src, condition, "%s takes no field", row->name);
-    return 0;
+    return row->has_steps ? check_steps(src, condition, cor) : 0;
 }
 
 static int
 read_keys(const struct sigma_source *src, json_t *correlation)
 {
     static const char *const known[] = { "type", "rules", "group-by", "timespan",
-                                         "condition",
-                                         "generate" };
+                                         "condition", "generate", "aliases" };
     json_t *value;
     const char *name;
 
@@ -149,11 +171,8 @@ read_keys(const struct sigma_source *src, json_t *correlation)
 
         while (i < n && strcmp(known[i], name) != 0)
             i++;
-        if (i < n)
-            continue;
-        if (strcmp(name, "aliases") == 0)
-            return sigma_refuse(src, value, "aliases are not supported yet");
-        return sigma_refuse(src, value, "unknown key \"correlation.%.40s\"", name);
+        if (i == n)
+            return sigma_refuse(src, value, "unknown key \"correlation.%.40s\"", name);
     }
     return 0;
 }
@@ -169,6 +188,79 @@ read_span(const struct sigma_source *src, json_t *correlation,
         return sigma_refuse(src, value == NULL ? correlation : value,
                             "timespan must be a time like 5m (s, m, h, d, w)");
     return 0;
+}
+
+static int
+read_alias(const struct sigma_source *src, const char *name, json_t *fields,
+           struct sigma_correlation *cor)
+{
+    json_t *value;
+    const char *rule;
+
+    if (!json_is_object(fields) || json_object_size(fields) == 0)
+        return sigma_refuse(src, fields, "an alias must be a map of rules to fields");
+    json_object_foreach(fields, rule, value) {
+        struct sigma_alias *alias = &cor->aliases[cor->alias_count++];
+
+        if (!json_is_string(value) || json_string_length(value) == 0 ||
+            json_string_length(value) > EVENT_MAX_NAME)
+            return sigma_refuse(src, value, "an alias must name a field for each rule");
+        *alias = (struct sigma_alias){
+            arena_copy(src->arena, text_of(name)), arena_copy(src->arena, text_of(rule)),
+            arena_copy(src->arena, text_of(json_string_value(value))),
+            yaml_line(src->yaml, value),
+        };
+        if (alias->name.ptr == NULL || alias->rule.ptr == NULL || alias->field.ptr == NULL)
+            return sigma_no_memory(src);
+    }
+    return 0;
+}
+
+/* Aliases are for group-by only, and each of them must be used there. */
+static int
+read_aliases(const struct sigma_source *src, json_t *aliases,
+             struct sigma_correlation *cor)
+{
+    json_t *value;
+    const char *name;
+    size_t count = 0;
+
+    if (!json_is_object(aliases) || json_object_size(aliases) == 0)
+        return sigma_refuse(src, aliases, "aliases must be a map of names");
+    json_object_foreach(aliases, name, value) {
+        size_t i = 0;
+
+        count += json_object_size(value);
+        while (i < cor->group_count && !text_is(cor->group_by[i], name))
+            i++;
+        if (i == cor->group_count)
+            return sigma_refuse(src, value, "alias \"%.60s\" is not in group-by", name);
+    }
+    if (cor->rule_count > SIGMA_MAX_STEPS ||
+        count > (size_t)SIGMA_MAX_STEPS * INCIDENT_MAX_KEYS)
+        return sigma_refuse(src, aliases, "aliases are for at most %d rules",
+                            SIGMA_MAX_STEPS);
+    cor->aliases = arena_alloc(src->arena, (count + 1) * sizeof(cor->aliases[0]));
+    if (cor->aliases == NULL)
+        return sigma_no_memory(src);
+    json_object_foreach(aliases, name, value)
+        if (read_alias(src, name, value, cor) != 0)
+            return -1;
+    return 0;
+}
+
+/* What tells the correlation's events apart. */
+static int
+read_group(const struct sigma_source *src, json_t *correlation,
+           struct sigma_correlation *cor)
+{
+    json_t *value = json_object_get(correlation, "group-by");
+
+    if (value != NULL && read_names(src, value, "group-by", INCIDENT_MAX_KEYS,
+                                    &cor->group_by, &cor->group_count) != 0)
+        return -1;
+    value = json_object_get(correlation, "aliases");
+    return value == NULL ? 0 : read_aliases(src, value, cor);
 }
 
 int
@@ -189,12 +281,9 @@ sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
     value = json_object_get(correlation, "rules");
     if (value == NULL)
         return sigma_refuse(src, correlation, "a correlation needs rules");
-    if (read_names(src, value, "rules", MAX_RULES, &cor->rules, &cor->rule_count) != 0)
-        return -1;
-    value = json_object_get(correlation, "group-by");
-    if (value != NULL && read_names(src, value, "group-by", INCIDENT_MAX_KEYS,
-                                    &cor->group_by,
-                                    &cor->group_count) != 0)
+    if (read_names(src, value, "rules", row->has_steps ? SIGMA_MAX_STEPS : MAX_RULES,
+                   &cor->rules, &cor->rule_count) != 0 ||
+        read_group(src, correlation, cor) != 0)
         return -1;
     value = json_object_get(correlation, "generate");
     if (value != NULL && !json_is_boolean(value))

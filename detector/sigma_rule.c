@@ -163,6 +163,16 @@ read_summary(const struct sigma_source *src, json_t *value, struct sigma_rule *r
 }
 
 static int
+read_alert(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    if (!json_is_boolean(value))
+        return sigma_refuse(src, value, "bongsu.alert must be true or false");
+    rule->is_alert_set = 1;
+    rule->is_alert = json_is_true(value);
+    return 0;
+}
+
+static int
 read_sqli(const struct sigma_source *src, json_t *fields, struct sigma_rule *rule)
 {
     if (!json_is_array(fields) || json_array_size(fields) == 0)
@@ -241,6 +251,7 @@ read_bongsu(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule
         { "summary",  read_summary },
         { "checks",   read_checks },
         { "details",  read_details },
+        { "alert",    read_alert },
     };
     json_t *bongsu = json_object_get(doc, "bongsu"), *value;
     const char *name;

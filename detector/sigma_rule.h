@@ -76,7 +76,16 @@ struct sigma_selection {
 };
 
 enum sigma_correlation_type { SIGMA_NONE, SIGMA_EVENT_COUNT, SIGMA_VALUE_COUNT,
-                              SIGMA_VALUE_SUM };
+                              SIGMA_VALUE_SUM, SIGMA_TEMPORAL, SIGMA_ORDERED };
+
+/* Rules that a correlation with steps or aliases may refer to. */
+enum { SIGMA_MAX_STEPS = 32 };
+
+/* What a group-by name stands for in the events (or the group-by) of one rule. */
+struct sigma_alias {
+    struct text name, rule, field;
+    int line;
+};
 
 struct sigma_correlation {
     enum sigma_correlation_type type;   /* SIGMA_NONE: the document is a detection */
@@ -84,6 +93,8 @@ struct sigma_correlation {
     size_t rule_count;
     struct text *group_by;
     size_t group_count;
+    struct sigma_alias *aliases;
+    size_t alias_count;
     int64_t span_us;
     struct text field;                  /* value_*: what is counted or summed */
     int is_strict;                      /* gt, not gte */
@@ -110,6 +121,7 @@ struct sigma_rule {
     /* bongsu: */
     int64_t suppress_us;                /* 0: max(span, 1 h) */
     const char *summary;                /* NULL: the default sentence */
+    int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
     struct text sqli[SIGMA_MAX_CHECKS]; /* fields looked through for SQL injection */
     size_t sqli_count;
     struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */

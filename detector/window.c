@@ -13,6 +13,7 @@ window_release(struct window *win)
 {
     free(win->entries);
     free(win->others);
+    free(win->order);
     tally_release(&win->values);
     tally_release(&win->keyed);
     *win = (struct window){ 0 };
@@ -22,6 +23,7 @@ void
 window_match_release(struct window_match *match)
 {
     free(match->taken);
+    free(match->ends);
     free(match->marks);
     tally_release(&match->scratch);
     tally_release(&match->other);
@@ -51,8 +53,8 @@ head_pass(struct window *win, const struct window_rule *rule)
 
     if (rule->kind == WINDOW_SUM)
         win->sum -= entry->as.weight;
-    if (rule->kind == WINDOW_DISTINCT)
-        tally_remove(&win->values, entry->as.value);
+    if (rule->kind >= WINDOW_DISTINCT)
+        window_values_remove(&win->values, rule, entry);
     if (!entry->is_counted)
         win->uncounted--;
     win->head++;
@@ -64,7 +66,7 @@ static int
 head_take(struct window *win, const struct window_rule *rule,
           const struct window_entry *entry)
 {
-    if (rule->kind == WINDOW_DISTINCT && tally_add(&win->values, entry->as.value) != 0)
+    if (rule->kind >= WINDOW_DISTINCT && window_values_add(&win->values, rule, entry) != 0)
         return -1;
     if (rule->kind == WINDOW_SUM)
         win->sum += entry->as.weight;
@@ -152,78 +154,13 @@ remember(struct window *win, const struct window_entry *entry)
     return entry->is_keyed ? tally_add(&win->keyed, window_id_number(&entry->id)) : 0;
 }
 
-struct window_clock *
-window_clock(struct window *win, size_t i)
-{
-    return i == 0 ? &win->clock : &win->others[i - 1];
-}
-
-struct window_clock *
-window_clock_add(struct window *win)
-{
-    if (win->clock_count == WINDOW_MAX_CLOCKS)
-        return NULL;
-    if (win->clock_count > 0 && win->others == NULL) {
-        win->others = calloc(WINDOW_MAX_CLOCKS - 1, sizeof(win->others[0]));
-        if (win->others == NULL)
-            return NULL;
-    }
-    return window_clock(win, win->clock_count++);
-}
-
-/* The clock of origin; the journal silent longest makes room for a new one.
- * NULL: out of memory. */
-static struct window_clock *
-clock_find(struct window *win, uint64_t origin)
-{
-    struct window_clock *oldest = &win->clock;
-
-    for (size_t i = 0; i < win->clock_count; i++) {
-        struct window_clock *clock = window_clock(win, i);
-
-        if (clock->origin == origin)
-            return clock;
-        if (clock->touched < oldest->touched)
-            oldest = clock;
-    }
-    if (win->clock_count < WINDOW_MAX_CLOCKS)
-        oldest = window_clock_add(win);
-    if (oldest != NULL)
-        *oldest = (struct window_clock){ .origin = origin, .at_us = INT64_MIN };
-    return oldest;
-}
-
-/* Move the clock; 1 when the entry is too late for it, -1 without memory. */
-static int
-clock_check(struct window *win, const struct window_rule *rule,
-            const struct window_entry *entry, uint64_t origin)
-{
-    struct window_clock *clock = clock_find(win, origin);
-    int64_t now = entry->at_us < entry->received_us ? entry->at_us : entry->received_us;
-
-    if (clock == NULL)
-        return -1;
-    clock->touched = ++win->adds;
-    if (clock->at_us != INT64_MIN && entry->at_us < clock->at_us - rule->lateness_us)
-        return 1;
-    if (now > clock->at_us)
-        clock->at_us = now;
-    return 0;
-}
-
 /* What no event that is still counted can share a window with. */
 static void
 forget_old(struct window *win, const struct window_rule *rule)
 {
-    int64_t oldest = INT64_MAX;
+    int64_t oldest = window_clock_oldest(win);
 
-    for (size_t i = 0; i < win->clock_count; i++) {
-        const struct window_clock *clock = window_clock(win, i);
-
-        if (clock->at_us < oldest && clock->touched + WINDOW_CLOCK_IDLE >= win->adds)
-            oldest = clock->at_us;
-    }
-    while (win->count > 1 &&
+    while (win->clock_count > 0 && win->count > 1 &&
            window_at(win, 0)->at_us < oldest - rule->lateness_us - rule->span_us)
         oldest_drop(win, rule);
 }
@@ -245,7 +182,25 @@ tidy(struct window *win, const struct window_rule *rule, struct window_match *ma
         oldest_drop(win, rule);
         match->dropped++;
     }
+    if (is_full)
+        window_order_renew(win, rule);
     win->tidy_at = win->count + win->count / 2;
+}
+
+int
+window_end(struct window_match *match, size_t i)
+{
+    if (match->end_count == match->end_cap) {
+        size_t cap = match->end_cap == 0 ? 64 : match->end_cap * 2;
+        size_t *grown = realloc(match->ends, cap * sizeof(*grown));
+
+        if (grown == NULL)
+            return -1;
+        match->ends = grown;
+        match->end_cap = cap;
+    }
+    match->ends[match->end_count++] = i;
+    return 0;
 }
 
 int
@@ -284,6 +239,19 @@ take_newest(struct window *win, struct window_match *match)
     return 0;
 }
 
+/* Room for the order, which only some windows have. */
+static int
+prepare(struct window *win, const struct window_rule *rule)
+{
+    if (rule->kind != WINDOW_ORDERED || win->order != NULL)
+        return 0;
+    win->order = malloc(sizeof(*win->order));
+    if (win->order == NULL)
+        return -1;
+    window_order_clear(win->order);
+    return 0;
+}
+
 static int
 append(struct window *win, const struct window_rule *rule,
        const struct window_entry *entry)
@@ -292,10 +260,21 @@ append(struct window *win, const struct window_rule *rule,
     while (win->head < win->count - 1 &&
            window_at(win, win->head)->at_us < entry->at_us - rule->span_us)
         head_pass(win, rule);
-    if (head_take(win, rule, entry) == 0)
-        return 0;
-    win->count--;
-    return -1;
+    if (head_take(win, rule, entry) != 0) {
+        win->count--;
+        return -1;
+    }
+    if (rule->kind == WINDOW_ORDERED)
+        window_order_pass(win->order, rule, entry);
+    return 0;
+}
+
+static int
+newest_holds(const struct window *win, const struct window_rule *rule, int64_t at_us)
+{
+    if (rule->kind == WINDOW_ORDERED)
+        return window_order_holds(win->order, rule, at_us - rule->span_us);
+    return window_holds(rule, win->count - win->head, win->sum, win->values.distinct);
 }
 
 static int
@@ -304,9 +283,13 @@ add_newest(struct window *win, const struct window_rule *rule,
 {
     if (append(win, rule, entry) != 0)
         return -1;
-    if (!window_holds(rule, win->count - win->head, win->sum, win->values.distinct))
+    if (window_has_steps(rule) && entry->as.value == 0)
+        return window_sweep(win, rule, win->count - 1, match);
+    if (!newest_holds(win, rule, entry->at_us))
         return 0;
     match->first_us = match->last_us = entry->at_us;
+    if (window_end(match, win->count - 1) != 0)
+        return -1;
     return take_newest(win, match) == 0 ? 1 : -1;
 }
 
@@ -327,6 +310,8 @@ add_out_of_order(struct window *win, const struct window_rule *rule,
             (win->count - place) * sizeof(win->entries[0]));
     *window_at(win, place) = *entry;
     win->count++;
+    if (place >= win->head)
+        window_order_renew(win, rule);
     return window_sweep(win, rule, place, match);
 }
 
@@ -334,12 +319,20 @@ enum window_result
 window_add(struct window *win, const struct window_rule *rule,
            const struct window_entry *entry, uint64_t origin, struct window_match *match)
 {
-    int is_late, is_newest, held;
+    enum window_result merged;
+    int is_late = 0, is_newest, held;
 
-    match->taken_count = match->dropped = 0;
-    if (is_repeated(win, entry))
+    match->taken_count = match->end_count = match->dropped = 0;
+    if (!window_has_steps(rule) && is_repeated(win, entry))
         return WINDOW_REPEATED;
-    is_late = clock_check(win, rule, entry, origin);
+    if (window_has_steps(rule)) {
+        merged = prepare(win, rule) != 0 ? WINDOW_NO_MEMORY
+                                         : window_merge(win, rule, entry, match);
+        if (merged != WINDOW_QUIET)
+            return merged;
+    }
+    if (!window_has_steps(rule) || entry->as.value != 0)
+        is_late = window_clock_check(win, rule, entry, origin);
     if (is_late != 0)
         return is_late < 0 ? WINDOW_NO_MEMORY : WINDOW_LATE;
     forget_old(win, rule);
@@ -359,7 +352,7 @@ window_restore(struct window *win, const struct window_rule *rule,
 {
     if (win->count > 0 && entry->at_us < window_at(win, win->count - 1)->at_us)
         return -1;
-    if (make_room(win) != 0 || remember(win, entry) != 0)
+    if (prepare(win, rule) != 0 || make_room(win) != 0 || remember(win, entry) != 0)
         return -1;
     return append(win, rule, entry);
 }

@@ -20,7 +20,14 @@
 #include "detector/short_id.h"
 #include "detector/tally.h"
 
-enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_DISTINCT };
+enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_DISTINCT, WINDOW_STEPS, WINDOW_ORDERED };
+
+/* In the last two an entry's value says by its bits which steps of a sequence
+ * the event is; without any it only belongs to what is found, and no window ends
+ * with it. WINDOW_STEPS
+ * counts the different ones, WINDOW_ORDERED wants all, each at or after the
+ * one before it. An event added again adds its steps to those it has. */
+enum { WINDOW_MAX_STEPS = 32 };
 
 /* What a rule says of all its windows. */
 struct window_rule {
@@ -29,6 +36,7 @@ struct window_rule {
     double threshold;
     int is_strict;              /* more than the threshold, not at least */
     size_t max_entries;         /* per key, see window_add */
+    unsigned steps;             /* WINDOW_ORDERED: how many */
 };
 
 struct window_entry {
@@ -38,7 +46,7 @@ struct window_entry {
     int64_t received_us;
     union {
         double weight;          /* WINDOW_SUM */
-        uint64_t value;         /* WINDOW_DISTINCT: hash of the value */
+        uint64_t value;         /* WINDOW_DISTINCT: hash of the value; or steps */
     } as;
     struct short_id id;
 };
@@ -49,6 +57,14 @@ struct window_clock {
     uint64_t origin;
     int64_t at_us;              /* largest min(event time, received time) */
     uint64_t touched;           /* the window's `adds` at its last event */
+};
+
+/* How far a sequence has come: the latest moment at which one that has reached
+ * this step may have begun. */
+struct window_order {
+    int64_t at_us;              /* of the newest entry, and */
+    uint64_t steps;             /* all steps of that moment: they may be in any order */
+    int64_t starts[WINDOW_MAX_STEPS];
 };
 
 /* A journal that gave nothing among this many events of the key no longer
@@ -64,6 +80,7 @@ struct window {
     double sum;                 /* of the newest window */
     struct tally values;        /* of the newest window */
     struct tally keyed;         /* ids of all entries that are keyed */
+    struct window_order *order; /* WINDOW_ORDERED */
     struct window_clock clock, *others; /* most keys are fed by one journal */
     uint64_t adds;              /* events so far, late ones too */
     uint8_t clock_count;
@@ -74,8 +91,11 @@ struct window_match {
     int64_t first_us, last_us;  /* ends at which the condition held */
     size_t *taken;              /* entries that were not counted before, by time */
     size_t taken_count, taken_cap;
+    size_t *ends;               /* entries at which it held: the last of each moment */
+    size_t end_count, end_cap;
     size_t dropped;             /* entries lost for max_entries */
     struct tally scratch, other;
+    struct window_order order;
     uint8_t *marks;             /* of entries, while tidying */
     size_t mark_cap;
 };
@@ -85,13 +105,16 @@ enum window_result {
     WINDOW_QUIET,               /* counted in, the condition does not hold */
     WINDOW_HOLDS,
     WINDOW_LATE,                /* later than the lateness: not counted */
-    WINDOW_REPEATED             /* this event is in it already */
+    WINDOW_REPEATED,            /* this event is in it already, with these steps */
+    WINDOW_MERGED               /* it is, and has more steps now; the condition does
+                                 * not hold */
 };
 
 void window_release(struct window *win);
 void window_match_release(struct window_match *match);
 
-/* Add one event that came from origin; fills match. The entry is copied. At
+/* Add one event that came from origin; fills match. One that only belongs to a
+ * sequence (no steps) moves no clock and is never late. The entry is copied. At
  * max_entries an eighth makes room, and is counted in match->dropped: first
  * what only an incident's count or a repeat would miss, then the oldest. */
 enum window_result window_add(struct window *win, const struct window_rule *rule,

@@ -23,6 +23,44 @@ window_holds(const struct window_rule *rule, size_t count, double sum, size_t di
     return rule->is_strict ? reached > rule->threshold : reached >= rule->threshold;
 }
 
+static inline int
+window_has_steps(const struct window_rule *rule)
+{
+    return rule->kind >= WINDOW_STEPS;
+}
+
+/* Count what entry adds to the different values, or take it out again. 0, or -1
+ * when out of memory. */
+int window_values_add(struct tally *values, const struct window_rule *rule,
+                      const struct window_entry *entry);
+void window_values_remove(struct tally *values, const struct window_rule *rule,
+                          const struct window_entry *entry);
+
+/* The order before any entry; with one more, which is the newest; and 1 when a
+ * sequence is whole that lies in [from_us, the newest]. */
+void window_order_clear(struct window_order *order);
+void window_order_pass(struct window_order *order, const struct window_rule *rule,
+                       const struct window_entry *entry);
+int window_order_holds(const struct window_order *order, const struct window_rule *rule,
+                       int64_t from_us);
+
+/* Entries of the newest window were put in, changed or removed: find its order
+ * again. */
+void window_order_renew(struct window *win, const struct window_rule *rule);
+
+/* Put an event's steps to those of its entry, when it has one: QUIET when there
+ * is none. */
+enum window_result window_merge(struct window *win, const struct window_rule *rule,
+                                const struct window_entry *entry,
+                                struct window_match *match);
+
+/* Move the clock of origin; 1 when the entry is too late for it, -1 without memory. */
+int window_clock_check(struct window *win, const struct window_rule *rule,
+                       const struct window_entry *entry, uint64_t origin);
+
+/* The clock that is furthest behind, of those not idle. */
+int64_t window_clock_oldest(struct window *win);
+
 /* The id's number in the tally of keyed ids. */
 uint64_t window_id_number(const struct short_id *id);
 
@@ -32,8 +70,10 @@ size_t window_lower_bound(const struct window *win, int64_t at_us);
 /* Count entry i into the match. 0, or -1 when out of memory. */
 int window_take(struct window *win, struct window_match *match, size_t i);
 
-/* Judge every window that contains the entry at `place`, which is not the
- * newest. 1 when one holds, 0, or -1 when out of memory. */
+/* Note that the condition holds at entry i's time. 0, or -1 when out of memory. */
+int window_end(struct window_match *match, size_t i);
+
+/* Judge every window that contains the entry at `place`. 1 when one holds, 0, or -1 when out of memory. */
 int window_sweep(struct window *win, const struct window_rule *rule, size_t place,
                  struct window_match *match);
 

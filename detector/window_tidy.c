@@ -153,8 +153,7 @@ forget(const struct tidying *t, size_t i)
         tally_remove(&t->win->keyed, window_id_number(&entry->id));
     if (i < t->win->head)
         return;
-    if (t->rule->kind == WINDOW_DISTINCT)
-        tally_remove(&t->win->values, entry->as.value);
+    window_values_remove(&t->win->values, t->rule, entry);
     t->win->uncounted -= !entry->is_counted;
 }
 
@@ -190,6 +189,46 @@ step(const struct tidying *t, int (*mark)(const struct tidying *t))
     return 0;
 }
 
+/* In order: mark what stands between two that are the same steps, with nothing
+ * else between them, and what is no step. One of the two can stand for it in
+ * every sequence, unless one that comes late is put between them. */
+static int
+mark_runs(const struct tidying *t)
+{
+    const struct window *win = t->win;
+    size_t before = win->count, last = win->count;
+
+    for (size_t i = 0; i < win->count; i++) {
+        uint64_t steps = window_at(win, i)->as.value;
+
+        if (steps == 0) {
+            doubt(t, i);
+            continue;
+        }
+        if (last < win->count && steps == window_at(win, last)->as.value) {
+            if (before < win->count && window_at(win, i)->at_us - t->rule->span_us <=
+                                           window_at(win, before)->at_us)
+                doubt(t, last);
+            else
+                before = last;
+        } else {
+            before = win->count;
+        }
+        last = i;
+    }
+    return 0;
+}
+
+/* Sequences: exactly, only what has its equal before and after it goes, and in
+ * order not even that. */
+static int
+tidy_steps(const struct tidying *t)
+{
+    if (t->rule->kind == WINDOW_ORDERED)
+        return t->tidiness == WINDOW_TIGHT ? step(t, mark_runs) : 0;
+    return t->win->count > FEW ? step(t, mark_twins) : 0;
+}
+
 static int
 has_negative(const struct window *win)
 {
@@ -223,7 +262,11 @@ window_tidy(struct window *win, const struct window_rule *rule,
     if (win->count == 0 || rule->span_us <= 0 ||
         (rule->kind == WINDOW_SUM && has_negative(win)))
         return 0;
-    if (make_marks(match, win->count) != 0 || step(&t, mark_dense) != 0)
+    if (make_marks(match, win->count) != 0)
+        return -1;
+    if (window_has_steps(rule))
+        return tidy_steps(&t);
+    if (step(&t, mark_dense) != 0)
         return -1;
     if (rule->kind == WINDOW_DISTINCT && win->count > FEW && step(&t, mark_twins) != 0)
         return -1;

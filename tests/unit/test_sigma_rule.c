@@ -180,8 +180,22 @@ correlations_are_checked(void **state)
     static const struct { const char *body, *reason; } rows[] = {
         { "timespan: 5m, type: event_count, rules: base", "needs a condition" },
         { "timespan: 5m, rules: base", "needs a type" },
-        { "type: temporal, timespan: 5m, rules: base, condition: {gte: 2}",
+        { "type: value_avg, timespan: 5m, rules: base, condition: {gte: 2, field: a}",
           "not supported yet" },
+        { "type: temporal, timespan: 5m, rules: base, condition: {gte: 2}",
+          "asks for 2 of 1" },
+        { "type: temporal_ordered, timespan: 5m, rules: [base, other], condition: {gte: 1}",
+          "wants all of its rules" },
+        { "type: temporal, timespan: 5m, rules: [base, base]", "two steps are the same" },
+        { "type: temporal, timespan: 5m, rules: [base, cor]", "in a circle" },
+        { "type: temporal, timespan: 5m, rules: base, group-by: a,"
+          " aliases: {a: {nobody: b}}", "not referred to: \"nobody\"" },
+        { "type: temporal, timespan: 5m, rules: base, group-by: a,"
+          " aliases: {b: {base: b}}", "not in group-by" },
+        { "type: temporal, timespan: 5m, rules: base, group-by: a,"
+          " aliases: {a: {base: 5}}", "must name a field" },
+        { "type: temporal, timespan: 5m, rules: base, group-by: a, aliases: {a: {}}",
+          "map of rules to fields" },
         { "type: nonsense, timespan: 5m, rules: base, condition: {gte: 2}",
           "unknown type" },
         { "type: event_count, timespan: 5, rules: base, condition: {gte: 2}",
@@ -190,7 +204,7 @@ correlations_are_checked(void **state)
         { "type: event_count, timespan: 5m, rules: nobody, condition: {gte: 2}",
           "there is no rule \"nobody\"" },
         { "type: event_count, timespan: 5m, rules: cor, condition: {gte: 2}",
-          "correlations of correlations" },
+          "only temporal and" },
         { "type: event_count, timespan: 5m, rules: base, condition: {lt: 2}",
           "does not come" },
         { "type: event_count, timespan: 5m, rules: base, condition: {neq: 2}",

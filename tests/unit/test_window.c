@@ -23,7 +23,7 @@ entry(int64_t at_us, double weight)
 }
 
 static const struct window_rule three_in_a_minute = {
-    WINDOW_COUNT, SEC(60), SEC(300), 3, 0, 1000
+    WINDOW_COUNT, SEC(60), SEC(300), 3, 0, 1000, 0
 };
 
 struct fixture {
@@ -157,9 +157,9 @@ repeat_of_a_keyed_event_changes_nothing(void **state)
 static void
 sums_weights_and_counts_distinct_values(void **state)
 {
-    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 100 };
+    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 100, 0 };
     static const struct window_rule distinct = { WINDOW_DISTINCT, SEC(60), SEC(300), 2, 1,
-                                                 100 };
+                                                 100, 0 };
     struct fixture other = { 0 };
     struct window_entry one = entry(SEC(0), 0);
 
@@ -182,7 +182,7 @@ static void
 memory_is_bounded_and_the_oldest_goes(void **state)
 {
     static const struct window_rule small = { WINDOW_COUNT, SEC(60), SEC(300), 1000, 0,
-                                              10 };
+                                              10, 0 };
     struct fixture *fix = *state;
     size_t dropped = 0;
 
@@ -228,7 +228,7 @@ static void
 few_values_in_a_flood_stay_known_at_the_limit(void **state)
 {
     static const struct window_rule rule = { WINDOW_DISTINCT, SEC(60), SEC(300), 3, 0,
-                                             200 };
+                                             200, 0 };
     struct fixture *fix = *state;
     struct window_entry one;
 
@@ -264,7 +264,7 @@ keyed_entries_stay_for_their_repeats_up_to_the_limit(void **state)
 static void
 weights_below_zero_keep_every_entry(void **state)
 {
-    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 1000 };
+    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 1000, 0 };
     struct fixture *fix = *state;
 
     add(fix, &sum, entry(SEC(0), -3));
