@@ -43,6 +43,11 @@ open_counts(struct engine *engine, struct metrics *metrics)
           "bongsu_detector_entries_evicted_total",
           "events forgotten with their key, to stay within max_keys or"
           " max_total_entries" },
+        { &counts->learnt, METRIC_COUNTER, "bongsu_detector_learnt_total",
+          "things that a first_seen rule saw first while it was learning" },
+        { &counts->memory_evicted, METRIC_COUNTER,
+          "bongsu_detector_seen_evicted_total",
+          "things that first_seen rules forgot early, to stay within max_keys / 4" },
         { &counts->regex_limits, METRIC_COUNTER, "bongsu_detector_regex_limits_total",
           "regular expressions given up at their limit" },
         { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys",
@@ -101,8 +106,12 @@ plan_rule(struct engine *engine, const struct sigma_rule *sigma)
         plan.suppress_us = hold;
     if (plan.suppress_us > hold)
         hold = plan.suppress_us;
+    if (sigma->seen_us > hold)
+        hold = sigma->seen_us;
     plan.age_class = state_class(&engine->table, hold + engine->options.lateness_us,
-                                 cor->type != SIGMA_NONE);
+                                 cor->type != SIGMA_NONE ? STATE_WINDOWS
+                                 : sigma->seen_us > 0 ? STATE_MEMORY : STATE_PLAIN);
+    engine->unstarted += sigma->learn_us > 0;
     return plan;
 }
 
@@ -126,8 +135,8 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
         goto no_memory;
     if (engine->options.max_total_entries == 0)
         engine->options.max_total_entries = SIZE_MAX;
-    engine->seen_class = state_class(&engine->table, SEEN_HOLD_US, 0);
-    engine->late_class = state_class(&engine->table, INT64_MAX, 0);
+    engine->seen_class = state_class(&engine->table, SEEN_HOLD_US, STATE_PLAIN);
+    engine->late_class = state_class(&engine->table, INT64_MAX, STATE_PLAIN);
     for (size_t i = 0; i < count; i++)
         engine->plans[i] = plan_rule(engine, &ruleset_rule(*rules, i)->sigma);
     engine->rules = *rules;

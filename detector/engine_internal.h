@@ -15,7 +15,8 @@
 /* What the engine says of its work on /metrics. */
 struct engine_counts {
     uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
-             *entries_dropped, *entries_evicted, *regex_limits, *keys, *entries;
+             *entries_dropped, *entries_evicted, *regex_limits, *keys, *entries,
+             *learnt, *memory_evicted;
 };
 
 /* Times that a sum could carry out of 64 bits come from no real clock. */
@@ -34,6 +35,8 @@ struct rule_plan {
     uint8_t age_class;
     uint64_t fed_in;            /* event number: fed by the event that is judged, */
     uint64_t steps;             /* as these of its steps; those over 63 count as 0 */
+    int64_t start_us;           /* first_seen with learn: of the stream, for this rule */
+    int is_started;
 };
 
 /* What a correlation that holds hands to another: entries of this key. */
@@ -67,6 +70,7 @@ struct engine {
     uint64_t event_number;
     struct window_match match;
     struct chain chain;
+    size_t unstarted;           /* rules that have yet to note where the stream starts */
     struct buf key, other_key, pack, summary;
     struct engine_counts counts;
     int needs_sort;             /* rows were given back since the last event */
@@ -117,6 +121,16 @@ int engine_correlate(struct engine *engine, const struct event *ev, uint64_t ori
 int engine_hand_on(struct engine *engine, const struct state *state,
                    const struct rule_feed *feed);
 void chain_release(struct chain *chain);
+
+/* A rule with first_seen matches the event: 1 when it is the first of its kind, and
+ * counted into the incident; 0 when not; -1 when out of memory. */
+int engine_judge_first(struct engine *engine, uint32_t number, const struct event *ev);
+
+/* The stream starts here for rules that learn and have no start yet. 0 or -1. */
+int engine_start_learning(struct engine *engine, const struct event *ev);
+
+/* A row of a first_seen rule was given back. */
+void engine_restore_seen(struct engine *engine, struct state *state, int is_same_shape);
 
 /* A row as bytes, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */

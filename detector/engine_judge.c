@@ -161,8 +161,15 @@ judge_rule(struct engine *engine, uint32_t number, const struct event *ev,
 {
     const struct rule *rule = ruleset_rule(engine->rules, number);
 
+    if (rule->sigma.seen_us > 0) {
+        int rc = engine_judge_first(engine, number, ev);
+
+        if (rc <= 0)
+            return rc;
+    }
     ++*engine->counts.matches;
-    if (rule->is_alerting && judge_alone(engine, number, ev, lone) != 0)
+    if (rule->is_alerting && rule->sigma.seen_us == 0 &&
+        judge_alone(engine, number, ev, lone) != 0)
         return -1;
     engine_feed(engine, rule);
     return 0;
@@ -198,6 +205,8 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
         engine->stream_us = ev->received_us;
     engine->event_number++;
     state_expire(&engine->table, engine->stream_us);
+    if (engine->unstarted > 0 && engine_start_learning(engine, ev) != 0)
+        goto no_memory;
     count = matcher_match(matcher, ev, &numbers);
     for (size_t i = 0; i < count; i++)
         if (judge_rule(engine, numbers[i], ev, &lone) != 0)

@@ -146,7 +146,7 @@ engine_key_read(const struct rule *rule, struct text key, struct arena *arena,
     const struct sigma_correlation *cor = &rule->sigma.correlation;
 
     inc->key_count = 0;
-    if (cor->type == SIGMA_NONE)
+    if (cor->type == SIGMA_NONE && cor->group_count == 0)
         return read_lone(key, arena, inc);
     for (size_t i = 0; i < cor->group_count; i++) {
         struct text part;

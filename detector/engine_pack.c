@@ -371,6 +371,9 @@ unpack_state(struct engine *engine, struct unpacker *from, struct state *state)
         state_know(&engine->table, state);
     if ((flags & FLAG_DETAILS) && unpack_details(engine, from, state) != 0)
         return -1;
+    if (state->rule < RULE_FORGOTTEN &&
+        ruleset_rule(engine->rules, state->rule)->sigma.seen_us > 0)
+        engine_restore_seen(engine, state, shape == shape_of(engine, state));
     if (!(flags & FLAG_WINDOW))
         return from->at == from->end ? 0 : -1;
     return shape == shape_of(engine, state) ? unpack_own_window(engine, from, state) : 0;

@@ -55,8 +55,12 @@ rule_find(const struct engine *engine, struct text name, uint32_t *ret_rule,
 static int
 is_grouped(const struct engine *engine, uint32_t rule)
 {
-    return rule < RULE_FORGOTTEN &&
-           ruleset_rule(engine->rules, rule)->sigma.correlation.type != SIGMA_NONE;
+    const struct sigma_rule *sigma;
+
+    if (rule >= RULE_FORGOTTEN)
+        return 0;
+    sigma = &ruleset_rule(engine->rules, rule)->sigma;
+    return sigma->correlation.type != SIGMA_NONE || sigma->seen_us > 0;
 }
 
 /* 1 when another hash than that of its key decides a row's slot. */
@@ -91,6 +95,8 @@ is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *r
 
     if (rule == RULE_SEEN || rule == RULE_LATE)
         return row->key.len > 0 && row->key.len <= EVENT_MAX_NAME;
+    if (row->key.len == 0 && ruleset_rule(engine->rules, rule)->sigma.learn_us > 0)
+        return 1;               /* where the stream began for it */
     inc = calloc(1, sizeof(*inc));
     rc = inc == NULL ? -1
                      : engine_key_read(ruleset_rule(engine->rules, rule), row->key,

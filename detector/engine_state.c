@@ -5,7 +5,7 @@
 
 #include "proto/base/hash.h"
 
-enum { FIRST_BUCKETS = 1024 };
+enum { FIRST_BUCKETS = 1024, STATE_KINDS = 3 };
 
 int
 state_table_init(struct state_table *table)
@@ -60,31 +60,38 @@ state_table_release(struct state_table *table)
     *table = (struct state_table){ 0 };
 }
 
-uint8_t
-state_class(struct state_table *table, int64_t hold_us, int has_windows)
+/* 1 when the i-th class suits better than the best: the shortest that is long
+ * enough, else the longest. */
+static int
+is_better(const struct state_table *table, size_t i, size_t best, int64_t hold_us)
 {
-    size_t best = 0;
+    int64_t held = table->classes[i].hold_us, best_held = table->classes[best].hold_us;
 
-    for (size_t i = 0; i < table->class_count; i++)
-        if (table->classes[i].hold_us == hold_us &&
-            table->classes[i].has_windows == has_windows)
+    return best_held < hold_us ? held > best_held : held >= hold_us && held < best_held;
+}
+
+uint8_t
+state_class(struct state_table *table, int64_t hold_us, enum state_kind kind)
+{
+    size_t best = MAX_AGE_CLASSES, i;
+
+    for (i = 0; i < table->class_count; i++) {
+        if (table->classes[i].kind != kind)
+            continue;
+        if (table->classes[i].hold_us == hold_us)
             return (uint8_t)i;
-    if (table->class_count < MAX_AGE_CLASSES) {
-        table->classes[table->class_count].hold_us = hold_us;
-        table->classes[table->class_count].has_windows = has_windows;
-        return (uint8_t)table->class_count++;
-    }
-    for (size_t i = 1; i < table->class_count; i++) {
-        int64_t held = table->classes[i].hold_us;
-        int64_t best_held = table->classes[best].hold_us;
-
-        /* the shortest that is long enough, else the longest */
-        if (best_held < hold_us ? held > best_held : held >= hold_us && held < best_held)
+        if (best == MAX_AGE_CLASSES || is_better(table, i, best, hold_us))
             best = i;
+    }
+    /* the last few are for kinds that have none yet */
+    if (i < MAX_AGE_CLASSES - STATE_KINDS ||
+        (best == MAX_AGE_CLASSES && i < MAX_AGE_CLASSES)) {
+        table->classes[i].hold_us = hold_us;
+        table->classes[i].kind = kind;
+        return (uint8_t)table->class_count++;
     }
     if (table->classes[best].hold_us < hold_us)
         table->classes[best].hold_us = hold_us; /* longer than asked is no harm */
-    table->classes[best].has_windows |= has_windows;
     return (uint8_t)best;
 }
 
@@ -147,6 +154,7 @@ unlink_age(struct state_table *table, struct state *state)
     *(state->older != NULL ? &state->older->newer : &queue->oldest) = state->newer;
     queue->count--;
     table->known_count -= state->is_known;
+    table->memory_count -= table->classes[state->age_class].kind == STATE_MEMORY;
 }
 
 static void
@@ -160,6 +168,7 @@ link_newest(struct state_table *table, struct state *state)
     queue->newest = state;
     queue->count++;
     table->known_count += state->is_known;
+    table->memory_count += table->classes[state->age_class].kind == STATE_MEMORY;
 }
 
 struct state *
@@ -293,7 +302,7 @@ state_sort(struct state_table *table)
         *queue = (struct age_queue){ 0 };
     }
     qsort(all, n, sizeof(*all), compare_touch);
-    table->known_count = 0;
+    table->known_count = table->memory_count = 0;
     for (size_t i = 0; i < n; i++)
         link_newest(table, all[i]);
     free(all);
@@ -314,7 +323,8 @@ state_expire(struct state_table *table, int64_t stream_us)
 }
 
 static struct state *
-oldest_of(const struct state_table *table, int has_windows, int is_known)
+oldest_of(const struct state_table *table, enum state_kind least, enum state_kind most,
+          int is_known)
 {
     struct state *oldest = NULL;
 
@@ -322,7 +332,7 @@ oldest_of(const struct state_table *table, int has_windows, int is_known)
         struct state *state = table->classes[i].queues[is_known].oldest;
 
         if (state != NULL && state->rule != RULE_LATE &&
-            table->classes[i].has_windows >= has_windows &&
+            table->classes[i].kind >= least && table->classes[i].kind <= most &&
             (oldest == NULL || state->touch < oldest->touch))
             oldest = state;
     }
@@ -330,12 +340,20 @@ oldest_of(const struct state_table *table, int has_windows, int is_known)
 }
 
 struct state *
-state_oldest(const struct state_table *table, int has_windows)
+state_oldest(const struct state_table *table, enum state_kind least)
 {
     int is_known = (table->count - table->known_count) * 4 <= table->count;
-    struct state *oldest = oldest_of(table, has_windows, is_known);
+    struct state *oldest = oldest_of(table, least, STATE_WINDOWS, is_known);
 
-    return oldest != NULL ? oldest : oldest_of(table, has_windows, !is_known);
+    return oldest != NULL ? oldest : oldest_of(table, least, STATE_WINDOWS, !is_known);
+}
+
+struct state *
+state_oldest_memory(const struct state_table *table)
+{
+    struct state *oldest = oldest_of(table, STATE_MEMORY, STATE_MEMORY, 0);
+
+    return oldest != NULL ? oldest : oldest_of(table, STATE_MEMORY, STATE_MEMORY, 1);
 }
 
 void

@@ -60,7 +60,8 @@ struct state {
     struct details *details;            /* of rules that name some */
     struct open_incident *closed;       /* pushed out, not told yet */
     uint64_t number;                    /* RULE_LATE: how many; RULE_SEEN, and of rules
-                                         * that feed others: what decides its slot;
+                                         * that feed others: what decides its slot; of
+                                         * first_seen: when it was seen last;
                                          * RULE_FORGOTTEN: the length of the
                                          * rule's id, before the key */
     size_t key_len;
@@ -73,11 +74,15 @@ struct age_queue {
     size_t count;
 };
 
+/* What rows are, and when memory is short: those of a memory make room only for
+ * each other, for a flood of keys must not wipe out what was learnt in weeks. */
+enum state_kind { STATE_MEMORY = -1, STATE_PLAIN, STATE_WINDOWS };
+
 /* Rows that are kept equally long. Those touched once stand apart: a flood of
  * keys that never come again pushes out its own, not the key under attack. */
 struct age_class {
     int64_t hold_us;
-    int has_windows;
+    enum state_kind kind;
     struct age_queue queues[2];         /* by is_known */
 };
 
@@ -86,7 +91,7 @@ enum { MAX_AGE_CLASSES = 64 };
 struct state_table {
     struct state **buckets;
     size_t bucket_count, count;
-    size_t known_count;
+    size_t known_count, memory_count;
     size_t entries;                     /* in all windows */
     size_t details;                     /* values, of all keys */
     uint64_t salt;                      /* so that nobody can aim at a bucket */
@@ -101,9 +106,9 @@ struct state_table {
 int state_table_init(struct state_table *table);
 void state_table_release(struct state_table *table);
 
-/* The class for rows held this long, with windows or without; made when new,
- * the next longer one (or the last) when there are too many. */
-uint8_t state_class(struct state_table *table, int64_t hold_us, int has_windows);
+/* The class for rows of this kind held this long; made when new, the next longer one
+ * of the kind (or its last) when there are too many. */
+uint8_t state_class(struct state_table *table, int64_t hold_us, enum state_kind kind);
 
 /* The row, or NULL. */
 struct state *state_find(const struct state_table *table, uint32_t rule, struct text key,
@@ -131,8 +136,11 @@ void state_expire(struct state_table *table, int64_t stream_us);
 
 /* The row that goes first when memory is short: of those touched once, while
  * they are more than a quarter, else of the others, the one untouched longest.
- * The late counts are left out; has_windows: so are rows that have none. */
-struct state *state_oldest(const struct state_table *table, int has_windows);
+ * The late counts are left out; least: so are rows of a lesser kind. */
+struct state *state_oldest(const struct state_table *table, enum state_kind least);
+
+/* The same of the rows of a memory. */
+struct state *state_oldest_memory(const struct state_table *table);
 
 /* What changed was heard of: forget it. */
 void state_settle(struct state_table *table);

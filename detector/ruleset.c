@@ -92,19 +92,30 @@ is_taken(const struct ruleset *rules, const struct sigma_rule *sigma,
 
 /* A changed rule begins with new windows, and this is how it is noticed. */
 static int
-hash_document(json_t *document, uint64_t *ret_hash)
+hash_part(const json_t *part, uint64_t *ret_hash)
 {
-    json_t *body = json_object_get(document, "correlation");
-    char *text;
+    char *text = json_dumps(part, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
 
-    if (body == NULL)
-        body = json_object_get(document, "detection");
-    text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
     if (text == NULL)
         return -1;
     *ret_hash = hash64(text, strlen(text));
     free(text);
     return 0;
+}
+
+static int
+hash_document(json_t *document, struct rule *rule)
+{
+    json_t *body = json_object_get(document, "correlation");
+
+    if (hash_part(body != NULL ? body : json_object_get(document, "detection"),
+                  &rule->text_hash) != 0)
+        return -1;
+    if (rule->sigma.seen_us == 0)
+        return 0;
+    /* what was seen of other fields is no memory of these */
+    body = json_object_get(json_object_get(document, "bongsu"), "first_seen");
+    return hash_part(json_object_get(body, "fields"), &rule->shape);
 }
 
 static int
@@ -123,7 +134,7 @@ add_document(struct ruleset *rules, const struct sigma_source *src, json_t *docu
     if (rule == NULL)
         return sigma_no_memory(src);
     rule->sigma = sigma;
-    return hash_document(document, &rule->text_hash) == 0 ? 0 : sigma_no_memory(src);
+    return hash_document(document, rule) == 0 ? 0 : sigma_no_memory(src);
 }
 
 static int

@@ -46,6 +46,7 @@ struct rule {
     struct rule_feed *watchers; /* the correlations that it feeds */
     size_t watcher_count;
     struct rule_step *steps;    /* correlations: for each of its rules */
+    int seen_fields[INCIDENT_MAX_KEYS];     /* of first_seen: field table numbers */
     uint32_t rank;              /* correlations: above that of all that feed it */
     enum rule_owner owner;
     int owner_parts[INCIDENT_MAX_KEYS];     /* parts of the key that are the last one's */
@@ -54,7 +55,7 @@ struct rule {
     int detail_fields[DETAILS_MAX_FIELDS];
     uint64_t detail_shape;      /* of the names of its details */
     uint64_t text_hash;         /* of its detection or correlation as written */
-    uint64_t shape;             /* of all that its windows depend on */
+    uint64_t shape;             /* of all that its windows, or what it has seen, depend on */
 };
 
 struct ruleset;

@@ -127,6 +127,20 @@ link_details(struct ruleset *rules, struct rule *rule)
     return 0;
 }
 
+/* The fields that tell what was seen before. */
+static int
+link_seen(struct ruleset *rules, struct rule *rule)
+{
+    const struct sigma_correlation *cor = &rule->sigma.correlation;
+
+    for (size_t i = 0; i < cor->group_count; i++) {
+        rule->seen_fields[i] = field_table_add(rules->fields, cor->group_by[i]);
+        if (rule->seen_fields[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int
 ruleset_link(struct ruleset *rules, struct err *err)
 {
@@ -140,6 +154,8 @@ ruleset_link(struct ruleset *rules, struct err *err)
 
         if (link_details(rules, rule) != 0 ||
             (rule_is_correlation(rule) && ruleset_link_correlation(rules, rule) != 0))
+            goto no_memory;
+        if (!rule_is_correlation(rule) && link_seen(rules, rule) != 0)
             goto no_memory;
         if (!rule_is_correlation(rule) &&
             matcher_add(rules->matcher, &rule->sigma, (uint32_t)i, err) != 0)

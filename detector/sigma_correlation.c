@@ -44,10 +44,9 @@ read_type(const struct sigma_source *src, json_t *correlation,
     return sigma_refuse(src, value, "unknown type \"%.60s\"", json_string_value(value));
 }
 
-/* A text or a list of texts. */
-static int
-read_names(const struct sigma_source *src, json_t *value, const char *what, size_t max,
-           struct text **ret_names, size_t *ret_count)
+int
+sigma_names_read(const struct sigma_source *src, json_t *value, const char *what,
+                 size_t max, struct text **ret_names, size_t *ret_count)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     struct text *names;
@@ -256,8 +255,8 @@ read_group(const struct sigma_source *src, json_t *correlation,
 {
     json_t *value = json_object_get(correlation, "group-by");
 
-    if (value != NULL && read_names(src, value, "group-by", INCIDENT_MAX_KEYS,
-                                    &cor->group_by, &cor->group_count) != 0)
+    if (value != NULL && sigma_names_read(src, value, "group-by", INCIDENT_MAX_KEYS,
+                                          &cor->group_by, &cor->group_count) != 0)
         return -1;
     value = json_object_get(correlation, "aliases");
     return value == NULL ? 0 : read_aliases(src, value, cor);
@@ -281,8 +280,8 @@ sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
     value = json_object_get(correlation, "rules");
     if (value == NULL)
         return sigma_refuse(src, correlation, "a correlation needs rules");
-    if (read_names(src, value, "rules", row->has_steps ? SIGMA_MAX_STEPS : MAX_RULES,
-                   &cor->rules, &cor->rule_count) != 0 ||
+    if (sigma_names_read(src, value, "rules", row->has_steps ? SIGMA_MAX_STEPS : MAX_RULES,
+                         &cor->rules, &cor->rule_count) != 0 ||
         read_group(src, correlation, cor) != 0)
         return -1;
     value = json_object_get(correlation, "generate");

@@ -121,6 +121,8 @@ struct sigma_rule {
     /* bongsu: */
     int64_t suppress_us;                /* 0: max(span, 1 h) */
     const char *summary;                /* NULL: the default sentence */
+    int64_t seen_us, learn_us;          /* first_seen (its fields are the correlation's
+                                         * group_by); 0: the rule has none */
     int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
     struct text sqli[SIGMA_MAX_CHECKS]; /* fields looked through for SQL injection */
     size_t sqli_count;
@@ -146,6 +148,14 @@ int sigma_detection_read(const struct sigma_source *src, json_t *detection,
                          struct sigma_rule *rule);
 int sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
                            struct sigma_rule *rule);
+
+/* The bongsu: part: our own keys. */
+int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,
+                      struct sigma_rule *rule);
+
+/* A text or a list of up to max texts, copied. `what` names it in the reason. */
+int sigma_names_read(const struct sigma_source *src, json_t *value, const char *what,
+                     size_t max, struct text **ret_names, size_t *ret_count);
 
 /* "5m", "90s", "2h", "1d", "1w" -> microseconds; -1 when it is none of these
  * or over 366 days. */

@@ -124,6 +124,17 @@ rules_that_cannot_be_honoured_are_refused_with_line_and_reason(void **state)
     refuses(DETECTION("  s:\n    a: {b: c}\n  condition: s\n"), 7,
             "a text, a number or null");
     refuses(DETECTION("  s:\n    - [a]\n  condition: s\n"), 7, "maps and keywords");
+    refuses(RULE("one", "bongsu: {first_seen: {within: 1d}}\n"
+                 "detection: {s: {a: 1}, condition: s}\n"), 5, "first_seen needs fields");
+    refuses(RULE("one", "bongsu: {first_seen: {fields: a, within: 30}}\n"
+                 "detection: {s: {a: 1}, condition: s}\n"), 5,
+            "first_seen.within must be a time");
+    refuses(RULE("one", "bongsu: {first_seen: {fields: a, lern: 7d}}\n"
+                 "detection: {s: {a: 1}, condition: s}\n"), 5,
+            "unknown key \"first_seen.lern\"");
+    refuses(RULE("one", "bongsu: {alert: sometimes}\n"
+                 "detection: {s: {a: 1}, condition: s}\n"), 5,
+            "bongsu.alert must be true or false");
     refuses(RULE("one", "bongsu: {supress: 1h}\ndetection: {s: {a: 1}, condition: s}\n"),
             5,
             "unknown key \"bongsu.supress\"");
