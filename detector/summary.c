@@ -30,9 +30,9 @@ write_key(const struct facts *facts, struct buf *out)
 }
 
 /* What stands in the braces: a name, or a name and what is counted by it, as
- * one and as many. */
+ * one and as many; before it, with a ";", words that go when nothing is known. */
 struct slot {
-    struct text name, one, many;
+    struct text lead, name, one, many;
 };
 
 static int
@@ -75,15 +75,22 @@ write_span(const struct facts *facts, struct buf *out)
     return buf_append_str(out, "under a second");
 }
 
-/* One event took no time: then nothing, and no blank before it. */
+/* Nothing, and no blank before it. */
+static int
+write_nothing(struct buf *out)
+{
+    if (out->len > 0 && out->ptr[out->len - 1] == ' ')
+        out->ptr[--out->len] = '\0';
+    return 0;
+}
+
+/* One event took no time. */
 static int
 write_in_span(const struct facts *facts, struct buf *out)
 {
     if (facts->inc->evidence_count > 1 || facts->times->last_us > facts->times->first_us)
         return buf_append_str(out, "in ") | write_span(facts, out);
-    if (out->len > 0 && out->ptr[out->len - 1] == ' ')
-        out->ptr[--out->len] = '\0';
-    return 0;
+    return write_nothing(out);
 }
 
 static double
@@ -114,11 +121,16 @@ static struct slot
 slot_read(struct text inner)
 {
     const char *bar = memchr(inner.ptr, '|', inner.len), *end = inner.ptr + inner.len;
+    const char *lead = memchr(inner.ptr, ';', inner.len);
     struct slot slot = { .name = inner };
 
+    if (lead != NULL && (bar == NULL || lead < bar)) {
+        slot.lead = (struct text){ inner.ptr, (size_t)(lead - inner.ptr) };
+        slot.name = (struct text){ lead + 1, (size_t)(end - lead - 1) };
+    }
     if (bar == NULL)
         return slot;
-    slot.name.len = (size_t)(bar - inner.ptr);
+    slot.name.len = (size_t)(bar - slot.name.ptr);
     slot.one = (struct text){ bar + 1, (size_t)(end - bar - 1) };
     slot.many = slot.one;
     bar = memchr(slot.one.ptr, '|', slot.one.len);
@@ -194,8 +206,8 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
         slot = slot_read(inner);
         known = placeholder_find(slot.name);
         is_known = known != NULL ? known->number != NULL || slot.one.ptr == NULL
-                                 : (is_group_field(rule, slot.name) && slot.one.ptr == NULL) ||
-                                       find_detail(rule, slot.name) >= 0;
+                                 : is_group_field(rule, slot.name) && slot.one.ptr == NULL;
+        is_known = (is_known && slot.lead.ptr == NULL) || find_detail(rule, slot.name) >= 0;
         if (!is_known) {
             *ret_unknown = inner;
             return -1;
@@ -205,7 +217,7 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
 }
 
 /* "12 users", "over 32 users", "web1", "several"; and "unknown", or "unknown users",
- * when no event said. */
+ * when no event said, or nothing where words lead. With "*" for the one, that one itself. */
 static int
 write_detail(const struct facts *facts, int field, const struct slot *slot, struct buf *out)
 {
@@ -214,6 +226,12 @@ write_detail(const struct facts *facts, int field, const struct slot *slot, stru
     if (facts->details != NULL)
         seen = detail_within(&facts->details->fields[field], facts->times->first_us,
                              facts->times->last_us);
+    if (slot->lead.ptr != NULL && seen.distinct == 0 && !seen.is_more)
+        return write_nothing(out);
+    if (slot->lead.ptr != NULL && buf_append_text(out, slot->lead) != 0)
+        return -1;
+    if (seen.only != NULL && text_is(slot->one, "*"))
+        return buf_append_str(out, seen.only);
     if (slot->one.ptr != NULL && (seen.distinct > 0 || seen.is_more))
         return (seen.is_more ? buf_append_str(out, "over ") : 0) |
                write_number((double)seen.distinct, slot, out);

@@ -7,7 +7,9 @@
  * (once, twice, 3 times); span, from the first event to the last; and in_span,
  * "in 4 minutes", or nothing when there is but one event. A field of
  * bongsu.details is its value, when all events had the same; with a noun, how
- * many values there were ({username|user|users}).
+ * many values there were ({username|user|users}); with "*" for the one, that
+ * one's value ({username|*|users}); with words and ";" before it, nothing when no
+ * event had one ({on ;host.name}).
  */
 #ifndef DETECTOR_SUMMARY_H
 #define DETECTOR_SUMMARY_H
