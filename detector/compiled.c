@@ -141,11 +141,28 @@ emit_condition(struct compiler *c, const struct sigma_condition *cond, size_t at
     return close_node(c, here);
 }
 
+/* AND(absent, injection), absent left out where there is nothing to look for. */
+static int
+emit_check(struct compiler *c, const struct sigma_check *check)
+{
+    static const struct sigma_item sqli = { .op = SIGMA_SQLI };
+    static const struct sigma_item exists = { .op = SIGMA_EXISTS };
+    static const struct sigma_value no = { .number = 0 };
+    long at;
+
+    if (check->unless.ptr == NULL)
+        return emit_predicate(c, check->field, &sqli, NULL, 0);
+    at = emit(c, CONDITION_AND, 0);
+    if (at < 0 || emit_predicate(c, check->unless, &exists, &no, 1) != 0 ||
+        emit_predicate(c, check->field, &sqli, NULL, 0) != 0)
+        return -1;
+    return close_node(c, at);
+}
+
 /* bongsu.checks: one of the fields must hold an injection. */
 static int
 emit_checks(struct compiler *c)
 {
-    static const struct sigma_item item = { .op = SIGMA_SQLI };
     long at;
 
     if (c->rule->sqli_count == 0)
@@ -154,7 +171,7 @@ emit_checks(struct compiler *c)
     if (at < 0)
         return -1;
     for (size_t i = 0; i < c->rule->sqli_count; i++)
-        if (emit_predicate(c, c->rule->sqli[i], &item, NULL, 0) != 0)
+        if (emit_check(c, &c->rule->sqli[i]) != 0)
             return -1;
     return close_node(c, at);
 }

@@ -82,23 +82,42 @@ read_first_seen(const struct sigma_source *src, json_t *map, struct sigma_rule *
     return cor->group_count > 0 ? 0 : sigma_refuse(src, map, "first_seen needs fields");
 }
 
+/* "field", or {field: "field", unless: "other"}. */
+static int
+read_check(const struct sigma_source *src, json_t *json, struct sigma_check *check)
+{
+    json_t *field = json, *unless = NULL;
+
+    if (json_is_object(json)) {
+        field = json_object_get(json, "field");
+        unless = json_object_get(json, "unless");
+        if (json_object_size(json) != 2 || !json_is_string(unless) ||
+            json_string_length(unless) == 0)
+            return sigma_refuse(src, json, "a map in sqli has field and unless");
+    }
+    if (!json_is_string(field) || json_string_length(field) == 0)
+        return sigma_refuse(src, json, "sqli must be a list of field names");
+
+    check->field = arena_copy(src->arena, text_of(json_string_value(field)));
+    if (unless != NULL)
+        check->unless = arena_copy(src->arena, text_of(json_string_value(unless)));
+    if (check->field.ptr == NULL || (unless != NULL && check->unless.ptr == NULL))
+        return sigma_no_memory(src);
+    return 0;
+}
+
 static int
 read_sqli(const struct sigma_source *src, json_t *fields, struct sigma_rule *rule)
 {
     if (!json_is_array(fields) || json_array_size(fields) == 0)
         return sigma_refuse(src, fields, "sqli must be a list of field names");
     for (size_t i = 0; i < json_array_size(fields); i++) {
-        json_t *field = json_array_get(fields, i);
-
-        if (!json_is_string(field) || json_string_length(field) == 0)
-            return sigma_refuse(src, field, "sqli must be a list of field names");
         if (rule->sqli_count == SIGMA_MAX_CHECKS)
-            return sigma_refuse(src, field, "sqli takes at most %d fields",
-                                SIGMA_MAX_CHECKS);
-        rule->sqli[rule->sqli_count] =
-            arena_copy(src->arena, text_of(json_string_value(field)));
-        if (rule->sqli[rule->sqli_count++].ptr == NULL)
-            return sigma_no_memory(src);
+            return sigma_refuse(src, json_array_get(fields, i),
+                                "sqli takes at most %d fields", SIGMA_MAX_CHECKS);
+        if (read_check(src, json_array_get(fields, i), &rule->sqli[rule->sqli_count]) != 0)
+            return -1;
+        rule->sqli_count++;
     }
     return 0;
 }

@@ -48,6 +48,11 @@ struct sigma_value {
     int line;
 };
 
+/* A field of bongsu.checks, which is looked at unless the other is there. */
+struct sigma_check {
+    struct text field, unless;  /* unless: ptr NULL for always */
+};
+
 /* field|modifiers: values */
 struct sigma_item {
     struct text field;          /* ptr NULL: keywords, in raw_log and description */
@@ -124,7 +129,7 @@ struct sigma_rule {
     int64_t seen_us, learn_us;          /* first_seen (its fields are the correlation's
                                          * group_by); 0: the rule has none */
     int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
-    struct text sqli[SIGMA_MAX_CHECKS]; /* fields looked through for SQL injection */
+    struct sigma_check sqli[SIGMA_MAX_CHECKS];  /* looked through for SQL injection */
     size_t sqli_count;
     struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */
     size_t detail_count;

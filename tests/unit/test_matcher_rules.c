@@ -98,6 +98,39 @@ checks_are_added_to_the_condition(void **state)
     ruleset_destroy(&rules);
 }
 
+static void
+check_is_left_out_where_the_other_field_is(void **state)
+{
+    static const char *const refused[] = {
+        "{field: b}", "{unless: a}", "{field: b, unless: ''}", "{field: b, unless: [a]}",
+        "{field: b, unless: a, c: d}", "{field: [b], unless: a}",
+    };
+    struct ruleset *rules;
+
+    (void)state;
+    rules = match_case_rules("title: T\nlogsource: {product: x}\nbongsu: {checks: [{sqli: "
+                             "[c, {field: b, unless: a}]}]}\n"
+                             "detection: {s: {event_type: t}, condition: s}\n");
+    assert_int_equal(match_case_count(rules, "{\"event_type\":\"t\",\"b\":\"' or 1=1--\"}"), 1);
+    assert_int_equal(match_case_count(rules, "{\"event_type\":\"t\",\"b\":\"' or 1=1--\","
+                                 "\"a\":1}"), 0);
+    assert_int_equal(match_case_count(rules, "{\"event_type\":\"t\",\"c\":\"' or 1=1--\","
+                                 "\"a\":1}"), 1);
+    ruleset_destroy(&rules);
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        char text[256];
+
+        snprintf(text, sizeof text, "title: T\nlogsource: {product: x}\nbongsu: {checks: "
+                 "[{sqli: [%s]}]}\ndetection: {s: {a: 1}, condition: s}\n", refused[i]);
+        rules = ruleset_new();
+        assert_int_equal(ruleset_add(rules, "x.yml", text, strlen(text)), 0);
+        if (ruleset_refused_count(rules) != 1)
+            fail_msg("%s: taken", refused[i]);
+        ruleset_destroy(&rules);
+    }
+}
+
 int
 main(void)
 {
@@ -106,6 +139,7 @@ main(void)
         cmocka_unit_test(index_by_event_type_loses_no_match),
         cmocka_unit_test(expression_that_explodes_is_given_up_and_counted),
         cmocka_unit_test(checks_are_added_to_the_condition),
+        cmocka_unit_test(check_is_left_out_where_the_other_field_is),
     };
     struct err err = { "" };
 
