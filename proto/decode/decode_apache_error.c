@@ -244,6 +244,7 @@ decode_apache_error(const struct log_line *line, struct arena *arena, struct eve
 
     if (head.has_time)
         decoded_time(ev, head.at_us, arena);
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("apache"));
     decoded_put_text(ev, FIELD_LOG_LEVEL, head.level);
     if (text_to_int(head.pid, 0, INT32_MAX, &pid) == 0)
         decoded_put_number(ev, FIELD_PROCESS_PID, pid);

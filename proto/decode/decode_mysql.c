@@ -160,6 +160,7 @@ decode_mysql(const struct log_line *line, struct arena *arena, struct event *ev)
 
     if (has_time)
         decoded_time(ev, at_us, arena);
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("mysql"));
     rest = take_thread(rest, ev);
     level = take_label(&rest);
     decoded_put_text(ev, FIELD_LOG_LEVEL, text_of(level));

@@ -183,6 +183,7 @@ decode_nginx_error(const struct log_line *line, struct arena *arena, struct even
         return 0;
 
     decoded_time(ev, at_us, arena);
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("nginx"));
     decoded_put_text(ev, FIELD_LOG_LEVEL, level);
     if (text_to_int(pid, 0, INT32_MAX, &number) == 0)
         decoded_put_number(ev, FIELD_PROCESS_PID, number);

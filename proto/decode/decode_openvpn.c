@@ -205,6 +205,7 @@ decode_openvpn(const struct log_line *line, struct arena *arena, struct event *e
     if (is_file)
         decoded_time(ev, at_us, arena);
     decoded_text(ev, EVENT_TYPE, text_of(event_type));
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("openvpn"));
     decoded_text(ev, EVENT_DESCRIPTION, message);
     if (peer.endpoint.ptr != NULL)
         (void)decoded_endpoint(ev, peer.endpoint);

@@ -232,6 +232,7 @@ decode_json(const struct json_line *json, struct arena *arena, struct event *ev)
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
         if (text_equals_nocase(severity, text_of(levels[i].level)))
             level = text_of(levels[i].level);
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("postgresql"));
     decoded_put_text(ev, FIELD_LOG_LEVEL, level);
     decoded_source(ev, json_line_text(json, json_line_get(json->root, "remote_host")));
     if (json_line_number(json_line_get(json->root, "remote_port"), &number) == 0 &&
@@ -270,6 +271,7 @@ decode_postgresql(const struct log_line *line, struct arena *arena, struct event
     (void)take_number(&entry.prefix, &number);      /* syslog's "[3-1] " */
     if (!read_prefix(&entry, arena, ev) && !is_named)
         return 0;
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("postgresql"));
     decoded_put_text(ev, FIELD_LOG_LEVEL, text_of(entry.level));
     decoded_text(ev, EVENT_DESCRIPTION, entry.message);
 

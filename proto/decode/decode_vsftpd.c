@@ -194,6 +194,7 @@ decode_vsftpd(const struct log_line *line, struct arena *arena, struct event *ev
     }
 
     decoded_text(ev, EVENT_DESCRIPTION, message);
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("vsftpd"));
     if (text_starts_with(message, "[") && find_reports(message, &report) == 1)
         put_report(&report, ev);
     else

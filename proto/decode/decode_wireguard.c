@@ -84,6 +84,7 @@ decode_wireguard(const struct log_line *line, struct arena *arena, struct event 
             break;
         }
     decoded_text(ev, EVENT_TYPE, text_of(event_type));
+    decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("wireguard"));
     decoded_text(ev, EVENT_DESCRIPTION, message);
     decoded_put_text(ev, FIELD_OBSERVER_INGRESS_INTERFACE_NAME, interface);
     put_endpoint(message, ev);
