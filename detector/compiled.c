@@ -145,33 +145,33 @@ emit_condition(struct compiler *c, const struct sigma_condition *cond, size_t at
 static int
 emit_check(struct compiler *c, const struct sigma_check *check)
 {
-    static const struct sigma_item sqli = { .op = SIGMA_SQLI };
+    const struct sigma_item test = { .op = SIGMA_ATTACK, .attack = check->attack };
     static const struct sigma_item exists = { .op = SIGMA_EXISTS };
     static const struct sigma_value no = { .number = 0 };
     long at;
 
     if (check->unless.ptr == NULL)
-        return emit_predicate(c, check->field, &sqli, NULL, 0);
+        return emit_predicate(c, check->field, &test, NULL, 0);
     at = emit(c, CONDITION_AND, 0);
     if (at < 0 || emit_predicate(c, check->unless, &exists, &no, 1) != 0 ||
-        emit_predicate(c, check->field, &sqli, NULL, 0) != 0)
+        emit_predicate(c, check->field, &test, NULL, 0) != 0)
         return -1;
     return close_node(c, at);
 }
 
-/* bongsu.checks: one of the fields must hold an injection. */
+/* bongsu.checks: one of the fields must hold an attack. */
 static int
 emit_checks(struct compiler *c)
 {
     long at;
 
-    if (c->rule->sqli_count == 0)
+    if (c->rule->check_count == 0)
         return 0;
     at = emit(c, CONDITION_OR, 0);
     if (at < 0)
         return -1;
-    for (size_t i = 0; i < c->rule->sqli_count; i++)
-        if (emit_check(c, &c->rule->sqli[i]) != 0)
+    for (size_t i = 0; i < c->rule->check_count; i++)
+        if (emit_check(c, &c->rule->checks[i]) != 0)
             return -1;
     return close_node(c, at);
 }

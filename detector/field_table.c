@@ -92,6 +92,12 @@ field_table_begin(struct field_table *table, const struct event *ev)
     table->number++;
 }
 
+uint64_t
+field_table_number(const struct field_table *table)
+{
+    return table->number;
+}
+
 const struct event *
 field_table_event(const struct field_table *table)
 {

@@ -29,6 +29,9 @@ int field_table_known(const struct field_table *table, int field);
 /* Begin with an event; it must live until the next begin. */
 void field_table_begin(struct field_table *table, const struct event *ev);
 
+/* Another one for each begin. */
+uint64_t field_table_number(const struct field_table *table);
+
 /* The event that was begun with. */
 const struct event *field_table_event(const struct field_table *table);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/sqli.h"
+#include "detector/attack.h"
 #include "proto/base/timestamp.h"
 
 enum { MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 2048, MAX_NESTING = 8 };
@@ -64,7 +64,8 @@ predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
                struct err *err)
 {
     *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part,
-                                .sqli = sqli_field_kind(item->field),
+                                .attack = item->attack,
+                                .attack_kind = attack_field_kind(item->field),
                                 .regex_flags = item->regex_flags, .values = values,
                                 .value_count = count };
     *ret_line = item->line;
@@ -207,6 +208,33 @@ part_matches(const struct predicate *pred, struct predicate_context *ctx,
     return any_compares(pred, part_of(pred->part, at_us));
 }
 
+/* Each text is walked once, for all attacks. */
+static int
+attack_matches(const struct predicate *pred, struct predicate_context *ctx, struct text text)
+{
+    static const unsigned all = ATTACK_BIT(ATTACK_COUNT) - 1;
+    struct attack_seen *seen = ctx->attacks;
+
+    if (ctx->attacks_of != field_table_number(ctx->fields)) {
+        ctx->attacks_of = field_table_number(ctx->fields);
+        ctx->attack_count = 0;
+    }
+    while (seen < ctx->attacks + ctx->attack_count &&
+           (seen->text.ptr != text.ptr || seen->text.len != text.len ||
+            seen->kind != pred->attack_kind))
+        seen++;
+    if (seen == ctx->attacks + ctx->attack_count) {
+        if (ctx->attack_count == PREDICATE_ATTACKS)
+            return attack_in_field(pred->attack_kind, text, ATTACK_BIT(pred->attack),
+                                   &ctx->scratch) != 0;
+        ctx->attack_count++;
+        *seen = (struct attack_seen){ text, pred->attack_kind,
+                                      attack_in_field(pred->attack_kind, text, all,
+                                                      &ctx->scratch) };
+    }
+    return (seen->found & ATTACK_BIT(pred->attack)) != 0;
+}
+
 static int
 text_matches(const struct predicate *pred, struct predicate_context *ctx,
              struct text text)
@@ -224,7 +252,7 @@ text_matches(const struct predicate *pred, struct predicate_context *ctx,
         if (pred->op == SIGMA_CIDR && cidr_matches(&value->cidr, text))
             return 1;
     }
-    return pred->op == SIGMA_SQLI && sqli_in_field(pred->sqli, text, &ctx->scratch);
+    return pred->op == SIGMA_ATTACK && attack_matches(pred, ctx, text);
 }
 
 static int
@@ -313,7 +341,7 @@ predicate_test(const struct predicate *pred, struct predicate_context *ctx)
     if (value == NULL)
         return takes_null(pred);
     if (value->kind == VALUE_TEXT && pred->part == PART_NONE &&
-        (pred->op < SIGMA_GT || pred->op == SIGMA_SQLI))
+        (pred->op < SIGMA_GT || pred->op == SIGMA_ATTACK))
         return text_matches(pred, ctx, value->as.text);
     return value_matches(pred, ctx, value, 0);
 }

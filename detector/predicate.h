@@ -14,7 +14,7 @@
 
 #include "detector/field_table.h"
 #include "detector/sigma_rule.h"
-#include "detector/sqli.h"
+#include "detector/attack.h"
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
@@ -22,17 +22,25 @@ struct predicate {
     int field;                  /* in the field table */
     enum sigma_op op;
     enum sigma_part part;
-    enum sqli_kind sqli;        /* SIGMA_SQLI: how the field is read */
+    enum attack attack;         /* SIGMA_ATTACK: which, */
+    enum attack_kind attack_kind;   /* and how the field is read */
     unsigned regex_flags;
     const struct sigma_value *values;   /* of the rule, which outlives this */
     size_t value_count;
     void **regexes;             /* REGEX: a compiled one for each value */
 };
 
+enum { PREDICATE_ATTACKS = 8 };
+
 /* What testing needs besides the predicate. */
 struct predicate_context {
     struct field_table *fields;
     struct buf scratch;
+    /* the attacks in texts of the event at hand, which several rules ask for */
+    struct attack_seen { struct text text; enum attack_kind kind; unsigned found; }
+        attacks[PREDICATE_ATTACKS];
+    size_t attack_count;
+    uint64_t attacks_of;        /* the event's number */
     uint64_t limits_hit;        /* regular expressions given up */
     void *match_data;           /* PCRE2's, made by predicate_context_init */
     void *match_context;

@@ -67,7 +67,7 @@ hash_value(const struct sigma_value *value, enum sigma_op op)
 static uint64_t
 hash_predicate(const struct predicate *pred)
 {
-    uint64_t parts[] = { (uint64_t)pred->field, pred->op, pred->part, pred->regex_flags,
+    uint64_t parts[] = { (uint64_t)pred->field, pred->op + 100 * (uint64_t)pred->attack, pred->part, pred->regex_flags,
                          pred->value_count, 0 };
 
     for (size_t i = 0; i < pred->value_count; i++)
@@ -94,7 +94,7 @@ is_same_value(const struct sigma_value *a, const struct sigma_value *b)
 static int
 is_same(const struct predicate *a, const struct predicate *b)
 {
-    if (a->field != b->field || a->op != b->op || a->part != b->part ||
+    if (a->field != b->field || a->op != b->op || a->part != b->part || a->attack != b->attack ||
         a->regex_flags != b->regex_flags || a->value_count != b->value_count)
         return 0;
     for (size_t i = 0; i < a->value_count; i++)

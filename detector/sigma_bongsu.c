@@ -93,10 +93,10 @@ read_check(const struct sigma_source *src, json_t *json, struct sigma_check *che
         unless = json_object_get(json, "unless");
         if (json_object_size(json) != 2 || !json_is_string(unless) ||
             json_string_length(unless) == 0)
-            return sigma_refuse(src, json, "a map in sqli has field and unless");
+            return sigma_refuse(src, json, "a map in a check has field and unless");
     }
     if (!json_is_string(field) || json_string_length(field) == 0)
-        return sigma_refuse(src, json, "sqli must be a list of field names");
+        return sigma_refuse(src, json, "a check must be a list of field names");
 
     check->field = arena_copy(src->arena, text_of(json_string_value(field)));
     if (unless != NULL)
@@ -107,17 +107,26 @@ read_check(const struct sigma_source *src, json_t *json, struct sigma_check *che
 }
 
 static int
-read_sqli(const struct sigma_source *src, json_t *fields, struct sigma_rule *rule)
+read_attack(const struct sigma_source *src, const char *name, json_t *fields,
+            struct sigma_rule *rule)
 {
+    int attack = attack_find(name);
+
+    if (attack < 0)
+        return sigma_refuse(src, fields, "unknown check \"%.40s\"", name);
+    for (size_t i = 0; i < rule->check_count; i++)
+        if ((int)rule->checks[i].attack == attack)
+            return sigma_refuse(src, fields, "%s is given twice", name);
     if (!json_is_array(fields) || json_array_size(fields) == 0)
-        return sigma_refuse(src, fields, "sqli must be a list of field names");
+        return sigma_refuse(src, fields, "a check must be a list of field names");
     for (size_t i = 0; i < json_array_size(fields); i++) {
-        if (rule->sqli_count == SIGMA_MAX_CHECKS)
+        if (rule->check_count == SIGMA_MAX_CHECKS)
             return sigma_refuse(src, json_array_get(fields, i),
-                                "sqli takes at most %d fields", SIGMA_MAX_CHECKS);
-        if (read_check(src, json_array_get(fields, i), &rule->sqli[rule->sqli_count]) != 0)
+                                "checks take at most %d fields", SIGMA_MAX_CHECKS);
+        rule->checks[rule->check_count].attack = (enum attack)attack;
+        if (read_check(src, json_array_get(fields, i), &rule->checks[rule->check_count]) != 0)
             return -1;
-        rule->sqli_count++;
+        rule->check_count++;
     }
     return 0;
 }
@@ -135,14 +144,9 @@ read_checks(const struct sigma_source *src, json_t *checks, struct sigma_rule *r
 
         if (!json_is_object(check))
             return sigma_refuse(src, check, "bongsu.checks must be a list of maps");
-        json_object_foreach(check, name, value) {
-            if (strcmp(name, "sqli") != 0)
-                return sigma_refuse(src, value, "unknown check \"%.40s\"", name);
-            if (rule->sqli_count > 0)
-                return sigma_refuse(src, value, "sqli is given twice");
-            if (read_sqli(src, value, rule) != 0)
+        json_object_foreach(check, name, value)
+            if (read_attack(src, name, value, rule) != 0)
                 return -1;
-        }
     }
     return 0;
 }

@@ -17,13 +17,14 @@
 #include "detector/details.h"
 #include "detector/pattern.h"
 #include "detector/sigma_condition.h"
+#include "detector/attack.h"
 #include "proto/base/arena.h"
 #include "proto/base/err.h"
 #include "proto/base/yaml.h"
 
 enum sigma_op {
     SIGMA_EQUALS, SIGMA_REGEX, SIGMA_CIDR, SIGMA_EXISTS,
-    SIGMA_GT, SIGMA_GTE, SIGMA_LT, SIGMA_LTE, SIGMA_SQLI
+    SIGMA_GT, SIGMA_GTE, SIGMA_LT, SIGMA_LTE, SIGMA_ATTACK
 };
 
 /* Which part of a time is compared (in the site's zone). */
@@ -50,6 +51,7 @@ struct sigma_value {
 
 /* A field of bongsu.checks, which is looked at unless the other is there. */
 struct sigma_check {
+    enum attack attack;
     struct text field, unless;  /* unless: ptr NULL for always */
 };
 
@@ -58,6 +60,7 @@ struct sigma_item {
     struct text field;          /* ptr NULL: keywords, in raw_log and description */
     enum sigma_op op;
     enum sigma_part part;
+    enum attack attack;         /* SIGMA_ATTACK */
     unsigned open;              /* PATTERN_OPEN_* */
     unsigned regex_flags;       /* SIGMA_RE_* */
     int is_cased, is_all, is_negated;
@@ -108,7 +111,7 @@ struct sigma_correlation {
     int line;
 };
 
-enum { SIGMA_MAX_CHECKS = 8 };
+enum { SIGMA_MAX_CHECKS = 16 };
 
 struct sigma_rule {
     const char *file;                   /* as given; lives in the arena */
@@ -129,8 +132,8 @@ struct sigma_rule {
     int64_t seen_us, learn_us;          /* first_seen (its fields are the correlation's
                                          * group_by); 0: the rule has none */
     int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
-    struct sigma_check sqli[SIGMA_MAX_CHECKS];  /* looked through for SQL injection */
-    size_t sqli_count;
+    struct sigma_check checks[SIGMA_MAX_CHECKS];    /* fields looked through for attacks */
+    size_t check_count;
     struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */
     size_t detail_count;
 };

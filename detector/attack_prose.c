@@ -1,5 +1,5 @@
 /*
- * sqli_prose.c - injections quoted in sentences
+ * attack_prose.c - SQL injections quoted in sentences
  *
  * libinjection takes "Fix 'foo' or 'bar' handling" for SQL, so a sentence is
  * shown to it only from near a place that an attacker needs: a quote that
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "detector/pattern.h"
-#include "detector/sqli.h"
+#include "detector/attack.h"
 
 enum { MAX_PLACES = 16, MAX_BEFORE = 256, MAX_AFTER = 4096, NEAR = 60 };
 
@@ -262,11 +262,12 @@ judge_place(const char *start, const char *place, const char *end)
 
     /* libinjection believes a comment only at the end: cut what follows */
     if (to - place > 3 && memcmp(place + 1, "--", 2) == 0 &&
-        sqli_in_value((struct text){ word, (size_t)(place + 3 - word) }))
+        attack_in_value((struct text){ word, (size_t)(place + 3 - word) }, ATTACK_BIT(ATTACK_SQLI)))
         return 1;
     for (size_t i = 0; i < COUNT(begins); i++)
         if (begins[i] != NULL &&
-            sqli_in_value((struct text){ begins[i], (size_t)(to - begins[i]) }))
+            attack_in_value((struct text){ begins[i], (size_t)(to - begins[i]) },
+                            ATTACK_BIT(ATTACK_SQLI)))
             return 1;
     return 0;
 }
@@ -283,7 +284,7 @@ static const unsigned char interesting[256] = {
 };
 
 int
-sqli_in_prose(struct text text)
+attack_in_prose(struct text text)
 {
     struct cursor cur = { text.ptr, text.ptr + text.len };
     unsigned quotes[QUOTES + 1] = { 0 }, places = 0;
