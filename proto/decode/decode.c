@@ -18,6 +18,9 @@ const struct decoder *const decoders[] = {
     &decoder_accounts,
     &decoder_cron,
     &decoder_logind,
+    &decoder_audit,
+    &decoder_firewall,
+    &decoder_fail2ban,
     &decoder_web_json,
     &decoder_web_access,
     &decoder_apache_error,
@@ -65,34 +68,51 @@ unwrap_repeated(struct log_line *line)
                                              rest.len - sizeof middle });
 }
 
-/* Runs for every decoder and every line: most names differ in the first byte. */
+enum { DECODERS = sizeof decoders / sizeof decoders[0], NO_PROGRAM = 0, LETTERS = 256 };
+
+_Static_assert(DECODERS <= 64, "a set of decoders is 64 bits");
+
 static int
 knows_program(const struct decoder *decoder, struct text program)
 {
-    const char *name = decoder->programs;
+    struct text names = text_of(decoder->programs);
 
-    if (name == NULL)
-        return 1;
-    if (program.len == 0)
-        return 0;
-    for (;;) {
-        if (*name == *program.ptr && strncmp(name, program.ptr, program.len) == 0 &&
-            (name[program.len] == ' ' || name[program.len] == '\0'))
+    while (names.ptr != NULL)
+        if (text_equals(text_split(&names, ' '), program))
             return 1;
-        while (*name != ' ')
-            if (*name++ == '\0')
-                return 0;
-        name++;
-    }
+    return 0;
+}
+
+/* The decoders that may know a program, by its first letter: most lines are
+ * for none, and that must not cost a comparison for each name. Made once;
+ * a program has one thread. */
+static uint64_t
+decoders_for(struct text program)
+{
+    static uint64_t sets[LETTERS];
+
+    if (sets[NO_PROGRAM] == 0)
+        for (size_t i = 0; i < DECODERS; i++) {
+            struct text names = text_of(decoders[i]->programs);
+
+            for (int letter = 0; letter < LETTERS && names.ptr == NULL; letter++)
+                sets[letter] |= UINT64_C(1) << i;
+            while (names.ptr != NULL)
+                sets[(unsigned char)*text_split(&names, ' ').ptr] |= UINT64_C(1) << i;
+        }
+    return sets[program.len > 0 ? (unsigned char)*program.ptr : NO_PROGRAM];
 }
 
 static const char *
 try_decoders(const struct log_line *line, struct arena *arena, struct event *ev)
 {
-    for (size_t i = 0; i < decoder_count; i++)
-        if (knows_program(decoders[i], line->program) &&
-            decoders[i]->decode(line, arena, ev))
-            return decoders[i]->name;
+    for (uint64_t left = decoders_for(line->program); left != 0; left &= left - 1) {
+        const struct decoder *decoder = decoders[__builtin_ctzll(left)];
+
+        if ((decoder->programs == NULL || knows_program(decoder, line->program)) &&
+            decoder->decode(line, arena, ev))
+            return decoder->name;
+    }
 
     decoded_text(ev, EVENT_TYPE, text_of("log"));
     return "none";

@@ -4,6 +4,8 @@
  * One line per attempt. shadow's login (Debian until 12) says nothing of its
  * own when an ordinary user came in; PAM's session is then all there is.
  */
+#include <string.h>
+
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/form.h"
@@ -101,12 +103,11 @@ drop_title(const struct log_line *line)
 static int
 decode_login(const struct log_line *line, struct arena *arena, struct event *ev)
 {
-    int is_titled = line->program.len == 0 && line->message.len > 3 &&
-                    line->message.ptr[0] == '-' && line->message.ptr[1] == '-' &&
-                    text_starts_with(line->message, "-- root[");
+    int is_titled = line->program.len == 0;
 
     (void)arena;
-    if (!is_titled && !text_is(line->program, "login"))
+    if (is_titled ? line->message.len < 9 || memcmp(line->message.ptr, "-- root[", 8) != 0
+                  : !text_is(line->program, "login"))
         return 0;
     if (decode_forms(root_forms, sizeof root_forms / sizeof root_forms[0],
                      drop_title(line), ev)) {

@@ -173,11 +173,18 @@ read_line(const struct log_line *line, struct pam_line *pam)
            line->program.len > 0 && read_library(line, pam);
 }
 
+/* Most differ in the first letter. */
+static int
+is_equal(struct text text, const char *name)
+{
+    return text.len > 0 && *text.ptr == *name && text_is(text, name);
+}
+
 static const struct service *
 find_service(struct text name, struct text program)
 {
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
-        if (text_is(name, services[i].name) || text_is(program, services[i].name))
+        if (is_equal(name, services[i].name) || is_equal(program, services[i].name))
             return &services[i];
     return &others;
 }
@@ -232,19 +239,19 @@ decode_verdict(const struct pam_line *pam, const struct service *service,
     struct text values[FORM_FIELDS_MAX], pairs;
     int64_t more = 1;
 
-    if (form_match("authentication success; %", pam->message, values)) {
-        decoded_text(ev, EVENT_TYPE, text_of("auth_detail"));
-        read_pairs(values[0], service, ev);
-        return 1;
-    }
     if (form_match("authentication failure; %", pam->message, values))
         pairs = values[0];
     else if ((form_match("%w more authentication failures; %", pam->message, values) ||
               form_match("%w more authentication failure; %", pam->message, values)) &&
              text_to_int(values[0], 1, MORE_MAX, &more) == 0)
         pairs = values[1];
-    else
+    else if (form_match("authentication success; %", pam->message, values)) {
+        decoded_text(ev, EVENT_TYPE, text_of("auth_detail"));
+        read_pairs(values[0], service, ev);
+        return 1;
+    } else {
         return 0;
+    }
 
     if (!pam->is_auth || !text_is(pam->module, "pam_unix"))
         type = "auth_detail";
@@ -322,13 +329,25 @@ decode_session(const struct pam_line *pam, const struct service *service,
     return 1;
 }
 
+/* Before anything else is done with a line that may be anything. */
+static int
+could_be(const struct log_line *line)
+{
+    return (line->message.len > 4 && (memcmp(line->message.ptr, "pam_", 4) == 0 ||
+                                      memcmp(line->message.ptr, "PAM ", 4) == 0)) ||
+           (line->program.len > 0 && line->program.ptr[line->program.len - 1] == ')');
+}
+
 static int
 decode_pam(const struct log_line *line, struct arena *arena, struct event *ev)
 {
-    struct pam_line pam = { .is_old = 0 };
+    struct pam_line pam;
     const struct service *service;
 
     (void)arena;
+    if (!could_be(line))
+        return 0;
+    pam = (struct pam_line){ .is_old = 0 };
     if (!read_line(line, &pam))
         return 0;
 

@@ -33,6 +33,17 @@ decoded_time(struct event *ev, int64_t at_us, struct arena *arena)
     return copy.ptr == NULL ? -1 : 0;
 }
 
+/* event_get, but for names that are none of the event's own. */
+static int
+has_extra(const struct event *ev, struct text name)
+{
+    for (size_t i = 0; i < ev->extra_count; i++)
+        if (ev->extras[i].name.len == name.len &&
+            memcmp(ev->extras[i].name.ptr, name.ptr, name.len) == 0)
+            return 1;
+    return 0;
+}
+
 /* No room means that the client's own fields fill the event; raw_log still
  * says what would have stood here. */
 void
@@ -40,7 +51,7 @@ decoded_put(struct event *ev, enum field field, struct value value)
 {
     struct text name = text_of(field_rows[field].name);
 
-    if (event_get(ev, name) == NULL)
+    if (field_rows[field].is_own ? event_get(ev, name) == NULL : !has_extra(ev, name))
         (void)event_add_extra(ev, name, value);
 }
 

@@ -185,7 +185,8 @@ form_keep(struct event *ev, enum field field, struct text value)
         return;
     if (field == FIELD_USERNAME)
         decoded_text(ev, EVENT_USERNAME, value);
-    else if (field == FIELD_SOURCE_ADDRESS)
+    else if (field == FIELD_SOURCE_ADDRESS ||
+             (field == FIELD_SOURCE_IP && decoded_is_address(value)))
         decoded_source(ev, value);
     else if (!field_rows[field].is_own)
         decoded_put_text(ev, field, value);

@@ -32,7 +32,7 @@ int form_match(const char *pattern, struct text text,
                struct text ret_values[FORM_FIELDS_MAX]);
 
 /* Write value under field, which may be one of the event's own (username,
- * source_address: an address or a name). An empty value is no value. */
+ * source_address: an address or a name; source_ip: only an address). An empty value is no value. */
 void form_keep(struct event *ev, enum field field, struct text value);
 
 /* Fill ev by the first of the forms that message is of: type, description,

@@ -130,6 +130,10 @@ pattern_match(const char *pattern, struct text text, struct captures *ret_caps)
     struct search longest = { .caps = { .port = -1 } };
     struct search shortest = { .caps = { .port = -1 }, .is_lazy = 1 };
 
+    /* Most templates are refused by their first letter. */
+    if (*pattern != '%' && *pattern != '\0' &&
+        (text.len == 0 || *pattern != *text.ptr))
+        return 0;
     if (!match_here(&longest, pattern, text))
         return 0;
 
