@@ -13,6 +13,9 @@
 /* Two looks this far apart give the rates. */
 enum { RATE_MS = 500 };
 
+/* More entries of the allow list would push out what matters. */
+enum { MAX_ALLOW_LINES = 20 };
+
 /* Which counter is a process's rate, and what it counts. */
 static const struct { const char *process, *counter, *unit; } rates[] = {
     { "ingest", "bongsu_ingest_events_accepted_total", "events accepted/s" },
@@ -115,6 +118,30 @@ append_backlog(struct buf *out, const json_t *status)
     }
 }
 
+/* detector: what the allow list takes from the rules. */
+static void
+append_allow(struct buf *out, const json_t *status)
+{
+    json_t *entry, *entries = json_object_get(json_object_get(status, "allow"), "entries");
+    size_t i;
+
+    json_array_foreach(entries, i, entry) {
+        const char *name = json_string_value(json_object_get(entry, "entry"));
+        const char *reason = json_string_value(json_object_get(entry, "reason"));
+
+        if (i == MAX_ALLOW_LINES) {
+            buf_printf(out, "    and %zu more entries of the allow list (--json has all)\n",
+                       json_array_size(entries) - i);
+            break;
+        }
+        buf_printf(out, "    allowed today %" JSON_INTEGER_FORMAT ", ever %" JSON_INTEGER_FORMAT
+                   "  %s (%s)\n",
+                   json_integer_value(json_object_get(entry, "today")),
+                   json_integer_value(json_object_get(entry, "total")),
+                   name == NULL ? "" : name, reason == NULL ? "" : reason);
+    }
+}
+
 static void
 append_process(struct buf *out, int i, const struct look *before, const struct look *now)
 {
@@ -142,6 +169,7 @@ append_process(struct buf *out, int i, const struct look *before, const struct l
     append_trouble(out, status);
     buf_append_char(out, '\n');
     append_backlog(out, status);
+    append_allow(out, status);
 }
 
 static void

@@ -160,6 +160,7 @@ on_second(zloop_t *loop, int timer, void *self)
     detector_report(det);
     pump(det);
     beat(det);
+    allow_file_look(&det->allow, det->engine);
     health_set(det->daemon->health, "ingest",
                links_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
     return 0;
@@ -260,10 +261,44 @@ detector_destroy(void **self)
     checkpoint_close(&det->checkpoint);
     poison_close(&det->poison);
     rule_files_release(&det->rule_files);
+    allow_file_close(&det->allow);
     json_decref(det->refusals);
     event_release(&det->event);
     free(det);
     *self = NULL;
+}
+
+/* The rules and the allow list, which have nothing to do with each other: one that is
+ * wrong does not hide the other. */
+static int
+check_files(const struct settings *settings, struct err *err)
+{
+    char *path = detector_allow_path(settings);
+    int rc = detector_check_rules(settings->rules_dir, err);
+    struct err why = { "" };
+
+    if (path == NULL || allow_file_check(path, &why) != 0) {
+        if (rc != 0)
+            log_warn("allow list refused", "reason=\"%s\"", why.text);
+        else
+            *err = why;
+        rc = -1;
+    }
+    free(path);
+    return rc;
+}
+
+static int
+open_allow(struct detector *det, struct err *err)
+{
+    char *path = detector_allow_path(det->daemon->settings);
+
+    if (path == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    allow_file_open(&det->allow, &path, det->engine);
+    return 0;
 }
 
 static int
@@ -274,7 +309,7 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
 
     *ret_code = EXIT_CONFIG;
     if (is_check)
-        return detector_check_rules(daemon->settings->rules_dir, err);
+        return check_files(daemon->settings, err);
     det = calloc(1, sizeof(*det));
     if (det == NULL) {
         err_set(err, "out of memory");
@@ -286,7 +321,7 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
              (int)daemon->settings->detector_slot);
     detector_open_metrics(det);
     *ret_self = det;
-    if (detector_open_state(det, err) != 0)
+    if (detector_open_state(det, err) != 0 || open_allow(det, err) != 0)
         return -1;
     *ret_code = EXIT_TAKEN;
     if (open_sockets(det, err) != 0)

@@ -12,6 +12,7 @@
 #include <czmq.h>
 #include <stdint.h>
 
+#include "detector/allow_file.h"
 #include "detector/commit_pace.h"
 #include "detector/rule_files.h"
 #include "proto/base/log.h"
@@ -39,6 +40,7 @@ struct detector {
     size_t resend_count;
     int is_dirty, is_commit_due, is_refused;
     struct commit_pace pace;
+    struct allow_file allow;
     struct rule_files rule_files;   /* until the good ones are kept */
     json_t *refusals;               /* why rules are refused, for status */
     struct log_burst keep_burst, gap_burst, fail_burst, place_burst;
@@ -56,6 +58,10 @@ void detector_keep_rules(struct detector *det);
 
 /* Read the rules and say which are refused: 0 when none is. */
 int detector_check_rules(const char *dir, struct err *err);
+
+/* Where the allow list is: detector.allow, else allow.yml in data_dir. The caller
+ * frees; NULL when out of memory. */
+char *detector_allow_path(const struct settings *settings);
 
 /* Take one row, if it is the next of its journal (a links_spec's on_batch). */
 int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);

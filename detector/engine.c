@@ -142,6 +142,8 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     engine->rules = *rules;
     *rules = NULL;
     open_counts(engine, metrics);
+    if (engine_open_allow(engine, metrics) != 0)
+        goto no_memory;
     return engine;
 
 no_memory:
@@ -155,6 +157,7 @@ engine_destroy(struct engine **engine)
 {
     if (*engine == NULL)
         return;
+    engine_release_allow(*engine);
     state_table_release(&(*engine)->table);
     window_match_release(&(*engine)->match);
     journals_release(&(*engine)->journals);

@@ -17,6 +17,8 @@
 #include "proto/event.h"
 #include "proto/incident.h"
 
+struct allow_entry;
+struct allow_list;
 struct engine;
 struct ruleset;
 
@@ -82,6 +84,28 @@ struct engine_numbers {
     uint64_t keys_evicted, entries_evicted, entries_dropped;
 };
 struct engine_numbers engine_numbers(const struct engine *engine);
+
+/* Judge by this allow list from the next event on (given; NULL: by none). What its
+ * entries ate before is in the state. 0, or -1 when out of memory: the list in force
+ * stays, and this one is the caller's still. */
+int engine_set_allow(struct engine *engine, struct allow_list **list);
+
+/* What becomes of the i-th entry of the list in force (0: there is no such entry).
+ * Days are the site's; the time is that of the newest event received. */
+enum allow_state { ALLOW_ACTIVE, ALLOW_EXPIRED, ALLOW_UNUSED, ALLOW_NO_RULE };
+struct engine_allowed {
+    const struct allow_entry *entry;
+    uint64_t total, today;      /* events that it ate */
+    int64_t last_us;            /* when it ate the last one, by receipt; 0: none yet */
+    enum allow_state state;     /* unused: it ate nothing for 30 days */
+};
+int engine_allowed(const struct engine *engine, size_t i, struct engine_allowed *ret);
+
+/* Call visit with each day on which an entry ate events, of those kept (31 days),
+ * in no order. */
+void engine_allowed_days(const struct engine *engine, const struct allow_entry *entry,
+                         void (*visit)(void *ctx, const char *day, uint64_t events),
+                         void *ctx);
 
 /* Late events per source, for status: the sources with most, at most 20. */
 struct engine_late { struct text source; uint64_t events; };

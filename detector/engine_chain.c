@@ -36,16 +36,30 @@ feed_one(struct engine *engine, uint32_t number)
     chain->rule_count++;
 }
 
-void
-engine_feed(struct engine *engine, const struct rule *rule)
+/* 1 when the correlation is not to hear of this event. */
+static int
+is_kept_from(struct engine *engine, uint32_t number, const struct event *ev)
+{
+    return engine->allowing.list == NULL
+           ? 0 : engine_is_allowed(engine, ruleset_rule(engine->rules, number), ev);
+}
+
+int
+engine_feed(struct engine *engine, const struct rule *rule, const struct event *ev)
 {
     for (size_t i = 0; i < rule->watcher_count; i++) {
         const struct rule_feed *feed = &rule->watchers[i];
+        int is_kept = is_kept_from(engine, feed->rule, ev);
 
+        if (is_kept < 0)
+            return -1;
+        if (is_kept)
+            continue;
         feed_one(engine, feed->rule);
         engine->plans[feed->rule].steps |= UINT64_C(1) << (feed->step < 64 ? feed->step
                                                                            : 0);
     }
+    return 0;
 }
 
 static int
@@ -95,12 +109,15 @@ add_hit(struct engine *engine, const struct state *state, const struct rule_feed
 
 int
 engine_hand_on(struct engine *engine, const struct state *state,
-               const struct rule_feed *feed)
+               const struct rule_feed *feed, const struct event *ev)
 {
     const struct window_match *match = &engine->match;
     struct chain *chain = &engine->chain;
     uint64_t step = UINT64_C(1) << feed->step;
+    int is_kept = is_kept_from(engine, feed->rule, ev);
 
+    if (is_kept != 0)
+        return is_kept < 0 ? -1 : 0;
     if (add_hit(engine, state, feed) != 0)
         return -1;
     /* steps first, for they move the clock; then what only belongs to them */

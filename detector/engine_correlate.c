@@ -87,7 +87,7 @@ count_match(struct engine *engine, struct state *state, const struct event *ev)
             return -1;
     }
     for (size_t i = 0; i < rule->watcher_count; i++)
-        if (engine_hand_on(engine, state, &rule->watchers[i]) != 0)
+        if (engine_hand_on(engine, state, &rule->watchers[i], ev) != 0)
             return -1;
     return 0;
 }

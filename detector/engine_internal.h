@@ -4,6 +4,7 @@
 #ifndef DETECTOR_ENGINE_INTERNAL_H
 #define DETECTOR_ENGINE_INTERNAL_H
 
+#include "detector/allow_list.h"
 #include "detector/engine.h"
 #include "detector/engine_state.h"
 #include "detector/id_memory.h"
@@ -57,6 +58,21 @@ struct chain {
     struct buf keys;
 };
 
+/* The allow list in force, and what its entries ate. */
+struct allowing {
+    struct allow_list *list;    /* NULL: none */
+    struct metrics *metrics;
+    struct allow_use {
+        uint64_t *total;        /* on /metrics */
+        uint64_t counted_in;    /* event number: an event counts once */
+        int has_rule;           /* that it is for */
+    } *uses;                    /* one for each entry */
+    uint64_t asked_in;          /* event number that the list was asked for */
+    int host_field;
+    int is_noted;               /* its entries have their rows */
+    uint8_t total_class, day_class;
+};
+
 struct engine {
     struct engine_options options;
     struct ruleset *rules;
@@ -70,6 +86,7 @@ struct engine {
     uint64_t event_number;
     struct window_match match;
     struct chain chain;
+    struct allowing allowing;
     size_t unstarted;           /* rules that have yet to note where the stream starts */
     struct buf key, other_key, pack, summary;
     struct engine_counts counts;
@@ -112,14 +129,14 @@ int engine_entry_init(struct engine *engine, struct window_entry *entry,
 /* The event matches this rule: its correlations are to be judged; then judge all
  * that are. *is_late is set when the event came too late for a window. 0, or -1
  * when out of memory. */
-void engine_feed(struct engine *engine, const struct rule *rule);
+int engine_feed(struct engine *engine, const struct rule *rule, const struct event *ev);
 int engine_correlate(struct engine *engine, const struct event *ev, uint64_t origin,
                      int *is_late);
 
 /* The row's condition holds (engine->match): hand what it found to a correlation
- * that refers to it. 0, or -1 when out of memory. */
+ * that refers to it, unless the event is allowed there. 0, or -1 when out of memory. */
 int engine_hand_on(struct engine *engine, const struct state *state,
-                   const struct rule_feed *feed);
+                   const struct rule_feed *feed, const struct event *ev);
 void chain_release(struct chain *chain);
 
 /* A rule with first_seen matches the event: 1 when it is the first of its kind, and
@@ -131,6 +148,16 @@ int engine_start_learning(struct engine *engine, const struct event *ev);
 
 /* A row of a first_seen rule was given back. */
 void engine_restore_seen(struct engine *engine, struct state *state, int is_same_shape);
+
+/* 1 when an entry of the allow list takes the event from this rule; it is counted.
+ * -1: out of memory. Asked only when there is a list. */
+int engine_is_allowed(struct engine *engine, const struct rule *rule,
+                      const struct event *ev);
+
+/* See that the entries of a new list have their rows, before an event. 0 or -1. */
+int engine_note_allow(struct engine *engine);
+int engine_open_allow(struct engine *engine, struct metrics *metrics);
+void engine_release_allow(struct engine *engine);
 
 /* A row as bytes, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */

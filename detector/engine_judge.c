@@ -161,6 +161,12 @@ judge_rule(struct engine *engine, uint32_t number, const struct event *ev,
 {
     const struct rule *rule = ruleset_rule(engine->rules, number);
 
+    if (engine->allowing.list != NULL) {
+        int is_allowed = engine_is_allowed(engine, rule, ev);
+
+        if (is_allowed != 0)
+            return is_allowed < 0 ? -1 : 0;
+    }
     if (rule->sigma.seen_us > 0) {
         int rc = engine_judge_first(engine, number, ev);
 
@@ -171,8 +177,7 @@ judge_rule(struct engine *engine, uint32_t number, const struct event *ev,
     if (rule->is_alerting && rule->sigma.seen_us == 0 &&
         judge_alone(engine, number, ev, lone) != 0)
         return -1;
-    engine_feed(engine, rule);
-    return 0;
+    return engine_feed(engine, rule, ev);
 }
 
 static int
@@ -206,6 +211,8 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     engine->event_number++;
     state_expire(&engine->table, engine->stream_us);
     if (engine->unstarted > 0 && engine_start_learning(engine, ev) != 0)
+        goto no_memory;
+    if (!engine->allowing.is_noted && engine_note_allow(engine) != 0)
         goto no_memory;
     count = matcher_match(matcher, ev, &numbers);
     for (size_t i = 0; i < count; i++)

@@ -6,6 +6,7 @@
 
 #define SEEN_NAME "bongsu.seen"
 #define LATE_NAME "bongsu.late"
+#define ALLOW_NAME "bongsu.allow"
 
 /* A kept row that no rule wants any more: remembered until a checkpoint has
  * heard that it is gone. */
@@ -34,14 +35,23 @@ no_memory:
 
 /* Which rule a row is of, and how long it is held; -1 when there is none. */
 static int
-rule_find(const struct engine *engine, struct text name, uint32_t *ret_rule,
-          uint8_t *ret_class)
+rule_find(const struct engine *engine, struct text name, struct text key,
+          uint32_t *ret_rule, uint8_t *ret_class)
 {
-    if (text_is(name, SEEN_NAME) || text_is(name, LATE_NAME)) {
-        *ret_rule = text_is(name, SEEN_NAME) ? RULE_SEEN : RULE_LATE;
-        *ret_class = *ret_rule == RULE_SEEN ? engine->seen_class : engine->late_class;
-        return 0;
-    }
+    const struct { const char *name; uint32_t rule; uint8_t age_class; } own[] = {
+        { SEEN_NAME, RULE_SEEN, engine->seen_class },
+        { LATE_NAME, RULE_LATE, engine->late_class },
+        /* of a day: the key has it */
+        { ALLOW_NAME, RULE_ALLOW, key.len > ALLOW_ID_LEN ? engine->allowing.day_class
+                                                        : engine->allowing.total_class },
+    };
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (text_is(name, own[i].name)) {
+            *ret_rule = own[i].rule;
+            *ret_class = own[i].age_class;
+            return 0;
+        }
     for (size_t i = 0; i < ruleset_count(engine->rules); i++)
         if (text_is(name, ruleset_rule(engine->rules, i)->sigma.id)) {
             *ret_rule = (uint32_t)i;
@@ -93,7 +103,7 @@ is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *r
     struct incident *inc;
     int rc;
 
-    if (rule == RULE_SEEN || rule == RULE_LATE)
+    if (rule > RULE_FORGOTTEN)
         return row->key.len > 0 && row->key.len <= EVENT_MAX_NAME;
     if (row->key.len == 0 && ruleset_rule(engine->rules, rule)->sigma.learn_us > 0)
         return 1;               /* where the stream began for it */
@@ -114,7 +124,7 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     uint8_t age_class = 0;
     uint32_t rule = 0;
 
-    if (rule_find(engine, row->rule, &rule, &age_class) != 0 ||
+    if (rule_find(engine, row->rule, row->key, &rule, &age_class) != 0 ||
         !is_key_of(engine, rule, row))
         return forget_row(engine, row, err);
     /* the row's own may be its slot's */
@@ -156,8 +166,9 @@ row_of(const struct engine *engine, const struct state *state)
         row.rule = (struct text){ state->key, state->number };
         row.key = (struct text){ state->key + state->number,
                                  state->key_len - state->number };
-    } else if (state->rule == RULE_SEEN || state->rule == RULE_LATE) {
-        row.rule = text_of(state->rule == RULE_SEEN ? SEEN_NAME : LATE_NAME);
+    } else if (state->rule > RULE_FORGOTTEN) {
+        row.rule = text_of(state->rule == RULE_SEEN ? SEEN_NAME
+                           : state->rule == RULE_LATE ? LATE_NAME : ALLOW_NAME);
     } else {
         row.rule = text_of(ruleset_rule(engine->rules, state->rule)->sigma.id);
     }

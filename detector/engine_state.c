@@ -5,7 +5,7 @@
 
 #include "proto/base/hash.h"
 
-enum { FIRST_BUCKETS = 1024, STATE_KINDS = 3 };
+enum { FIRST_BUCKETS = 1024, STATE_KINDS = 4 };
 
 int
 state_table_init(struct state_table *table)

@@ -19,9 +19,11 @@
 /* Rows of the engine's own stand under these instead of a rule's number. */
 #define RULE_SEEN UINT32_MAX            /* ids keyed by clients, for 24 h */
 #define RULE_LATE (UINT32_MAX - 1)      /* late events of a source */
-#define RULE_FORGOTTEN (UINT32_MAX - 2) /* of a rule that is no more: only to be told */
+#define RULE_ALLOW (UINT32_MAX - 2)     /* what an entry of the allow list ate */
+#define RULE_FORGOTTEN (UINT32_MAX - 3) /* of a rule that is no more: only to be told;
+                                         * the lowest of these */
 
-enum { STATE_MAX_INCIDENTS = 4, MAX_LATE_SOURCES = 256 };
+enum { STATE_MAX_INCIDENTS = 4, MAX_LATE_SOURCES = 256, MAX_ALLOW_ROWS = 65536 };
 
 struct open_evidence {
     struct short_id id;
@@ -59,7 +61,7 @@ struct state {
     struct open_incident *incidents;    /* last touched first */
     struct details *details;            /* of rules that name some */
     struct open_incident *closed;       /* pushed out, not told yet */
-    uint64_t number;                    /* RULE_LATE: how many; RULE_SEEN, and of rules
+    uint64_t number;                    /* RULE_LATE, _ALLOW: how many; RULE_SEEN, and of rules
                                          * that feed others: what decides its slot; of
                                          * first_seen: when it was seen last;
                                          * RULE_FORGOTTEN: the length of the
@@ -75,8 +77,9 @@ struct age_queue {
 };
 
 /* What rows are, and when memory is short: those of a memory make room only for
- * each other, for a flood of keys must not wipe out what was learnt in weeks. */
-enum state_kind { STATE_MEMORY = -1, STATE_PLAIN, STATE_WINDOWS };
+ * each other, for a flood of keys must not wipe out what was learnt in weeks; and so
+ * do those that are kept, which are few. */
+enum state_kind { STATE_KEPT = -2, STATE_MEMORY, STATE_PLAIN, STATE_WINDOWS };
 
 /* Rows that are kept equally long. Those touched once stand apart: a flood of
  * keys that never come again pushes out its own, not the key under attack. */

@@ -36,14 +36,15 @@ detector_fill_status(void *self, json_t *status)
     struct sender_numbers numbers = sender_numbers(det->sender);
     struct engine_late late[20];
     size_t count = engine_late_sources(det->engine, late, 20);
-    json_t *sources = json_object();
+    json_t *sources = json_object(), *warnings = json_copy(det->refusals);
 
     for (size_t i = 0; i < count; i++)
         json_object_setn_new(sources, late[i].source.ptr, late[i].source.len,
                              json_integer((json_int_t)late[i].events));
     fill_windows(det, status);
     json_object_set_new(status, "rule_files_kept", json_integer((json_int_t)*det->kept_files));
-    json_object_set(status, "warnings", det->refusals);
+    allow_file_fill(&det->allow, det->engine, status, warnings);
+    json_object_set_new(status, "warnings", warnings);
     json_object_set_new(status, "late_sources", sources);
     json_object_set_new(status, "incidents_in_flight",
                         json_integer((json_int_t)numbers.in_flight));

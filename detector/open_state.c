@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "detector/checkpoint.h"
 #include "detector/checkpoint_rules.h"
@@ -78,6 +79,13 @@ detector_keep_rules(struct detector *det)
     else
         log_warn_burst(&det->keep_burst, "rules cannot be kept, trying again",
                        "reason=\"%s\"", err.text);
+}
+
+char *
+detector_allow_path(const struct settings *settings)
+{
+    return settings->allow_path != NULL ? strdup(settings->allow_path)
+                                        : settings_path(settings, "allow.yml");
 }
 
 int

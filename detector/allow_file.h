@@ -1,0 +1,44 @@
+/*
+ * allow_file.h - the allow list's file: read again when it changes
+ *
+ * Looked at once a second. A list that is wrong is said so, and the last good
+ * one stays in force; so does one that a file no longer there had, until it is
+ * missing at the second look (editors replace files). Windows are kept.
+ */
+#ifndef DETECTOR_ALLOW_FILE_H
+#define DETECTOR_ALLOW_FILE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "detector/engine.h"
+#include "proto/base/err.h"
+
+struct allow_file {
+    char *path;
+    uint64_t seen, judged;      /* hashes of what the file had: at the last look, and
+                                 * when it was put in force or refused */
+    int is_read;
+    char *problem;              /* why the last look's is not in force, or NULL */
+    uint8_t *told;              /* the state of each entry that was logged */
+    size_t told_count;
+    unsigned looks;
+};
+
+/* Read the list of path (given: freed here) and put it in force; a file that is not
+ * there is an empty list, one that is wrong is logged. */
+void allow_file_open(struct allow_file *file, char **path, struct engine *engine);
+void allow_file_close(struct allow_file *file);
+
+/* Look whether the file has changed, and stays so; now and then, whether entries
+ * are past their time or unused. */
+void allow_file_look(struct allow_file *file, struct engine *engine);
+
+/* "allow" into status, and what is wrong with the list into warnings. */
+void allow_file_fill(const struct allow_file *file, const struct engine *engine,
+                     json_t *status, json_t *warnings);
+
+/* Is the file right? 0, or -1 with the reason. */
+int allow_file_check(const char *path, struct err *err);
+
+#endif
