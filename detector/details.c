@@ -83,29 +83,53 @@ append(struct detail *detail)
     return &detail->values[detail->count++];
 }
 
-int
-detail_add(struct detail *detail, struct text value, int64_t at_us, int has_room)
+/* Add a value with its times; text is cut. */
+static int
+put(struct detail *detail, const struct detail_value *value, struct text text, int has_room)
 {
-    uint64_t hash = hash_folded(value);
     struct detail_value *one;
 
     for (size_t i = 0; i < detail->count; i++) {
         one = &detail->values[i];
-        if (one->hash != hash)
+        if (one->hash != value->hash)
             continue;
-        one->first_us = at_us < one->first_us ? at_us : one->first_us;
-        one->last_us = at_us > one->last_us ? at_us : one->last_us;
+        if (value->first_us < one->first_us)
+            one->first_us = value->first_us;
+        if (value->last_us > one->last_us)
+            one->last_us = value->last_us;
         return 0;
     }
     if (!has_room || detail->count == DETAILS_MAX_VALUES) {
-        detail->over_us = at_us > detail->over_us ? at_us : detail->over_us;
+        if (value->last_us > detail->over_us)
+            detail->over_us = value->last_us;
         return 0;
     }
     one = append(detail);
     if (one == NULL)
         return -1;
-    *one = (struct detail_value){ .first_us = at_us, .last_us = at_us, .hash = hash };
-    copy_cut(one->text, value);
+    *one = (struct detail_value){ .first_us = value->first_us, .last_us = value->last_us,
+                                  .hash = value->hash };
+    copy_cut(one->text, text);
+    return 0;
+}
+
+int
+detail_add(struct detail *detail, struct text value, int64_t at_us, int has_room)
+{
+    const struct detail_value one = { .first_us = at_us, .last_us = at_us,
+                                      .hash = hash_folded(value) };
+
+    return put(detail, &one, value, has_room);
+}
+
+int
+detail_merge(struct detail *detail, const struct detail *other, int has_room)
+{
+    for (size_t i = 0; i < other->count; i++)
+        if (put(detail, &other->values[i], text_of(other->values[i].text), has_room) != 0)
+            return -1;
+    if (other->over_us > detail->over_us)
+        detail->over_us = other->over_us;
     return 0;
 }
 
@@ -113,6 +137,7 @@ struct detail_seen
 detail_within(const struct detail *detail, int64_t from_us, int64_t to_us)
 {
     struct detail_seen seen = { .is_more = detail->over_us >= from_us };
+    int64_t first_us = INT64_MAX;
 
     for (size_t i = 0; i < detail->count; i++) {
         const struct detail_value *one = &detail->values[i];
@@ -120,6 +145,10 @@ detail_within(const struct detail *detail, int64_t from_us, int64_t to_us)
         if (one->last_us < from_us || one->first_us > to_us)
             continue;
         seen.only = seen.distinct == 0 ? one->text : NULL;
+        if (one->first_us < first_us) {
+            first_us = one->first_us;
+            seen.first = one->text;
+        }
         seen.distinct++;
     }
     if (seen.is_more)

@@ -44,12 +44,15 @@ size_t details_size(const struct details *details);
 /* An event had this value; a new one is kept only when has_room. 0 or -1. */
 int detail_add(struct detail *detail, struct text value, int64_t at_us, int has_room);
 
+/* Add what another has seen. 0 or -1. */
+int detail_merge(struct detail *detail, const struct detail *other, int has_room);
+
 /* What was seen from one time to another. only is the one value's text (borrowed)
- * when there is but one, else NULL. */
+ * when there is but one, else NULL; first that of the value seen first. */
 struct detail_seen {
     size_t distinct;
     int is_more;                /* at least so many */
-    const char *only;
+    const char *only, *first;
 };
 struct detail_seen detail_within(const struct detail *detail, int64_t from_us,
                                  int64_t to_us);

@@ -102,9 +102,11 @@ add_hit(struct engine *engine, const struct state *state, const struct rule_feed
                          rule->sigma.correlation.group_count, &chain->keys) != 0)
         return -1;
     chain->hits[chain->hit_count++] = (struct chain_hit){
-        feed->rule, at, chain->keys.len - at, chain->entry_count, 0
+        .rule = feed->rule, .from_rule = state->rule, .from_hash = state->hash,
+        .from_at = chain->keys.len, .from_len = state->key_len,
+        .key_at = at, .key_len = chain->keys.len - at, .entry_at = chain->entry_count,
     };
-    return 0;
+    return buf_append(&chain->keys, state->key, state->key_len);
 }
 
 int

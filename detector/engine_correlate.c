@@ -261,6 +261,23 @@ judge_steps(struct engine *engine, uint32_t number, struct judging *judging)
     return 0;
 }
 
+/* What the events handed on were like: all that the other row knows when there is more
+ * than the event at hand. */
+static int
+hand_on_details(struct engine *engine, const struct chain_hit *hit, struct state *state,
+                int64_t at_us)
+{
+    const struct text key = { engine->chain.keys.ptr + hit->from_at, hit->from_len };
+    const struct state *from;
+
+    if (ruleset_rule(engine->rules, hit->rule)->sigma.detail_count == 0)
+        return 0;
+    if (hit->entry_count == 1 && state->details != NULL)
+        return engine_note_details(engine, state, at_us);
+    from = state_find(&engine->table, hit->from_rule, key, hit->from_hash);
+    return from == NULL ? 0 : engine_merge_details(engine, state, from);
+}
+
 /* What other correlations found. */
 static int
 judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *judging)
@@ -279,7 +296,7 @@ judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *ju
         if (judge_entry(engine, state, &entry, judging) != 0)
             return -1;
     }
-    return rc < 0 ? -1 : 0;
+    return rc <= 0 ? rc : hand_on_details(engine, hit, state, judging->ev->at_us);
 }
 
 int

@@ -156,6 +156,12 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
 /* Memory for values is short long before that for windows is. */
 enum { DETAILS_SHARE = 16 };
 
+static int
+has_room_for_details(const struct engine *engine)
+{
+    return engine->table.details < engine->options.max_total_entries / DETAILS_SHARE;
+}
+
 int
 engine_note_details(struct engine *engine, struct state *state, int64_t at_us)
 {
@@ -172,11 +178,44 @@ engine_note_details(struct engine *engine, struct state *state, int64_t at_us)
         return -1;
     for (size_t i = 0; i < rule->sigma.detail_count && rc == 0; i++) {
         struct text value = field_table_text(fields, rule->detail_fields[i]);
-        int has_room = engine->table.details <
-                       engine->options.max_total_entries / DETAILS_SHARE;
 
         if (value.ptr != NULL)
-            rc = detail_add(&state->details->fields[i], value, at_us, has_room);
+            rc = detail_add(&state->details->fields[i], value, at_us,
+                            has_room_for_details(engine));
+    }
+    engine->table.details += details_size(state->details) - before;
+    return rc;
+}
+
+/* Where a rule tells of the field that another one tells of as its i-th, or -1. */
+static int
+detail_of(const struct sigma_rule *rule, const struct sigma_rule *other, size_t i)
+{
+    for (size_t at = 0; at < rule->detail_count; at++)
+        if (text_equals(rule->details[at], other->details[i]))
+            return (int)at;
+    return -1;
+}
+
+int
+engine_merge_details(struct engine *engine, struct state *state, const struct state *other)
+{
+    const struct sigma_rule *rule = &ruleset_rule(engine->rules, state->rule)->sigma;
+    size_t before = details_size(state->details);
+    int rc = 0;
+
+    if (rule->detail_count == 0 || other->details == NULL)
+        return 0;
+    if (state->details == NULL)
+        state->details = details_new();
+    if (state->details == NULL)
+        return -1;
+    for (size_t i = 0; i < rule->detail_count && rc == 0; i++) {
+        int from = detail_of(&ruleset_rule(engine->rules, other->rule)->sigma, rule, i);
+
+        if (from >= 0)
+            rc = detail_merge(&state->details->fields[i], &other->details->fields[from],
+                              has_room_for_details(engine));
     }
     engine->table.details += details_size(state->details) - before;
     return rc;

@@ -43,6 +43,9 @@ struct rule_plan {
 /* What a correlation that holds hands to another: entries of this key. */
 struct chain_hit {
     uint32_t rule;
+    uint32_t from_rule;         /* who hands it on: that rule's row, by its own key */
+    uint64_t from_hash;
+    size_t from_at, from_len;
     size_t key_at, key_len;
     size_t entry_at, entry_count;
 };
@@ -110,6 +113,11 @@ int engine_count(struct engine *engine, struct state *state,
 /* Note what the rule's details are in the event at hand, a match of the key. 0,
  * or -1 when out of memory. */
 int engine_note_details(struct engine *engine, struct state *state, int64_t at_us);
+
+/* What another row's events were like is told of this row's too, as far as both
+ * rules tell of the same fields. 0, or -1 when out of memory. */
+int engine_merge_details(struct engine *engine, struct state *state,
+                         const struct state *other);
 
 /* 1 when this engine's slot owns the hash. */
 int engine_is_ours(const struct engine *engine, uint64_t hash);

@@ -113,6 +113,43 @@ drop_uncompilable(struct ruleset *rules)
     return 0;
 }
 
+/* A correlation tells of what one that refers to it tells of, for its events are that
+ * one's too. 1 when a field was added. */
+static int
+spread_details(struct ruleset *rules, const struct sigma_rule *last)
+{
+    int found = 0;
+
+    for (size_t r = 0; r < last->correlation.rule_count; r++) {
+        struct rule *base = ruleset_find(rules, last->correlation.rules[r]);
+
+        for (size_t i = 0; rule_is_correlation(base) && i < last->detail_count; i++) {
+            size_t at = 0;
+
+            while (at < base->sigma.detail_count &&
+                   !text_equals(base->sigma.details[at], last->details[i]))
+                at++;
+            if (at < base->sigma.detail_count || at == DETAILS_MAX_FIELDS)
+                continue;
+            base->sigma.details[base->sigma.detail_count++] = last->details[i];
+            found = 1;
+        }
+    }
+    return found;
+}
+
+static void
+spread_all_details(struct ruleset *rules)
+{
+    int found = 1;
+
+    while (found) {
+        found = 0;
+        for (size_t i = 0; i < rules->count; i++)
+            found |= spread_details(rules, &rules->rules[i].sigma);
+    }
+}
+
 static int
 link_details(struct ruleset *rules, struct rule *rule)
 {
@@ -149,6 +186,7 @@ ruleset_link(struct ruleset *rules, struct err *err)
     decide_alerting(rules);
     if (drop_unusable(rules) != 0)
         goto no_memory;
+    spread_all_details(rules);
     for (size_t i = 0; i < rules->count; i++) {
         struct rule *rule = &rules->rules[i];
 

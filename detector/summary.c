@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "proto/base/timestamp.h"
+
 struct facts {
     const struct sigma_rule *rule;
     const struct incident *inc;
@@ -29,10 +31,14 @@ write_key(const struct facts *facts, struct buf *out)
     return facts->inc->key_count == 0 ? buf_append_str(out, "somebody unknown") : rc;
 }
 
+/* What is said of a field. */
+enum slot_kind { SLOT_PLAIN, SLOT_DISTINCT, SLOT_LIST };
+
 /* What stands in the braces: a name, or a name and what is counted by it, as
  * one and as many; before it, with a ";", words that go when nothing is known. */
 struct slot {
     struct text lead, name, one, many;
+    enum slot_kind kind;
 };
 
 static int
@@ -93,6 +99,17 @@ write_in_span(const struct facts *facts, struct buf *out)
     return write_nothing(out);
 }
 
+/* In the site's zone, as clocks on the wall say it. */
+static int
+write_since(const struct facts *facts, struct buf *out)
+{
+    struct local_time at;
+
+    timestamp_to_local(facts->times->first_us, &at);
+    return buf_printf(out, "%04d-%02d-%02d %02d:%02d", at.year, at.month, at.day, at.hour,
+                      at.minute);
+}
+
 static double
 count_of(const struct facts *facts)
 {
@@ -114,20 +131,41 @@ static const struct placeholder {
     { "title", write_title, NULL },         { "key", write_key, NULL },
     { "times", write_times, NULL },         { "span", write_span, NULL },
     { "in_span", write_in_span, NULL },     { "count", NULL, count_of },
-    { "threshold", NULL, threshold_of },
+    { "threshold", NULL, threshold_of },    { "since", write_since, NULL },
 };
+
+/* "distinct:" and "list:" before a field's name. */
+static enum slot_kind
+kind_read(struct text *name)
+{
+    static const struct { const char *prefix; enum slot_kind kind; } kinds[] = {
+        { "distinct:", SLOT_DISTINCT }, { "list:", SLOT_LIST },
+    };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (text_starts_with(*name, kinds[i].prefix)) {
+            *name = (struct text){ name->ptr + strlen(kinds[i].prefix),
+                                   name->len - strlen(kinds[i].prefix) };
+            return kinds[i].kind;
+        }
+    return SLOT_PLAIN;
+}
 
 static struct slot
 slot_read(struct text inner)
 {
-    const char *bar = memchr(inner.ptr, '|', inner.len), *end = inner.ptr + inner.len;
-    const char *lead = memchr(inner.ptr, ';', inner.len);
-    struct slot slot = { .name = inner };
+    const char *bar, *end, *lead = memchr(inner.ptr, ';', inner.len);
+    struct slot slot = { .kind = SLOT_PLAIN };
 
+    bar = memchr(inner.ptr, '|', inner.len);
+    end = inner.ptr + inner.len;
     if (lead != NULL && (bar == NULL || lead < bar)) {
         slot.lead = (struct text){ inner.ptr, (size_t)(lead - inner.ptr) };
-        slot.name = (struct text){ lead + 1, (size_t)(end - lead - 1) };
+        inner = (struct text){ lead + 1, (size_t)(end - lead - 1) };
     }
+    slot.kind = kind_read(&inner);
+    slot.name = inner;
+    bar = memchr(inner.ptr, '|', inner.len);
     if (bar == NULL)
         return slot;
     slot.name.len = (size_t)(bar - slot.name.ptr);
@@ -204,16 +242,41 @@ summary_check(const struct sigma_rule *rule, struct text *ret_unknown)
         if (inner.ptr == NULL)
             continue;
         slot = slot_read(inner);
-        known = placeholder_find(slot.name);
-        is_known = known != NULL ? known->number != NULL || slot.one.ptr == NULL
-                                 : is_group_field(rule, slot.name) && slot.one.ptr == NULL;
-        is_known = (is_known && slot.lead.ptr == NULL) || find_detail(rule, slot.name) >= 0;
+        known = slot.kind == SLOT_PLAIN && slot.lead.ptr == NULL ? placeholder_find(slot.name)
+                                                                 : NULL;
+        if (known != NULL)
+            is_known = known->number != NULL || slot.one.ptr == NULL;
+        else if (find_detail(rule, slot.name) >= 0)
+            is_known = slot.kind != SLOT_LIST || slot.one.ptr == NULL;
+        else
+            is_known = slot.kind == SLOT_PLAIN && slot.lead.ptr == NULL &&
+                       is_group_field(rule, slot.name) && slot.one.ptr == NULL;
         if (!is_known) {
             *ret_unknown = inner;
             return -1;
         }
     }
     return 0;
+}
+
+/* "12", "over 32", with their noun: "12 users". */
+static int
+write_distinct(const struct detail_seen *seen, const struct slot *slot, struct buf *out)
+{
+    return (seen->is_more ? buf_append_str(out, "over ") : 0) |
+           write_number((double)seen->distinct, slot, out);
+}
+
+/* "alice", "alice and 11 more". */
+static int
+write_list(const struct detail_seen *seen, struct buf *out)
+{
+    if (seen->first == NULL)
+        return buf_append_str(out, seen->is_more ? "several" : "unknown");
+    if (seen->distinct == 1 && !seen->is_more)
+        return buf_append_str(out, seen->first);
+    return buf_printf(out, "%s and %s%zu more", seen->first, seen->is_more ? "over " : "",
+                      seen->distinct - 1);
 }
 
 /* "12 users", "over 32 users", "web1", "several"; and "unknown", or "unknown users",
@@ -230,11 +293,13 @@ write_detail(const struct facts *facts, int field, const struct slot *slot, stru
         return write_nothing(out);
     if (slot->lead.ptr != NULL && buf_append_text(out, slot->lead) != 0)
         return -1;
+    if (slot->kind == SLOT_LIST)
+        return write_list(&seen, out);
     if (seen.only != NULL && text_is(slot->one, "*"))
         return buf_append_str(out, seen.only);
-    if (slot->one.ptr != NULL && (seen.distinct > 0 || seen.is_more))
-        return (seen.is_more ? buf_append_str(out, "over ") : 0) |
-               write_number((double)seen.distinct, slot, out);
+    if (slot->kind == SLOT_DISTINCT ||
+        (slot->one.ptr != NULL && (seen.distinct > 0 || seen.is_more)))
+        return write_distinct(&seen, slot, out);
     if (seen.only != NULL)
         return buf_append_str(out, seen.only);
     if (seen.distinct > 0 || seen.is_more)
@@ -250,7 +315,7 @@ write_slot(const struct facts *facts, const struct slot *slot, struct buf *out)
     const struct placeholder *known = placeholder_find(slot->name);
     int detail = find_detail(facts->rule, slot->name);
 
-    if (known != NULL)
+    if (known != NULL && slot->kind == SLOT_PLAIN)
         return known->write != NULL ? known->write(facts, out)
                                     : write_number(known->number(facts), slot, out);
     if (detail >= 0)

@@ -9,7 +9,8 @@
  * bongsu.details is its value, when all events had the same; with a noun, how
  * many values there were ({username|user|users}); with "*" for the one, that
  * one's value ({username|*|users}); with words and ";" before it, nothing when no
- * event had one ({on ;host.name}).
+ * event had one ({on ;host.name}). distinct:username is how many in any case,
+ * list:username the first and how many more. since is when it began.
  */
 #ifndef DETECTOR_SUMMARY_H
 #define DETECTOR_SUMMARY_H

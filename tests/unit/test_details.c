@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "proto/base/timestamp.h"
 #include "tests/support/engine_case.h"
 
 static void
@@ -244,6 +245,47 @@ a_rule_that_tells_of_other_fields_now_begins_anew_with_them_alone(void **state)
     row_store_destroy(&store);
 }
 
+static void
+a_summary_names_the_first_and_says_how_many_more_and_since_when(void **state)
+{
+    static const struct { int users; const char *text; } rows[] = {
+        { 1, "1 user (u0), 1 of them" }, { 2, "2 users (u0 and 1 more), 2 of them" },
+        { 40, "over 32 users (u0 and over 31 more), over 32 of them" },
+    };
+    static const char rule[] =
+        "title: Alarm\nid: alarm\nlogsource: {product: x}\n"
+        "detection: {s: {event_type: alarm}, condition: s}\n"
+        "bongsu:\n  details: [username]\n"
+        "  summary: '{distinct:username|user|users} ({list:username}),"
+        " {distinct:username} of them, since {since}'\n";
+    struct engine_options options = engine_case_options();
+    struct local_time since;
+
+    (void)state;
+    options.max_total_entries = 100000;
+    timestamp_to_local(START, &since);
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        struct engine_case fix = { 0 };
+        char expected[200];
+
+        engine_case_open(&fix, rule, &options);
+        for (int i = rows[r].users - 1; i >= 0; i--) {
+            struct event ev = engine_case_event(&fix, "alarm", "192.0.2.1", START + SEC(i));
+            char user[16];
+
+            snprintf(user, sizeof(user), "u%d", rows[r].users > 32 ? rows[r].users - 1 - i : i);
+            if (rows[r].users > 32)
+                ev.at_us = START + SEC(rows[r].users - 1 - i);
+            ev.known[EVENT_USERNAME] = value_text(text_of(user));
+            engine_case_judge(&fix, &ev);
+        }
+        snprintf(expected, sizeof(expected), "%s, since %04d-%02d-%02d %02d:%02d", rows[r].text,
+                 since.year, since.month, since.day, since.hour, since.minute);
+        assert_says(&fix, expected);
+        engine_case_close(&fix);
+    }
+}
+
 int
 main(void)
 {
@@ -254,6 +296,7 @@ main(void)
         cmocka_unit_test(bytes_that_make_no_sense_are_refused),
         cmocka_unit_test(a_summary_says_how_many_users_and_on_which_host),
         cmocka_unit_test(an_incident_tells_only_of_its_own_time_and_of_what_events_said),
+        cmocka_unit_test(a_summary_names_the_first_and_says_how_many_more_and_since_when),
         cmocka_unit_test(a_restart_forgets_no_value),
         cmocka_unit_test(a_rule_that_tells_of_other_fields_now_begins_anew_with_them_alone),
     };

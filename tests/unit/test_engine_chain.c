@@ -293,6 +293,42 @@ repeat_of_a_keyed_event_changes_no_sequence(void **state)
     json_decref(again);
 }
 
+static int
+note_summary(void *ctx, const struct incident *inc)
+{
+    if (strcmp(inc->rule_id, "told") == 0)
+        snprintf(ctx, 200, "%s", inc->summary);
+    return 0;
+}
+
+static void
+summary_tells_of_the_events_of_all_steps(void **state)
+{
+    static const char told[] =
+        "---\ntitle: Told\nid: told\nbongsu:\n"
+        "  details: [username, host.name]\n"
+        "  summary: \"{source_address} got in as {list:username} after {count|try|tries}\"\n"
+        "correlation: {type: temporal_ordered, rules: [brute, success],\n"
+        "  group-by: [source_address], timespan: 10m}\n";
+    struct engine_options options = engine_case_options();
+    struct engine_case *fix = *state;
+    char text[4000], summary[200] = "";
+
+    snprintf(text, sizeof(text), "%s%s", rules, told);
+    engine_case_close(fix);
+    engine_case_open(fix, text, &options);
+    for (int i = 0; i < 9; i++) {
+        static const char *const users[] = { "root", "admin", "alice" };
+        struct event ev = engine_case_event(fix, i < 8 ? "login_failed" : "login_success",
+                                            "192.0.2.1", START + SEC(i));
+
+        ev.known[EVENT_USERNAME] = value_text(text_of(users[i % 3]));
+        engine_case_judge(fix, &ev);
+    }
+    assert_int_equal(engine_incidents(fix->engine, note_summary, summary), 0);
+    assert_string_equal(summary, "192.0.2.1 got in as root and 2 more after 9 tries");
+}
+
 static uint64_t seed;
 
 static uint64_t
@@ -428,6 +464,7 @@ main(void)
         TEST(sequence_of_sequences_keeps_evidence_for_each_step),
         TEST(flood_of_failures_is_bounded_and_hides_no_success),
         TEST(repeat_of_a_keyed_event_changes_no_sequence),
+        TEST(summary_tells_of_the_events_of_all_steps),
         TEST(order_of_coming_restarts_and_slots_change_no_incident),
     };
 
