@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "detector/span_words.h"
 #include "proto/base/timestamp.h"
 
 struct facts {
@@ -65,20 +66,10 @@ write_times(const struct facts *facts, struct buf *out)
 static int
 write_span(const struct facts *facts, struct buf *out)
 {
-    static const struct { int64_t seconds; const char *name; } units[] = {
-        { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" },
-    };
-    int64_t seconds = (facts->times->last_us - facts->times->first_us) / 1000000;
+    char words[SPAN_WORDS_LEN];
 
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        int64_t n = seconds / units[i].seconds;
-
-        /* "90 seconds" says more than "1 minute" */
-        if (n >= 2 || (n == 1 && seconds % units[i].seconds == 0))
-            return buf_printf(out, "%" PRId64 " %s%s", n, units[i].name,
-                              n == 1 ? "" : "s");
-    }
-    return buf_append_str(out, "under a second");
+    return buf_append_str(out, span_words(facts->times->last_us - facts->times->first_us,
+                                          words));
 }
 
 /* Nothing, and no blank before it. */
