@@ -27,10 +27,13 @@ send_row(void *ctx, const struct batch_head *head, struct text body)
     return outlet_send(&feed->outlet, head, body);
 }
 
+/* Time stands still while nobody can send us anything: a source is not silent then. */
 static struct stream_place
-place_of(const struct journal *journal)
+place_of(const struct delivery *delivery)
 {
-    return (struct stream_place){ journal_last(journal), journal_oldest(journal) };
+    return (struct stream_place){ .last = journal_last(delivery->journal),
+                                  .oldest = journal_oldest(delivery->journal),
+                                  .now_us = delivery->is_taking ? clock_real_us() : 0 };
 }
 
 /* An indexer knows by this that ingest is there: one for each that reports. */
@@ -58,7 +61,7 @@ send_index_heads(struct delivery *delivery, int64_t now_ms)
 static void
 pump_consumer(struct delivery *delivery, size_t consumer, int64_t now_ms)
 {
-    struct stream_place place = place_of(delivery->journal);
+    struct stream_place place = place_of(delivery);
     struct err err;
     int rc;
 
@@ -127,7 +130,7 @@ take_report(struct delivery *delivery, const struct report *report, int64_t now_
 {
     const struct report_origin nothing = { .origin = journal_id(delivery->journal) };
     const struct report_origin *ours = find_ours(delivery, report);
-    struct stream_place place = place_of(delivery->journal);
+    struct stream_place place = place_of(delivery);
     size_t consumer = find_consumer(delivery, report);
 
     if (consumer == delivery->feed_count) {
@@ -214,7 +217,8 @@ on_tick(zloop_t *loop, int timer, void *arg)
     delivery_pump(delivery);
     show_numbers(delivery, now_ms);
     journal_flush_ledger(delivery->journal);
-    if (journal_check(delivery->journal, &err) == JOURNAL_DONE)
+    delivery->is_taking = journal_check(delivery->journal, &err) == JOURNAL_DONE;
+    if (delivery->is_taking)
         health_set(delivery->daemon->health, "journal", 1, NULL);
     else
         health_set(delivery->daemon->health, "journal", 0, err.text);

@@ -71,7 +71,8 @@ has_room(const struct stream *stream)
 }
 
 /* Shows the detector a row that was lost on the way, when no other follows;
- * also when the window is full of lost ones. */
+ * also when the window is full of lost ones. Where it has all there is, the head
+ * says what time it is: until then nothing else was received. */
 static void
 send_empty_head(struct stream *stream, const struct stream_place *place, int64_t now_ms)
 {
@@ -79,6 +80,7 @@ send_empty_head(struct stream *stream, const struct stream_place *place, int64_t
     const struct batch_head head = {
         .origin = stream->source.origin, .nonce = stream->source.nonce,
         .first = stream->place + 1, .previous = stream->place, .oldest = place->oldest,
+        .received_us = stream->place >= place->last ? place->now_us : 0,
     };
     const struct text body = { empty_array, sizeof(empty_array) };
 

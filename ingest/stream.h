@@ -24,6 +24,7 @@ enum { STREAM_WINDOW_BYTES = 16 * 1024 * 1024, STREAM_MAX_FLIGHTS = 8192,
 struct stream_place {
     uint64_t last;              /* newest sequence */
     uint64_t oldest;            /* `first` of the oldest row held */
+    int64_t now_us;             /* wall clock, for empty heads; 0: no events are taken in */
 };
 
 struct stream_source {

@@ -413,6 +413,26 @@ shows_where_the_stream_is_every_second_when_idle(void **state)
     assert_int_equal(last_sent(world)->origin, ORIGIN);
 }
 
+/* Rows that the detector does not have yet were received before now. */
+static void
+says_what_time_it_is_only_where_nothing_waits(void **state)
+{
+    struct world *world = *state;
+
+    world->row_count = 2;
+    world->place.now_us = 777;
+    pump(world, 5000);
+    pump(world, 5000 + STREAM_IDLE_MS);
+    assert_int_equal(last_sent(world)->count, 0);
+    assert_int_equal(last_sent(world)->received_us, 777);
+    world->row_count = 40;
+    world->row_bytes = 1024 * 1024;
+    pump(world, 6000 + STREAM_IDLE_MS);
+    pump(world, 6000 + 2 * STREAM_IDLE_MS);
+    assert_int_equal(last_sent(world)->count, 0);
+    assert_int_equal(last_sent(world)->received_us, 0);
+}
+
 static void
 shows_it_also_when_the_window_is_full_of_lost_rows(void **state)
 {
@@ -463,6 +483,7 @@ main(void)
         TEST(a_detector_ahead_of_the_whole_journal_has_all_of_it),
         TEST(durable_only_rises_within_a_boot),
         TEST(shows_where_the_stream_is_every_second_when_idle),
+        TEST(says_what_time_it_is_only_where_nothing_waits),
         TEST(shows_it_also_when_the_window_is_full_of_lost_rows),
         TEST(is_alive_while_reports_come),
     };
