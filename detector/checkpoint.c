@@ -342,7 +342,8 @@ write_all(struct checkpoint_work *work)
     work->outcome = db_exec(work->cp->db, "BEGIN IMMEDIATE", work->err);
     if (work->outcome == DB_DONE)
         checkpoint_walked(work, engine_changes(engine, put_row, work));
-    if (work->outcome != DB_DONE || checkpoint_outbox_write(work) != DB_DONE)
+    if (work->outcome != DB_DONE || checkpoint_outbox_write(work) != DB_DONE ||
+        checkpoint_sources_write(work) != DB_DONE)
         return work->outcome;
     work->outcome = put_positions(work->cp, work->err);
     if (work->outcome == DB_DONE)
@@ -371,6 +372,8 @@ checkpoint_commit(struct checkpoint *checkpoint, const struct checkpoint_commit 
         checkpoint->positions[i].durable = checkpoint->positions[i].last;
     checkpoint_ledger_is_written(checkpoint);
     engine_settle(commit->engine);
+    if (commit->sources != NULL)
+        sources_settle(commit->sources);
     checkpoint_outbox_publish(checkpoint, commit);
     checkpoint_forget_snapshots(checkpoint);
     return DB_DONE;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "detector/engine.h"
+#include "detector/sources.h"
 #include "proto/base/db.h"
 #include "proto/base/err.h"
 #include "proto/codec_msgpack.h"
@@ -48,20 +49,25 @@ uint64_t checkpoint_counter(const struct checkpoint *checkpoint);
 int checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
                        uint64_t *ret_refused, struct err *err);
 
+/* The same for the log sources; before the first commit that holds any. */
+int checkpoint_restore_sources(struct checkpoint *checkpoint, struct sources *sources,
+                               uint64_t *ret_refused, struct err *err);
+
 /* The position of a journal (made at 0 when unknown); NULL when there are too many
  * journals. One that was not named since the open makes room, the one that ended
  * first. Valid until close; the caller moves `last`. */
 struct position *checkpoint_position(struct checkpoint *checkpoint, uint64_t origin);
 const struct position *checkpoint_positions(const struct checkpoint *checkpoint, size_t *ret_count);
 
-/* One transaction: the engine's changes, every position, the incidents
+/* One transaction: the engine's changes, the log sources', every position, the incidents
  * changed (each gets the next rev and goes to the outbox; an older snapshot
  * of it that was not sent yet, above `sent`, is replaced), and what is
  * acknowledged (counters up to `acked`) leaves the outbox. published is called
- * for each snapshot after the commit. On DB_DONE the engine is settled; else
+ * for each snapshot after the commit. On DB_DONE engine and sources are settled; else
  * nothing was written and the next commit tries all of it again. */
 struct checkpoint_commit {
     struct engine *engine;
+    struct sources *sources;    /* written when it is due; NULL: none */
     uint64_t sent, acked;
     void (*published)(void *ctx, const struct incident *inc, const struct batch_head *head,
                       struct text body);

@@ -1,8 +1,8 @@
 /*
- * checkpoint_inner.h - what checkpoint.c and checkpoint_outbox.c share
+ * checkpoint_inner.h - what checkpoint*.c share
  *
  * One file, one transaction: checkpoint.c writes state and positions and
- * asks checkpoint_outbox.c to write the incidents beside them. Private to both.
+ * asks the others to write incidents and sources beside them. Private to them.
  */
 #ifndef DETECTOR_CHECKPOINT_INNER_H
 #define DETECTOR_CHECKPOINT_INNER_H
@@ -49,6 +49,9 @@ struct checkpoint_work {
 
 /* What a walk over the engine came to: it may have run out of memory itself. */
 enum db_outcome checkpoint_walked(struct checkpoint_work *work, int rc);
+
+/* Inside the transaction: what has changed of the log sources, when that is due. */
+enum db_outcome checkpoint_sources_write(struct checkpoint_work *work);
 
 /* Inside the transaction: the engine's changed incidents, each with the next
  * rev, and what is acknowledged goes. The outcome is in work too. */

@@ -6,6 +6,7 @@
 
 #include "detector/checkpoint.h"
 #include "detector/engine.h"
+#include "detector/sources.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/hash.h"
@@ -79,7 +80,7 @@ void
 detector_commit(struct detector *det)
 {
     const struct checkpoint_commit work = {
-        .engine = det->engine, .sent = det->sent_counter,
+        .engine = det->engine, .sources = det->sources, .sent = det->sent_counter,
         .acked = sender_frontier(det->sender), .published = publish, .ctx = det,
     };
     int64_t began_us = zclock_usecs();
@@ -135,7 +136,7 @@ on_checkpoint(zloop_t *loop, int timer, void *self)
 
     (void)loop, (void)timer;
     detector_keep_rules(det);
-    if (det->is_dirty || det->is_refused)
+    if (det->is_dirty || det->is_refused || sources_is_due(det->sources))
         detector_commit(det);
     return 0;
 }
@@ -161,6 +162,7 @@ on_second(zloop_t *loop, int timer, void *self)
     pump(det);
     beat(det);
     allow_file_look(&det->allow, det->engine);
+    sources_review(det->sources);
     health_set(det->daemon->health, "ingest",
                links_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
     return 0;
@@ -258,6 +260,7 @@ detector_destroy(void **self)
     zsock_destroy(&det->reports);
     zsock_destroy(&det->live);
     engine_destroy(&det->engine);
+    sources_destroy(&det->sources);
     checkpoint_close(&det->checkpoint);
     poison_close(&det->poison);
     rule_files_release(&det->rule_files);
@@ -335,15 +338,15 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     return 0;
 }
 
-/* What was judged is committed; the rest stays in the journals. */
+/* What was judged and heard is committed; the rest stays in the journals. */
 static void
 detector_drain(void *self)
 {
     struct detector *det = self;
 
     links_pause(det->links, 1);
-    if (det->is_dirty)
-        detector_commit(det);
+    sources_hasten(det->sources);
+    detector_commit(det);
 }
 
 const struct daemon_spec detector_spec = {

@@ -28,6 +28,7 @@ enum { DETECTOR_MAX_JOURNALS = 256 };
 struct detector {
     struct daemon *daemon;
     struct engine *engine;
+    struct sources *sources;
     struct checkpoint *checkpoint;
     struct poison *poison;
     struct links *links;
@@ -77,6 +78,11 @@ void detector_refuse(struct detector *det, const struct err *err);
 /* numbers.c: counters, and what /status shows (a health_on_status). */
 void detector_open_metrics(struct detector *det);
 void detector_fill_status(void *self, json_t *status);
+
+/* detector_sources.c: the log sources, and what /status says of them. 0, or -1
+ * with the reason. */
+int detector_open_sources(struct detector *det, struct err *err);
+void detector_fill_sources(const struct detector *det, json_t *status);
 
 /* Tell every ingest how far we are. */
 void detector_report(struct detector *det);

@@ -46,6 +46,7 @@ detector_fill_status(void *self, json_t *status)
     allow_file_fill(&det->allow, det->engine, status, warnings);
     json_object_set_new(status, "warnings", warnings);
     json_object_set_new(status, "late_sources", sources);
+    detector_fill_sources(det, status);
     json_object_set_new(status, "incidents_in_flight",
                         json_integer((json_int_t)numbers.in_flight));
     json_object_set_new(status, "state_rows_refused",

@@ -131,6 +131,8 @@ detector_open_state(struct detector *det, struct err *err)
     if (det->engine == NULL ||
         checkpoint_restore(det->checkpoint, det->engine, det->refused_state, err) != 0)
         goto done;
+    if (detector_open_sources(det, err) != 0)
+        goto done;
     engine_settle(det->engine);
     detector_keep_rules(det);
     rc = 0;

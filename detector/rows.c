@@ -4,6 +4,7 @@
 
 #include "detector/checkpoint.h"
 #include "detector/engine.h"
+#include "detector/sources.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/log.h"
@@ -69,6 +70,8 @@ judge_row(struct detector *det, const struct bus_batch *batch, int by_event, str
         if (passed < 0 || (passed == 0 && engine_judge(det->engine, &det->event,
                                                        batch->head.origin, err) != 0))
             die_amid(batch, err);
+        if (passed == 0)
+            sources_hear(det->sources, &det->event);
         *det->judged += passed == 0;
     }
 
@@ -125,6 +128,7 @@ take_row(struct detector *det, const struct bus_batch *batch, struct position *p
         }
     }
     before = *det->judged;
+    sources_tick(det->sources, head->origin, head->received_us, 0);
     judged = judge_row(det, batch, attempts >= ATTEMPTS_BEFORE_CARE, &err);
     if (judged == JUDGED_LATER) {
         put_off(det, head->origin, &err);
@@ -214,5 +218,7 @@ detector_on_batch(void *self, struct link *link, struct bus_batch *batch)
     }
     if (head->count > 0)
         take_row(det, batch, pos);
+    else if (head->previous == pos->last)
+        sources_tick(det->sources, head->origin, head->received_us, 1);
     return det->is_refused;
 }

@@ -88,6 +88,9 @@ const struct option settings_options[] = {
       "events that all windows hold: a million takes 40 to 60 MiB" },
     { "detector.checkpoint", NULL, OPTION_DURATION, AT(checkpoint_ms), "1s",
       10, 60 * SECOND, 0, NULL, "how often the detector saves its state" },
+    { "sources.silent_after", NULL, OPTION_DURATION, AT(sources_silent_after_ms), "1h",
+      0, 30 * DAY, 0, NULL, "how long a regular log source may send nothing, at least (three "
+      "times its longest pause when that is more), before that is an incident; 0: never" },
     { "store.dir", NULL, OPTION_TEXT, AT(store_dir), NULL, 0, 0, 0, NULL,
       "folder of the embedded store; unset: store in data_dir" },
     { "store.retention", NULL, OPTION_DURATION, AT(store_retention_ms), "90d",

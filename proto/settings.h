@@ -45,6 +45,7 @@ struct settings {
     int64_t detector_max_entries;   /* per key of a window */
     int64_t detector_max_total_entries;     /* in all windows */
     int64_t checkpoint_ms;          /* 1 s */
+    int64_t sources_silent_after_ms;        /* 1 h; 0: never */
 
     char *store_dir;                /* NULL: data_dir/store */
     int64_t store_retention_ms;     /* 0: for ever; default 90d */

@@ -19,6 +19,7 @@
 #include "detector/checkpoint.h"
 #include "detector/engine.h"
 #include "detector/ruleset.h"
+#include "detector/sources.h"
 #include "proto/base/buf.h"
 #include "proto/base/timestamp.h"
 #include "proto/settings.h"
@@ -41,6 +42,7 @@ struct bench {
     const char *rules;
     uint64_t events;
     struct engine *engine;
+    struct sources *sources;
     struct checkpoint *checkpoint;
     struct metrics *metrics;
     struct event event;
@@ -127,7 +129,7 @@ make_ordinary(struct event *ev, uint64_t n)
     set_text(ev, EVENT_USERNAME, user);
     set_text(ev, EVENT_DESTINATION_IP, target);
     set_text(ev, EVENT_DESCRIPTION, words);
-    if (event_add_extra(ev, text_of("host"), value_text(text_of(host))) != 0)
+    if (event_add_extra(ev, text_of("host.name"), value_text(text_of(host))) != 0)
         exit(1);
 }
 
@@ -199,10 +201,12 @@ judge_batch(struct bench *bench, uint64_t number)
 
     if (batch_reader_init(&reader, &head, body->ptr, body->len, &err) != 0)
         fail("batch", &err);
+    sources_tick(bench->sources, head.origin, head.received_us, 0);
     while ((rc = batch_reader_next(&reader, &bench->event, &err)) == 1) {
         bench->event.at_us = head.received_us + reader.index;
         if (engine_judge(bench->engine, &bench->event, head.origin, &err) != 0)
             fail("judge", &err);
+        sources_hear(bench->sources, &bench->event);
     }
     if (rc != 0)
         fail("batch", &err);
@@ -230,7 +234,7 @@ static void
 save(struct bench *bench, const struct scene *scene)
 {
     const struct checkpoint_commit work = {
-        .engine = bench->engine, .acked = UINT32_MAX, .published = published,
+        .engine = bench->engine, .sources = bench->sources, .acked = UINT32_MAX, .published = published,
     };
     struct err err;
 
@@ -251,6 +255,7 @@ open_engine(struct bench *bench, const struct scene *scene, const char *dir)
     struct options_call call;
     struct ruleset *rules;
     struct engine_options options;
+    uint64_t refused = 0;
     struct err err;
 
     if (settings_load(&settings, 1, argv, &call, &err) != 0)
@@ -272,6 +277,11 @@ open_engine(struct bench *bench, const struct scene *scene, const char *dir)
     bench->checkpoint = checkpoint_open(path, START, &err);
     if (bench->checkpoint == NULL)
         fail("checkpoint", &err);
+    bench->sources = sources_new(&(struct sources_options){ .silent_after_us = 3600 * SECOND },
+                                 bench->metrics);
+    if (bench->sources == NULL ||
+        checkpoint_restore_sources(bench->checkpoint, bench->sources, &refused, &err) != 0)
+        fail("sources", &err);
     settings_release(&settings);
 }
 

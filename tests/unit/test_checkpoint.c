@@ -170,7 +170,9 @@ note_published(void *ctx, const struct incident *inc, const struct batch_head *h
 static enum db_outcome
 try_commit(struct place *place, uint64_t sent, uint64_t acked)
 {
-    const struct checkpoint_commit work = { place->engine, sent, acked, note_published, place };
+    const struct checkpoint_commit work = { .engine = place->engine, .sent = sent,
+                                            .acked = acked, .published = note_published,
+                                            .ctx = place };
 
     return checkpoint_commit(place->cp, &work, &place->err);
 }

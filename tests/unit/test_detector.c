@@ -17,6 +17,7 @@
 
 #include "detector/checkpoint.h"
 #include "detector/engine.h"
+#include "detector/sources.h"
 #include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"
@@ -373,6 +374,82 @@ rules_that_the_disk_did_not_take_are_kept_later(void **state)
     assert_rules(place, 3, 1, 1);
 }
 
+/* --- log sources --- */
+
+/* An hour and more in which nothing waits, a head each second. */
+static void
+pass_time(struct place *place, uint64_t previous, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        struct bus_batch batch = {
+            .kind = BUS_EVENTS,
+            .head = { .origin = JOURNAL, .nonce = NONCE, .first = previous + 1,
+                      .previous = previous, .received_us = place->at_us += SECOND },
+            .body = { "\x90", 1 },
+        };
+
+        detector_on_batch(place->det, NULL, &batch);
+        sources_review(place->det->sources);
+    }
+}
+
+static void
+assert_silent(struct place *place, const char *text)
+{
+    json_t *status = json_object(), *list;
+
+    detector_fill_status(place->det, status);
+    list = json_object_get(status, "silent_sources");
+    assert_int_equal(json_array_size(list), text != NULL);
+    if (text != NULL)
+        assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "text")),
+                            text);
+    json_decref(status);
+}
+
+static void
+a_source_that_goes_silent_is_in_the_status_also_after_a_kill(void **state)
+{
+    struct place *place = *state;
+    uint64_t last = 0;
+
+    for (int i = 0; i < 30; i++, last++) {
+        give_row(place, last, last + 1, 1, 1);
+        pass_time(place, last + 1, 3599);
+    }
+    pass_time(place, last, 100 * 60);
+    assert_silent(place, NULL);
+    pass_time(place, last - 1, 100 * 60);       /* not our place: it says nothing */
+    assert_silent(place, NULL);
+    pass_time(place, last, 21 * 60);
+    assert_silent(place, "unknown sent nothing for 3 hours; it usually sends every hour");
+    assert_true(sources_is_due(place->det->sources));
+    detector_commit(place->det);
+    end(place);
+    start(place);
+    assert_silent(place, "unknown sent nothing for 3 hours; it usually sends every hour");
+    give_row(place, last, last + 1, 1, 1);
+    assert_silent(place, NULL);
+}
+
+static void
+a_drain_keeps_what_was_heard_within_the_last_minute(void **state)
+{
+    struct place *place = *state;
+
+    give_row(place, 0, 1, 1, 1);
+    detector_commit(place->det);
+    give_row(place, 1, 2, 1, 1);
+    assert_false(sources_is_due(place->det->sources));
+    detector_spec.drain(place->det);
+    end(place);
+    start(place);
+    sources_review(place->det->sources);
+    assert_int_equal(*metrics_number(place->daemon.metrics, METRIC_GAUGE,
+                                     "bongsu_detector_sources", "", ""), 1);
+    assert_int_equal(place_in_journal(place), 2);
+}
+
 /* --- what is gone --- */
 
 static void
@@ -481,6 +558,8 @@ main(void)
         TEST(a_rule_file_that_is_put_right_is_in_force_again),
         TEST(a_rule_file_that_was_deleted_does_not_come_back),
         TEST(rules_that_the_disk_did_not_take_are_kept_later),
+        TEST(a_source_that_goes_silent_is_in_the_status_also_after_a_kill),
+        TEST(a_drain_keeps_what_was_heard_within_the_last_minute),
         TEST(passes_over_rows_that_an_empty_head_says_are_gone),
         TEST(what_was_passed_over_is_kept_with_the_state),
         TEST(asks_for_rows_that_an_empty_head_says_are_held),
