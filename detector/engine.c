@@ -137,8 +137,10 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
         engine->options.max_total_entries = SIZE_MAX;
     engine->seen_class = state_class(&engine->table, SEEN_HOLD_US, STATE_PLAIN);
     engine->late_class = state_class(&engine->table, INT64_MAX, STATE_PLAIN);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         engine->plans[i] = plan_rule(engine, &ruleset_rule(*rules, i)->sigma);
+        engine->plans[i].rank = ruleset_rule(*rules, i)->rank;
+    }
     engine->rules = *rules;
     *rules = NULL;
     open_counts(engine, metrics);

@@ -21,14 +21,13 @@ feed_one(struct engine *engine, uint32_t number)
 {
     struct rule_plan *plan = &engine->plans[number];
     struct chain *chain = &engine->chain;
-    uint32_t rank = ruleset_rule(engine->rules, number)->rank;
     size_t at = chain->rule_count;
 
     if (plan->fed_in == engine->event_number)
         return;
     plan->fed_in = engine->event_number;
     plan->steps = 0;
-    while (at > 0 && ruleset_rule(engine->rules, chain->rules[at - 1])->rank > rank) {
+    while (at > 0 && engine->plans[chain->rules[at - 1]].rank > plan->rank) {
         chain->rules[at] = chain->rules[at - 1];
         at--;
     }
@@ -49,7 +48,8 @@ engine_feed(struct engine *engine, const struct rule *rule, const struct event *
 {
     for (size_t i = 0; i < rule->watcher_count; i++) {
         const struct rule_feed *feed = &rule->watchers[i];
-        int is_kept = is_kept_from(engine, feed->rule, ev);
+        int is_kept = engine->allowing.list == NULL ? 0
+                                                    : is_kept_from(engine, feed->rule, ev);
 
         if (is_kept < 0)
             return -1;

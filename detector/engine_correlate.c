@@ -29,6 +29,8 @@ read_value(struct engine *engine, const struct rule *rule, uint64_t steps,
     struct field_table *fields = ruleset_fields(engine->rules);
     enum sigma_correlation_type type = rule->sigma.correlation.type;
 
+    if (type == SIGMA_EVENT_COUNT)
+        return 0;
     if (type == SIGMA_VALUE_SUM) {
         const struct value *value = field_table_value(fields, rule->value_field);
         double weight;
@@ -48,7 +50,7 @@ read_value(struct engine *engine, const struct rule *rule, uint64_t steps,
             engine->summary.ptr[i] = fold_char(engine->summary.ptr[i]);
         entry->as.value = hash64(engine->summary.ptr, engine->summary.len) &
                           ENGINE_VALUE_MASK;
-    } else if (type != SIGMA_EVENT_COUNT) {
+    } else {
         entry->as.value = steps;
     }
     return 0;
@@ -168,9 +170,9 @@ judge_entry(struct engine *engine, struct state *state, const struct window_entr
 /* The row of the key in engine->key, when it is ours: 1, 0 when not, -1 without
  * memory. */
 static int
-row_of_key(struct engine *engine, uint32_t number, struct state **ret_state)
+row_of_key(struct engine *engine, uint32_t number, const struct rule *rule,
+           struct state **ret_state)
 {
-    const struct rule *rule = ruleset_rule(engine->rules, number);
     uint64_t hash = hash64(engine->key.ptr, engine->key.len), owner = hash;
 
     if (rule->owner != OWNER_KEY &&
@@ -189,10 +191,9 @@ row_of_key(struct engine *engine, uint32_t number, struct state **ret_state)
 
 /* The event as these steps of a correlation, all with the key in engine->key. */
 static int
-judge_window(struct engine *engine, uint32_t number, uint64_t steps,
-             struct judging *judging)
+judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
+             uint64_t steps, struct judging *judging)
 {
-    const struct rule *rule = ruleset_rule(engine->rules, number);
     struct window_entry entry;
     struct state *state = NULL;
     int rc;
@@ -204,7 +205,7 @@ judge_window(struct engine *engine, uint32_t number, uint64_t steps,
         *engine->counts.no_value += rc > 0;
         return rc < 0 ? -1 : 0;
     }
-    rc = row_of_key(engine, number, &state);
+    rc = row_of_key(engine, number, rule, &state);
     if (rc <= 0)
         return rc;
     if (judge_entry(engine, state, &entry, judging) != 0)
@@ -255,7 +256,7 @@ judge_steps(struct engine *engine, uint32_t number, struct judging *judging)
         int rc = same_key(engine, rule, steps, &same);
 
         *engine->counts.no_key += rc == 0;
-        if (rc < 0 || (rc > 0 && judge_window(engine, number, same, judging) != 0))
+        if (rc < 0 || (rc > 0 && judge_window(engine, number, rule, same, judging) != 0))
             return -1;
     }
     return 0;
@@ -289,7 +290,7 @@ judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *ju
     if (buf_reserve(&engine->key, 1) != 0 ||
         buf_append(&engine->key, engine->chain.keys.ptr + hit->key_at, hit->key_len) != 0)
         return -1;
-    rc = row_of_key(engine, hit->rule, &state);
+    rc = row_of_key(engine, hit->rule, ruleset_rule(engine->rules, hit->rule), &state);
     for (size_t i = 0; rc > 0 && i < hit->entry_count; i++) {
         struct window_entry entry = engine->chain.entries[hit->entry_at + i];
 

@@ -28,7 +28,7 @@ memory_of(struct engine *engine, uint32_t number, struct text key, int *ret_is_n
     size_t kept = 0;
 
     *ret_is_new = state == NULL;
-    while (state == NULL && engine->table.memory_count >= memory_limit(engine)) {
+    while (state == NULL && state_memory_count(&engine->table) >= memory_limit(engine)) {
         struct state *oldest = state_oldest_memory(&engine->table);
 
         if (oldest->key_len == 0) {     /* where a rule's stream began: it stays */

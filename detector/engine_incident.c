@@ -73,10 +73,10 @@ incident_open(struct engine *engine, struct state *state,
 static int
 has_room(const struct open_incident *inc, uint64_t steps, int step_count)
 {
-    int missing = step_count - __builtin_popcountll(inc->steps);
+    int missing = 0;
 
-    if ((steps & ~inc->steps) != 0)
-        missing = 0;
+    if (step_count > 0 && (steps & ~inc->steps) == 0)
+        missing = step_count - __builtin_popcountll(inc->steps);
     return inc->evidence_count + missing < INCIDENT_MAX_EVIDENCE;
 }
 

@@ -34,6 +34,7 @@ struct rule_plan {
     size_t max_entries, tight_entries;  /* of a key; when memory is short */
     int64_t suppress_us;
     uint8_t age_class;
+    uint32_t rank;              /* of a correlation, as its rule has it */
     uint64_t fed_in;            /* event number: fed by the event that is judged, */
     uint64_t steps;             /* as these of its steps; those over 63 count as 0 */
     int64_t start_us;           /* first_seen with learn: of the stream, for this rule */

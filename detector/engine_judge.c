@@ -218,7 +218,8 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     for (size_t i = 0; i < count; i++)
         if (judge_rule(engine, numbers[i], ev, &lone) != 0)
             goto no_memory;
-    if (engine_correlate(engine, ev, origin, &is_late) != 0)
+    if (engine->chain.rule_count > 0 &&
+        engine_correlate(engine, ev, origin, &is_late) != 0)
         goto no_memory;
     is_repeat = count > 0 && ev->is_keyed && id_memory_add(&engine->keyed, ev->id.bytes);
     if (is_late && count_late(engine, ev, is_repeat) != 0)

@@ -154,7 +154,6 @@ unlink_age(struct state_table *table, struct state *state)
     *(state->older != NULL ? &state->older->newer : &queue->oldest) = state->newer;
     queue->count--;
     table->known_count -= state->is_known;
-    table->memory_count -= table->classes[state->age_class].kind == STATE_MEMORY;
 }
 
 static void
@@ -168,7 +167,6 @@ link_newest(struct state_table *table, struct state *state)
     queue->newest = state;
     queue->count++;
     table->known_count += state->is_known;
-    table->memory_count += table->classes[state->age_class].kind == STATE_MEMORY;
 }
 
 struct state *
@@ -302,7 +300,7 @@ state_sort(struct state_table *table)
         *queue = (struct age_queue){ 0 };
     }
     qsort(all, n, sizeof(*all), compare_touch);
-    table->known_count = table->memory_count = 0;
+    table->known_count = 0;
     for (size_t i = 0; i < n; i++)
         link_newest(table, all[i]);
     free(all);
@@ -312,14 +310,27 @@ state_sort(struct state_table *table)
 void
 state_expire(struct state_table *table, int64_t stream_us)
 {
-    for (size_t i = 0; i < 2 * table->class_count; i++) {
-        struct age_queue *queue = &table->classes[i / 2].queues[i % 2];
-        int64_t hold_us = table->classes[i / 2].hold_us;
+    for (size_t i = 0; i < table->class_count; i++) {
+        struct age_class *all = &table->classes[i];
 
-        while (queue->oldest != NULL && hold_us < INT64_MAX &&
-               stream_us - queue->oldest->touched_us > hold_us)
-            state_drop(table, queue->oldest);
+        if (all->hold_us == INT64_MAX)
+            continue;
+        for (struct age_queue *queue = all->queues; queue < all->queues + 2; queue++)
+            while (queue->oldest != NULL &&
+                   stream_us - queue->oldest->touched_us > all->hold_us)
+                state_drop(table, queue->oldest);
     }
+}
+
+size_t
+state_memory_count(const struct state_table *table)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < table->class_count; i++)
+        if (table->classes[i].kind == STATE_MEMORY)
+            count += table->classes[i].queues[0].count + table->classes[i].queues[1].count;
+    return count;
 }
 
 static struct state *

@@ -94,7 +94,7 @@ enum { MAX_AGE_CLASSES = 64 };
 struct state_table {
     struct state **buckets;
     size_t bucket_count, count;
-    size_t known_count, memory_count;
+    size_t known_count;
     size_t entries;                     /* in all windows */
     size_t details;                     /* values, of all keys */
     uint64_t salt;                      /* so that nobody can aim at a bucket */
@@ -142,7 +142,8 @@ void state_expire(struct state_table *table, int64_t stream_us);
  * The late counts are left out; least: so are rows of a lesser kind. */
 struct state *state_oldest(const struct state_table *table, enum state_kind least);
 
-/* The same of the rows of a memory. */
+/* How many rows are a memory's; and the one of those that goes first. */
+size_t state_memory_count(const struct state_table *table);
 struct state *state_oldest_memory(const struct state_table *table);
 
 /* What changed was heard of: forget it. */

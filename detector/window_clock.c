@@ -50,9 +50,11 @@ int
 window_clock_check(struct window *win, const struct window_rule *rule,
                    const struct window_entry *entry, uint64_t origin)
 {
-    struct window_clock *clock = clock_find(win, origin);
+    struct window_clock *clock = &win->clock;
     int64_t now = entry->at_us < entry->received_us ? entry->at_us : entry->received_us;
 
+    if (win->clock_count != 1 || clock->origin != origin)
+        clock = clock_find(win, origin);
     if (clock == NULL)
         return -1;
     clock->touched = ++win->adds;
@@ -64,7 +66,7 @@ window_clock_check(struct window *win, const struct window_rule *rule,
 }
 
 int64_t
-window_clock_oldest(struct window *win)
+window_clock_slowest(struct window *win)
 {
     int64_t oldest = INT64_MAX;
 

@@ -29,12 +29,29 @@ window_has_steps(const struct window_rule *rule)
     return rule->kind >= WINDOW_STEPS;
 }
 
-/* Count what entry adds to the different values, or take it out again. 0, or -1
- * when out of memory. */
-int window_values_add(struct tally *values, const struct window_rule *rule,
-                      const struct window_entry *entry);
-void window_values_remove(struct tally *values, const struct window_rule *rule,
-                          const struct window_entry *entry);
+/* Count an entry's steps, or take them out again. 0, or -1 when out of memory. */
+int window_steps_add(struct tally *values, const struct window_entry *entry);
+void window_steps_remove(struct tally *values, const struct window_entry *entry);
+
+/* The same of what an entry adds to the different values, in any kind of window. */
+static inline int
+window_values_add(struct tally *values, const struct window_rule *rule,
+                  const struct window_entry *entry)
+{
+    if (rule->kind == WINDOW_DISTINCT)
+        return tally_add(values, entry->as.value);
+    return rule->kind == WINDOW_STEPS ? window_steps_add(values, entry) : 0;
+}
+
+static inline void
+window_values_remove(struct tally *values, const struct window_rule *rule,
+                     const struct window_entry *entry)
+{
+    if (rule->kind == WINDOW_DISTINCT)
+        tally_remove(values, entry->as.value);
+    else if (rule->kind == WINDOW_STEPS)
+        window_steps_remove(values, entry);
+}
 
 /* The order before any entry; with one more, which is the newest; and 1 when a
  * sequence is whole that lies in [from_us, the newest]. */
@@ -59,7 +76,13 @@ int window_clock_check(struct window *win, const struct window_rule *rule,
                        const struct window_entry *entry, uint64_t origin);
 
 /* The clock that is furthest behind, of those not idle. */
-int64_t window_clock_oldest(struct window *win);
+int64_t window_clock_slowest(struct window *win);
+
+static inline int64_t
+window_clock_oldest(struct window *win)
+{
+    return win->clock_count == 1 ? win->clock.at_us : window_clock_slowest(win);
+}
 
 /* The id's number in the tally of keyed ids. */
 uint64_t window_id_number(const struct short_id *id);

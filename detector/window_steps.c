@@ -11,13 +11,8 @@
 #include "detector/window_inner.h"
 
 int
-window_values_add(struct tally *values, const struct window_rule *rule,
-                  const struct window_entry *entry)
+window_steps_add(struct tally *values, const struct window_entry *entry)
 {
-    if (rule->kind == WINDOW_DISTINCT)
-        return tally_add(values, entry->as.value);
-    if (rule->kind != WINDOW_STEPS)
-        return 0;
     for (uint64_t step = 0; step < WINDOW_MAX_STEPS; step++) {
         if (!(entry->as.value >> step & 1) || tally_add(values, step) == 0)
             continue;
@@ -30,12 +25,9 @@ window_values_add(struct tally *values, const struct window_rule *rule,
 }
 
 void
-window_values_remove(struct tally *values, const struct window_rule *rule,
-                     const struct window_entry *entry)
+window_steps_remove(struct tally *values, const struct window_entry *entry)
 {
-    if (rule->kind == WINDOW_DISTINCT)
-        tally_remove(values, entry->as.value);
-    for (uint64_t step = 0; rule->kind == WINDOW_STEPS && step < WINDOW_MAX_STEPS; step++)
+    for (uint64_t step = 0; step < WINDOW_MAX_STEPS; step++)
         if (entry->as.value >> step & 1)
             tally_remove(values, step);
 }
