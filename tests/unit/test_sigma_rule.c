@@ -139,8 +139,8 @@ rules_that_cannot_be_honoured_are_refused_with_line_and_reason(void **state)
             5,
             "unknown key \"bongsu.supress\"");
     refuses(RULE("one",
-                 "bongsu: {checks: [{xss: [a]}]}\ndetection: {s: {a: 1}, condition: s}\n"),
-            5, "unknown check \"xss\"");
+                 "bongsu: {checks: [{xxe: [a]}]}\ndetection: {s: {a: 1}, condition: s}\n"),
+            5, "unknown check \"xxe\"");
     refuses(RULE("one",
                  "bongsu: {summary: \"{who}\"}\ndetection: {s: {a: 1}, condition: s}\n"),
             1, "cannot know \"who\"");
