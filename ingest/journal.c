@@ -41,17 +41,17 @@ number_of(const char *name)
     return text_to_int(text, 1, INT64_MAX, &number) == 0 ? (uint64_t)number : 0;
 }
 
-/* A crash between the unlinks of one segment leaves its -wal or -shm. */
+/* A crash between the unlinks of one segment leaves what is beside it. */
 static void
 remove_orphan(const char *dir, const char *name)
 {
     char path[PATH_MAX];
-    size_t len = strlen(name);
-    const char *end = len > 4 ? name + len - 4 : "";
+    const char *end = strrchr(name, '-');
 
-    if (strcmp(end, "-wal") != 0 && strcmp(end, "-shm") != 0)
+    if (end == NULL || (strcmp(end, "-wal") != 0 && strcmp(end, "-shm") != 0 &&
+                        strcmp(end, "-journal") != 0))
         return;
-    snprintf(path, sizeof(path), "%s/%.*s", dir, (int)(len - 4), name);
+    snprintf(path, sizeof(path), "%s/%.*s", dir, (int)(end - name), name);
     if (access(path, F_OK) == 0 || errno != ENOENT)
         return;
     snprintf(path, sizeof(path), "%s/%s", dir, name);

@@ -157,13 +157,18 @@ name_segment(struct segment *seg, const char *dir, uint64_t number, struct err *
     return -1;
 }
 
-/* Sealed files have no WAL; one that has was cut off in the middle. */
+/* Sealed files have nothing beside them; one that has was cut off in the
+ * middle of its last commit, or of being sealed ("-journal", which cannot be
+ * undone by one who only reads). */
 static int
-has_wal(const struct segment *seg)
+is_cut_off(const struct segment *seg)
 {
     char path[PATH_MAX + 8];
 
     snprintf(path, sizeof(path), "%s-wal", seg->path);
+    if (access(path, F_OK) == 0)
+        return 1;
+    snprintf(path, sizeof(path), "%s-journal", seg->path);
     return access(path, F_OK) == 0;
 }
 
@@ -173,7 +178,7 @@ segment_open_old(struct segment *seg, const char *dir, uint64_t number,
 {
     if (name_segment(seg, dir, number, err) != 0)
         return -1;
-    if (has_wal(seg)) {
+    if (is_cut_off(seg)) {
         if (segment_open(seg, dir, number, meta, err) != 0)
             return -1;
         segment_seal(seg);
@@ -360,7 +365,7 @@ segment_backlog(struct segment *seg, uint64_t position, struct journal_backlog *
     return rc;
 }
 
-static const char *const beside[] = { "", "-wal", "-shm" };
+static const char *const beside[] = { "", "-wal", "-shm", "-journal" };
 
 int
 segment_unlink(struct segment *seg, struct err *err)

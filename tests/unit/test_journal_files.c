@@ -64,6 +64,45 @@ reads_on_from_one_file_into_the_next(void **state)
     assert_int_equal(place_count_rows(place, 0), 80);
 }
 
+/* What a process leaves that is killed while SQLite changes the file's header
+ * to seal it: a rollback journal that only a writer can undo. */
+static void
+leave_half_sealed(const char *path)
+{
+    char beside[256], kept[256];
+    sqlite3 *db = NULL;
+
+    snprintf(beside, sizeof(beside), "%s-journal", path);
+    snprintf(kept, sizeof(kept), "%s-kept", path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    /* without syncs the journal is valid from its first page on */
+    assert_int_equal(sqlite3_exec(db, "PRAGMA synchronous=OFF; BEGIN IMMEDIATE;"
+                                  "UPDATE meta SET base=base+1", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(link(beside, kept), 0);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);     /* takes the name away, not the file */
+    if (access(beside, F_OK) != 0)
+        assert_int_equal(rename(kept, beside), 0);
+}
+
+static void
+opens_with_a_file_that_was_being_sealed(void **state)
+{
+    struct journal_place *place = *state;
+    char path[128];
+
+    place->options.segment_bytes = 1;
+    journal_place_reopen(place, journal_place_now_us);
+    for (int i = 0; i < 3; i++)
+        place_store(place, 200 * KIB);
+    journal_close(&place->journal);
+    snprintf(path, sizeof(path), "%s/0000000002.db", place->dir);
+    leave_half_sealed(path);
+    assert_int_equal(place_count_files(place, ".db-journal"), 1);
+    journal_place_open(place, journal_place_now_us);
+    assert_int_equal(place_count_rows(place, 0), 3);
+    assert_int_equal(place_count_files(place, ".db-journal"), 0);
+}
+
 static void
 keeps_cursors_with_the_next_commit_and_at_a_clean_end(void **state)
 {
@@ -318,6 +357,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(deletes_a_file_only_when_every_consumer_is_past_it),
         TEST(reads_on_from_one_file_into_the_next),
+        TEST(opens_with_a_file_that_was_being_sealed),
         TEST(keeps_cursors_with_the_next_commit_and_at_a_clean_end),
         TEST(a_new_slot_starts_where_the_others_are),
         TEST(counts_what_a_consumer_has_not_acknowledged),
