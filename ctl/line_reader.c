@@ -191,6 +191,15 @@ line_reader_next(struct line_reader *reader, struct line_piece *ret_piece,
     }
 }
 
+/* Of a sorted line, what follows its offset. */
+static int
+is_blank_line(const struct line_piece *piece, struct text line)
+{
+    if (piece->numbers != NULL)
+        (void)text_split(&line, ' ');
+    return is_blank(line.ptr, line.len);
+}
+
 static void
 count_lines(struct line_piece *piece)
 {
@@ -202,7 +211,7 @@ count_lines(struct line_piece *piece)
         size_t len = stop != NULL ? (size_t)(stop + 1 - rest.ptr) : rest.len;
 
         piece->lines++;
-        piece->blank_lines += (uint64_t)is_blank(rest.ptr, len);
+        piece->blank_lines += (uint64_t)is_blank_line(piece, (struct text){ rest.ptr, len });
         rest.ptr += len;
         rest.len -= len;
     }
@@ -231,8 +240,16 @@ line_piece_halve(const struct line_piece *piece, struct line_piece *ret_first,
 
     count_lines(ret_first);
     count_lines(ret_second);
-    ret_second->first_line += ret_first->lines;
+    if (piece->numbers != NULL)
+        ret_second->numbers += ret_first->lines;
+    ret_second->first_line = line_piece_number(piece, ret_first->lines);
     return 0;
+}
+
+uint64_t
+line_piece_number(const struct line_piece *piece, uint64_t i)
+{
+    return piece->numbers != NULL ? piece->numbers[i] : piece->first_line + i;
 }
 
 /* Inside a JSON string these names have a backslash before the last quote. */

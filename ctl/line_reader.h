@@ -22,6 +22,8 @@ struct line_piece {
     uint64_t size;              /* bytes of the file that it covers */
     uint64_t first_line;        /* counted from 1 */
     uint64_t lines, blank_lines;
+    const uint64_t *numbers;    /* NULL: the bytes as they stand. Else lines were sorted:
+                                 * the number of each; each begins with its offset */
 };
 
 struct line_reader;
@@ -42,6 +44,9 @@ int line_reader_next(struct line_reader *reader, struct line_piece *ret_piece,
  * one line. */
 int line_piece_halve(const struct line_piece *piece, struct line_piece *ret_first,
                      struct line_piece *ret_second);
+
+/* The number in the file of the piece's line i, counted from 0. */
+uint64_t line_piece_number(const struct line_piece *piece, uint64_t i);
 
 /* 1 when the first line that is not blank is a JSON object with one of the
  * names that an event must have (event_type, raw_log), 0 when it is not: other

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/base/buf.h"
-#include "proto/run/daemon.h"
 #include "proto/run/http_client.h"
 #include "proto/run/run_dir.h"
 
@@ -53,26 +51,4 @@ local_call(const struct settings *settings, const char *process, const char *pat
     http_answer_release(&answer);
     free(sock);
     return status;
-}
-
-int
-local_settings(struct settings *settings, int argc, char **argv, const char *usage,
-               struct options_call *call, int *ret_code)
-{
-    struct buf help = { 0 };
-    struct err err;
-
-    if (settings_load(settings, argc, argv, call, &err) != 0) {
-        fprintf(stderr, "bongsu %s: %s\n", argv[0], err.text);
-        *ret_code = call->is_wrong ? EXIT_USAGE : EXIT_CONFIG;
-        return 0;
-    }
-    if (!call->wants_help)
-        return 1;
-    options_help(settings_options, settings_option_count, &help);
-    printf("usage: bongsu %s\n\n%s", usage, help.ptr == NULL ? "" : help.ptr);
-    buf_release(&help);
-    settings_release(settings);
-    *ret_code = EXIT_DONE;
-    return 0;
 }

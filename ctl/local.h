@@ -27,9 +27,4 @@ long local_call(const struct settings *settings, const char *process, const char
 /* The number of a process in local_processes, or -1. */
 int local_find(const char *process);
 
-/* Load the settings for a subcommand: --help and unknown flags are answered
- * here. 1: go on; 0: end with *ret_code. usage is its own first line of help. */
-int local_settings(struct settings *settings, int argc, char **argv, const char *usage,
-                   struct options_call *call, int *ret_code);
-
 #endif

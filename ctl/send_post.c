@@ -83,7 +83,7 @@ call_ingest(struct poster *poster, const struct send_source *source,
             const struct line_piece *piece, const char *default_time,
             struct http_answer *answer)
 {
-    char url[URL_LEN], key[HEADER_LEN];
+    char url[URL_LEN], key[HEADER_LEN], offset[24] = "each";
     const char *headers[2] = { NULL, NULL };
     struct http_call call = {
         .method = "POST", .url = url, .headers = headers, .body = piece->bytes,
@@ -91,8 +91,10 @@ call_ingest(struct poster *poster, const struct send_source *source,
         .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1,
     };
 
-    snprintf(url, sizeof url, "%s/logs?source=%s&offset=%" PRIu64 "&default_time=%s",
-             poster->url, source->identity, piece->offset, default_time);
+    if (piece->numbers == NULL)
+        snprintf(offset, sizeof offset, "%" PRIu64, piece->offset);
+    snprintf(url, sizeof url, "%s/logs?source=%s&offset=%s&default_time=%s", poster->url,
+             source->identity, offset, default_time);
     if (poster->api_key != NULL) {
         snprintf(key, sizeof key, "X-API-Key: %s", poster->api_key);
         headers[0] = key;

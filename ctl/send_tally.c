@@ -133,7 +133,7 @@ take_errors(struct tally *tally, const char *file, const struct line_piece *piec
             continue;
         if (line < 1 || (uint64_t)line > piece->lines)
             line = 1;
-        tally_refuse(tally, file, piece->first_line + (uint64_t)line - 1, 1,
+        tally_refuse(tally, file, line_piece_number(piece, (uint64_t)line - 1), 1,
                      text_of(reason));
         named++;
     }

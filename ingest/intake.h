@@ -39,6 +39,7 @@ struct intake_origin {
     struct text key_id;         /* of the API key */
     struct text source;         /* with offset it keys each line; ptr NULL: no */
     uint64_t offset;            /* of the body's first byte in source */
+    int is_offset_each;         /* instead, each line begins with its own and a space */
     struct text default_time;   /* RFC 3339, of lines without one; ptr NULL: none */
 };
 
@@ -89,7 +90,7 @@ enum intake_outcome intake_line(struct intake *intake, const struct intake_origi
 
 /* A whole body: INTAKE_ACCEPTED when its lines were looked at (they may all
  * be refused). Else nothing of it is kept, for tally->last's reason:
- * INTAKE_BAD_JSON (a broken array), INTAKE_TOO_BIG (over INTAKE_MAX_EVENTS)
+ * INTAKE_BAD_JSON (a broken array, a line without its offset), INTAKE_TOO_BIG (over INTAKE_MAX_EVENTS)
  * or INTAKE_STOPPED. The caller releases the tally in any case. */
 enum intake_outcome intake_body(struct intake *intake, const struct intake_origin *origin,
                                 enum intake_form form, struct text body,

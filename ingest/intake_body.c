@@ -8,8 +8,9 @@
 /* Walks a body, whichever form it has. */
 struct body_walk {
     enum intake_form form;
+    int is_offset_each;         /* lines, whatever the form */
     struct json_splitter split;
-    struct text rest;           /* INTAKE_LINES */
+    struct text rest;           /* of lines */
     size_t number;              /* of the current line, from 1 */
 };
 
@@ -34,15 +35,52 @@ next_line(struct body_walk *walk, struct text *ret_line)
     return 0;
 }
 
+/* A line that says where it stood: "1234 the line". Its name must be that which it
+ * has when the file comes as it stands, so what is cut off JSON there is cut off here. */
 static int
-next_item(struct body_walk *walk, struct text *ret_item, struct err *err)
+next_placed_line(struct body_walk *walk, struct intake_item *ret_item, struct err *err)
+{
+    struct text line, rest, place;
+    int64_t number;
+
+    while (next_line(walk, &line)) {
+        rest = line;
+        place = text_split(&rest, ' ');
+        if (text_to_int(place, 0, INT64_MAX / 2, &number) != 0) {
+            err_set(err, "line %zu: does not begin with its offset and a space",
+                    walk->number);
+            return -1;
+        }
+        line = text_trim(rest);
+        if (line.len == 0)
+            continue;
+        ret_item->position = (uint64_t)number;
+        ret_item->text = rest;
+        if (walk->form == INTAKE_JSON) {
+            ret_item->position += (uint64_t)(line.ptr - rest.ptr);
+            ret_item->text = line;
+        }
+        return 1;
+    }
+    return 0;
+}
+
+static int
+next_item(struct body_walk *walk, struct text body, struct intake_item *ret_item,
+          struct err *err)
 {
     int rc;
 
-    if (walk->form == INTAKE_LINES)
-        return next_line(walk, ret_item);
-    rc = json_splitter_next(&walk->split, ret_item, err);
-    walk->number = walk->split.number;
+    if (walk->is_offset_each)
+        return next_placed_line(walk, ret_item, err);
+    if (walk->form == INTAKE_LINES) {
+        rc = next_line(walk, &ret_item->text);
+    } else {
+        rc = json_splitter_next(&walk->split, &ret_item->text, err);
+        walk->number = walk->split.number;
+    }
+    if (rc == 1)
+        ret_item->position = (uint64_t)(ret_item->text.ptr - body.ptr);
     return rc;
 }
 
@@ -78,13 +116,12 @@ take_all(struct intake *intake, const struct intake_origin *origin, struct body_
     struct intake_item item;
     int rc;
 
-    while ((rc = next_item(walk, &item.text, &last->reason)) == 1) {
+    while ((rc = next_item(walk, body, &item, &last->reason)) == 1) {
         if (tally->accepted + tally->refused == INTAKE_MAX_EVENTS) {
             err_set(&last->reason, "more than %d events in one request",
                     (int)INTAKE_MAX_EVENTS);
             return INTAKE_TOO_BIG;
         }
-        item.position = (uint64_t)(item.text.ptr - body.ptr);
         outcome = walk->form == INTAKE_LINES ? intake_line(intake, origin, item, last)
                                              : intake_json(intake, origin, item, last);
         if (outcome == INTAKE_STOPPED)
@@ -103,7 +140,8 @@ intake_body(struct intake *intake, const struct intake_origin *origin, enum inta
 {
     struct journal *journal = intake_journal(intake);
     struct journal_mark mark = journal_mark(journal);
-    struct body_walk walk = { .form = form, .rest = body };
+    struct body_walk walk = { .form = form, .rest = body,
+                              .is_offset_each = origin->is_offset_each };
     enum intake_outcome outcome;
 
     memset(ret_tally, 0, sizeof(*ret_tally));

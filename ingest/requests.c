@@ -180,8 +180,10 @@ take_parameter(void *ctx, struct text name, struct text value)
     } else if (text_is(name, "source")) {
         err_set(&query->err, "source: is empty");
     } else if (text_is(name, "offset")) {
-        if (text_to_int(value, 0, INT64_MAX / 2, &number) != 0)
-            err_set(&query->err, "offset: must be a number of bytes");
+        query->origin->is_offset_each = text_is(value, "each");
+        if (!query->origin->is_offset_each &&
+            text_to_int(value, 0, INT64_MAX / 2, &number) != 0)
+            err_set(&query->err, "offset: must be a number of bytes, or each");
         query->origin->offset = (uint64_t)number;
         query->has_offset = 1;
     } else if (text_is(name, "default_time")) {

@@ -184,6 +184,18 @@ check(const struct settings *settings, struct err *err)
 }
 
 int
+settings_finish(struct settings *settings, struct err *err)
+{
+    if (check(settings, err) != 0)
+        return -1;
+    if (settings->rules_dir == NULL && find_rules(settings) != 0) {
+        err_set(err, "detector.rules: out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+int
 settings_load(struct settings *settings, int argc, char **argv,
               struct options_call *ret_call, struct err *err)
 {
@@ -193,15 +205,8 @@ settings_load(struct settings *settings, int argc, char **argv,
     /* Who asks for help gets it, whatever is set. */
     if (ret_call->wants_help || ret_call->wants_version)
         return 0;
-    if (check(settings, err) != 0)
-        goto failed;
-    if (settings->rules_dir == NULL && find_rules(settings) != 0) {
-        err_set(err, "detector.rules: out of memory");
-        goto failed;
-    }
-    return 0;
-
-failed:
+    if (settings_finish(settings, err) == 0)
+        return 0;
     settings_release(settings);
     return -1;
 }

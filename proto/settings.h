@@ -70,6 +70,10 @@ extern const size_t settings_option_count;
 /* options_load with this table. 0 or -1. */
 int settings_load(struct settings *settings, int argc, char **argv,
                   struct options_call *ret_call, struct err *err);
+
+/* What settings_load does after options_load, for a larger table that holds
+ * this one: check what no row can, find the rules. 0 or -1. */
+int settings_finish(struct settings *settings, struct err *err);
 void settings_release(struct settings *settings);
 
 /* data_dir/name (or *dir/name where the option is set); the caller frees. */

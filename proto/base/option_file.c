@@ -19,7 +19,8 @@ static int
 find_by_name(const struct option_table *table, const char *name, size_t *ret_i)
 {
     for (size_t i = 0; i < table->count; i++)
-        if (strcmp(table->options[i].name, name) == 0) {
+        if (strcmp(table->options[i].name, name) == 0 &&
+            !(table->options[i].flags & OPTION_OF_CALL)) {
             *ret_i = i;
             return 0;
         }

@@ -30,4 +30,9 @@ int option_sources_argv(struct option_table *table, int argc, char **argv,
 /* Read the YAML file into file and line. 0, or -1 with "file:line: reason". */
 int option_sources_file(struct option_table *table, const char *path, struct err *err);
 
+/* 1 when value says something: not missing, not empty, not the placeholder. */
+int option_sources_is_set(const struct option *option, const char *value,
+                          int *ret_is_placeholder);
+void option_sources_release(struct option_table *table);
+
 #endif

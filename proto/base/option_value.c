@@ -190,6 +190,9 @@ option_env(const struct option *option, char out[OPTION_NAME_LEN])
         snprintf(out, OPTION_NAME_LEN, "%s", option->env);
         return;
     }
+    out[0] = '\0';
+    if (option->flags & OPTION_OF_CALL)
+        return;
     snprintf(out, OPTION_NAME_LEN, "BONGSU_%s", option->name);
     for (char *c = out; *c != '\0'; c++)
         *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';

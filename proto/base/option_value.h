@@ -23,7 +23,8 @@ void option_value_range(const struct option *option, int64_t *ret_min, int64_t *
 void option_value_print(const struct option *option, int64_t number,
                         char out[OPTION_NUMBER_LEN]);
 
-/* "--ingest-listen" and "BONGSU_INGEST_LISTEN" of "ingest.listen". */
+/* "--ingest-listen" and "BONGSU_INGEST_LISTEN" of "ingest.listen"; "" for what
+ * the environment cannot set. */
 void option_flag(const struct option *option, char out[OPTION_NAME_LEN]);
 void option_env(const struct option *option, char out[OPTION_NAME_LEN]);
 

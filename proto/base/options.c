@@ -20,15 +20,14 @@ remember_placeholder(const char *name)
                  len == 0 ? "" : ",", name);
 }
 
-/* 1 when value says something: not missing, not empty, not the placeholder. */
-static int
-is_set(const struct option *option, const char *value, int *is_placeholder)
+int
+option_sources_is_set(const struct option *option, const char *value, int *ret_is_placeholder)
 {
     if (value == NULL || value[0] == '\0')
         return 0;
     if (option->placeholder == NULL || strcmp(value, option->placeholder) != 0)
         return 1;
-    *is_placeholder = 1;
+    *ret_is_placeholder = 1;
     return 0;
 }
 
@@ -44,16 +43,16 @@ settle(const struct option *option, const struct option_source *source,
 
     option_flag(option, flag);
     option_env(option, env);
-    value = getenv(env);
-    if (is_set(option, source->flag, &is_placeholder)) {
+    value = env[0] == '\0' ? NULL : getenv(env);
+    if (option_sources_is_set(option, source->flag, &is_placeholder)) {
         rc = option_value_set(option, source->flag, target, err);
         if (rc != 0)
             err_add(err, "%s", flag);
-    } else if (is_set(option, value, &is_placeholder)) {
+    } else if (option_sources_is_set(option, value, &is_placeholder)) {
         rc = option_value_set(option, value, target, err);
         if (rc != 0)
             err_add(err, "%s", env);
-    } else if (is_set(option, source->file, &is_placeholder)) {
+    } else if (option_sources_is_set(option, source->file, &is_placeholder)) {
         rc = option_value_set(option, source->file, target, err);
         if (rc != 0)
             err_add(err, "%s:%d: %s", config_path, source->line, option->name);
@@ -79,8 +78,8 @@ clear_member(const struct option *option, void *target)
         *(int64_t *)member = 0;
 }
 
-static void
-free_sources(struct option_table *table)
+void
+option_sources_release(struct option_table *table)
 {
     for (size_t i = 0; table->sources != NULL && i < table->count; i++)
         free(table->sources[i].file);
@@ -122,7 +121,7 @@ options_load(const struct option *options, size_t count, void *target,
 done:
     if (rc != 0)
         options_release(options, count, target);
-    free_sources(&table);
+    option_sources_release(&table);
     return rc;
 }
 

@@ -24,7 +24,11 @@ enum option_type {
     OPTION_DURATION,    /* int64_t milliseconds; "500ms", "10s", "5m", "1h", "30d" */
 };
 
-enum { OPTION_SECRET = 1 };     /* no flag (arguments are public), never shown */
+enum {
+    OPTION_SECRET = 1,          /* no flag (arguments are public), never shown */
+    OPTION_OF_CALL = 2          /* a flag of one command: not in the file, and in the
+                                 * environment only under a name that the row gives */
+};
 
 struct option {
     const char *name;
@@ -58,6 +62,19 @@ struct options_call {
  * come whatever the file says. An empty variable or file value is unset. */
 int options_load(const struct option *options, size_t count, void *target,
                  int argc, char **argv, struct options_call *ret_call, struct err *err);
+
+/* Where a value comes from, in words too: "flag --x", "environment X",
+ * "bongsu.yml:3", "default". */
+struct option_origin {
+    enum option_from { OPTION_FROM_DEFAULT, OPTION_FROM_FILE, OPTION_FROM_ENVIRONMENT,
+                       OPTION_FROM_FLAG } from;
+    char where[192];
+};
+
+/* As options_load decides with the same argv, for each option of the table
+ * (ret_origins has count). 0, or -1 with the reason. */
+int options_origins(const struct option *options, size_t count, int argc, char **argv,
+                    struct option_origin *ret_origins, struct err *err);
 
 /* Free the texts of a target and zero it. */
 void options_release(const struct option *options, size_t count, void *target);

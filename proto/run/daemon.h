@@ -25,6 +25,7 @@ enum exit_code {
     EXIT_SOFTWARE = 70,     /* our own bug */
     EXIT_TAKEN = 73,        /* port or folder is in use by another */
     EXIT_IO = 74,           /* the disk failed in a way that leaves what is stored unclear */
+    EXIT_BUSY = 75,         /* not now: too many requests, or the store is not there */
     EXIT_PROTOCOL = 76,     /* something else answers there */
     EXIT_NO_PERMISSION = 77,    /* wrong or missing key */
     EXIT_CONFIG = 78,       /* configuration, rules, permissions */

@@ -435,6 +435,53 @@ a_line_is_keyed_by_its_place_in_its_file(void **state)
     assert_false(event_id_equals(&id, &place->result.id));
 }
 
+/* Whatever order the lines come in, and whether they are JSON, the id is that
+ * which the line has when its file comes as it stands. */
+static void
+a_line_that_says_its_offset_has_the_same_id(void **state)
+{
+    static const struct { enum intake_form form; const char *line, *placed; } cases[] = {
+        { INTAKE_LINES, "  a b\xff\r\n", "7   a b\xff\r\n" },
+        { INTAKE_JSON, " \t{\"event_type\":\"x\"} \n", "7  \t{\"event_type\":\"x\"} \n" },
+    };
+    struct place *place = *state;
+    struct event_id id;
+
+    place->origin.source = text_of("file-1");
+    place->origin.default_time = text_of("2026-05-01T00:00:00Z");
+    for (size_t i = 0; i < 2; i++) {
+        place->origin.offset = 7;
+        place->origin.is_offset_each = 0;
+        assert_int_equal(take_body(place, cases[i].form, cases[i].line, strlen(cases[i].line)), INTAKE_ACCEPTED);
+        assert_int_equal(place->tally.accepted, 1);
+        id = place->tally.last.id;
+        place->origin.offset = 0;
+        place->origin.is_offset_each = 1;
+        assert_int_equal(take_body(place, cases[i].form, cases[i].placed, strlen(cases[i].placed)), INTAKE_ACCEPTED);
+        assert_int_equal(place->tally.accepted, 1);
+        assert_true(event_id_equals(&id, &place->tally.last.id));
+    }
+}
+
+static void
+a_body_whose_lines_lack_their_offsets_is_refused_whole(void **state)
+{
+    static const char *const bodies[] = { "1 a\nb c\n", "1 a\n-5 c\n", "1 a\n 5 c\n",
+                                          "1 a\n99999999999999999999 c\n" };
+    struct place *place = *state;
+
+    place->origin.source = text_of("file-1");
+    place->origin.is_offset_each = 1;
+    place->origin.default_time = text_of("2026-05-01T00:00:00Z");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(take_body(place, INTAKE_LINES, bodies[i], strlen(bodies[i])), INTAKE_BAD_JSON);
+        assert_non_null(strstr(place->tally.last.reason.text, "line 2"));
+        assert_int_equal(journal_pending_bytes(place->journal), 0);
+    }
+    assert_int_equal(take_body(place, INTAKE_LINES, "1 a\n\n12 \n15 b\n", strlen("1 a\n\n12 \n15 b\n")), INTAKE_ACCEPTED);
+    assert_int_equal(place->tally.accepted, 2);
+}
+
 static void
 a_keyed_line_needs_a_time_of_its_own_or_the_files(void **state)
 {
@@ -476,6 +523,8 @@ main(void)
         TEST(a_line_that_is_not_utf8_is_kept_and_counted),
         TEST(a_line_over_the_limit_is_refused_and_the_next_one_taken),
         TEST(a_line_is_keyed_by_its_place_in_its_file),
+        TEST(a_line_that_says_its_offset_has_the_same_id),
+        TEST(a_body_whose_lines_lack_their_offsets_is_refused_whole),
         TEST(a_keyed_line_needs_a_time_of_its_own_or_the_files),
     };
 

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "ctl/send.h"
 #include "ctl/send_post.h"
+#include "ctl/subcommand.h"
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
 #include "tests/support/http_stub.h"
@@ -63,9 +63,11 @@ send_with(const char *option, const char *value)
     char *argv[] = { name, url_flag, url, file_name, flag, flag_value, NULL };
 
     snprintf(url, sizeof url, "%s/", stub_url(stub));
+    if (option != NULL && value == NULL)
+        argv[5] = NULL;
     snprintf(flag, sizeof flag, "%s", option != NULL ? option : "");
     snprintf(flag_value, sizeof flag_value, "%s", value != NULL ? value : "");
-    return send_main(option != NULL ? 6 : 4, argv);
+    return subcommands_main(value != NULL ? 6 : option != NULL ? 5 : 4, argv);
 }
 
 static const struct stub_answer two_accepted = {
@@ -105,6 +107,39 @@ body_is_the_bytes_of_the_file_named_by_identity_and_offset(void **state)
     assert_non_null(strstr(request->path, "&offset=9&"));
     assert_memory_equal(request->path, stub_request(stub, 0)->path,
                         strlen("/logs?source=") + 32);
+}
+
+/* Lines that are in order go as they stand; these are not. */
+static void
+lines_are_sent_by_their_time_each_with_its_offset(void **state)
+{
+    static const char lines[] =
+        "2026-11-20T10:00:30Z web1 x: three\r\n"      /* at 0, 36 bytes */
+        "  at three\n"                                /* no time: stays behind it */
+        "\n"
+        "2026-11-20T10:00:10Z web1 x: one \xb0\xa1\n" /* at 48 */
+        "2026-11-20T10:00:20Z web1 x: two";
+    const struct stub_request *request;
+
+    write_file(lines);
+    stub_set_usual(stub, &(const struct stub_answer){ .status = 202,
+        .body = "{\"accepted\":3,\"refused\":1,\"errors\":[{\"line\":2,\"reason\":\"x\"}]}" });
+    assert_int_equal(send_with(NULL, NULL), EXIT_PARTLY);
+
+    assert_int_equal(stub_count(stub), 1);
+    request = stub_request(stub, 0);
+    assert_non_null(strstr(request->path, "&offset=each&"));
+    assert_string_equal(request->body, "48 2026-11-20T10:00:10Z web1 x: one \xb0\xa1\n"
+                                       "84 2026-11-20T10:00:20Z web1 x: two\n"
+                                       "0 2026-11-20T10:00:30Z web1 x: three\r\n"
+                                       "36   at three\n"
+                                       "47 \n");
+
+    stub_forget(stub);
+    stub_set_usual(stub, &two_accepted);
+    assert_int_equal(send_with("--no-sort", NULL), EXIT_PARTLY);
+    assert_string_equal(stub_request(stub, 0)->body, lines);
+    assert_non_null(strstr(stub_request(stub, 0)->path, "&offset=0&"));
 }
 
 static void
@@ -360,6 +395,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(body_is_the_bytes_of_the_file_named_by_identity_and_offset),
+        TEST(lines_are_sent_by_their_time_each_with_its_offset),
         TEST(json_lines_have_their_own_content_type),
         TEST(no_clear_answer_is_sent_again_the_very_same),
         TEST(too_large_a_body_is_sent_in_halves_down_to_a_line),

@@ -11,9 +11,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "ctl/commands.h"
 #include "ctl/local.h"
-#include "ctl/send.h"
+#include "ctl/subcommand.h"
 #include "proto/run/daemon.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/temp_dir.h"
@@ -82,17 +81,22 @@ start_all(struct desk *desk)
         start(desk, i, 200, fine);
 }
 
-/* Run a command with --data-dir and up to two more arguments; what it printed
- * (both streams) is desk->text then. */
+/* Run a command (one word or two) with --data-dir and up to two more arguments;
+ * what it printed (both streams) is desk->text then. */
 static int
-call(struct desk *desk, int (*command)(int argc, char **argv), const char *first,
-     const char *last)
+call(struct desk *desk, const char *command, const char *first, const char *last)
 {
-    char *argv[8] = { (char *)(uintptr_t)"status" };
+    char name[64], *second, *argv[8] = { name };
     int argc = 1, code, saved_out = dup(1), saved_err = dup(2);
     FILE *file;
     size_t len;
 
+    snprintf(name, sizeof(name), "%s", command);
+    second = strchr(name, ' ');
+    if (second != NULL) {
+        *second = '\0';
+        argv[argc++] = second + 1;
+    }
     if (first != NULL)
         argv[argc++] = (char *)(uintptr_t)first;
     argv[argc++] = (char *)(uintptr_t)"--data-dir";
@@ -102,7 +106,7 @@ call(struct desk *desk, int (*command)(int argc, char **argv), const char *first
     fflush(stdout);
     assert_non_null(freopen(desk->out, "w+", stdout));
     dup2(1, 2);
-    code = command(argc, argv);
+    code = subcommands_main(argc, argv);
     fflush(stdout);
     dup2(saved_out, 1);
     dup2(saved_err, 2);
@@ -129,7 +133,7 @@ shows_five_that_are_ready_and_no_trouble(void **state)
     struct desk *desk = *state;
 
     start_all(desk);
-    assert_int_equal(call(desk, status_main, NULL, NULL), 0);
+    assert_int_equal(call(desk, "status", NULL, NULL), 0);
     for (int i = 0; i < LOCAL_PROCESSES; i++)
         assert_has(desk, local_processes[i]);
     assert_has(desk, "ready      up 2h");
@@ -148,7 +152,7 @@ shows_what_is_wrong_and_why(void **state)
 
     start_all(desk);
     stub_set_usual(desk->stubs[3], &(const struct stub_answer){ .body = in_trouble });
-    assert_int_equal(call(desk, status_main, NULL, NULL), 1);
+    assert_int_equal(call(desk, "status", NULL, NULL), 1);
     assert_has(desk, "NOT READY  up 5s");
     assert_has(desk, "slack: 403 no_permission");
     assert_has(desk, "messages_failed=3");
@@ -162,7 +166,7 @@ shows_one_that_is_down_beside_the_others(void **state)
 
     for (int i = 0; i < LOCAL_PROCESSES - 1; i++)
         start(desk, i, 200, fine);
-    assert_int_equal(call(desk, status_main, NULL, NULL), 1);
+    assert_int_equal(call(desk, "status", NULL, NULL), 1);
     assert_has(desk, "api        down");
     assert_has(desk, "ingest     ready");
 }
@@ -172,10 +176,10 @@ says_that_nothing_runs(void **state)
 {
     struct desk *desk = *state;
 
-    assert_int_equal(call(desk, status_main, NULL, NULL), 69);
+    assert_int_equal(call(desk, "status", NULL, NULL), 69);
     assert_has(desk, "nothing runs with --data-dir");
     assert_has(desk, desk->dir);
-    assert_int_equal(call(desk, status_main, NULL, "--json"), 69);
+    assert_int_equal(call(desk, "status", NULL, "--json"), 69);
 }
 
 static void
@@ -188,7 +192,7 @@ json_is_what_each_says_wherever_the_flag_stands(void **state)
     for (int first = 0; first < 2; first++) {
         json_t *all;
 
-        assert_int_equal(call(desk, status_main, first ? "--json" : NULL, first ? NULL : "--json"),
+        assert_int_equal(call(desk, "status", first ? "--json" : NULL, first ? NULL : "--json"),
                          1);
         all = json_loads(desk->text, 0, NULL);
         assert_non_null(all);
@@ -211,7 +215,7 @@ takes_no_other_answer_for_a_status(void **state)
     stub_set_usual(desk->stubs[3], &(const struct stub_answer){ .body = "{}" });
     stub_set_usual(desk->stubs[4], &(const struct stub_answer){
         .body = "{\"ready\":\"yes\",\"checks\":[1],\"consumers\":7,\"warnings\":{},\"metrics\":[]}" });
-    assert_int_equal(call(desk, status_main, NULL, NULL), 1);
+    assert_int_equal(call(desk, "status", NULL, NULL), 1);
     assert_has(desk, "ingest: answered 503");
     assert_has(desk, "detector   down");
     assert_has(desk, "indexer    down");
@@ -224,9 +228,9 @@ refuses_an_argument_that_is_no_option(void **state)
 {
     struct desk *desk = *state;
 
-    assert_int_equal(call(desk, status_main, "ingest", NULL), EXIT_USAGE);
+    assert_int_equal(call(desk, "status", "ingest", NULL), EXIT_USAGE);
     assert_has(desk, "ingest: not an option");
-    assert_int_equal(call(desk, status_main, "--nonsense", NULL), EXIT_USAGE);
+    assert_int_equal(call(desk, "status", "--nonsense", NULL), EXIT_USAGE);
 }
 
 static void
@@ -235,32 +239,32 @@ health_is_0_when_ready_1_when_not_64_for_a_stranger(void **state)
     struct desk *desk = *state;
 
     start_all(desk);
-    assert_int_equal(call(desk, health_main, NULL, NULL), 0);
+    assert_int_equal(call(desk, "health", NULL, NULL), 0);
     stub_set_usual(desk->stubs[2], &(const struct stub_answer){ .status = 503, .body = "{}" });
-    assert_int_equal(call(desk, health_main, NULL, NULL), 1);
+    assert_int_equal(call(desk, "health", NULL, NULL), 1);
     assert_has(desk, "indexer: not ready");
-    assert_int_equal(call(desk, health_main, "ingest", NULL), 0);
-    assert_int_equal(call(desk, health_main, "kibana", NULL), EXIT_USAGE);
+    assert_int_equal(call(desk, "health", "ingest", NULL), 0);
+    assert_int_equal(call(desk, "health", "kibana", NULL), EXIT_USAGE);
 }
 
 static void
 a_wrong_call_is_64_and_a_wrong_configuration_78(void **state)
 {
-    static int (*const mains[])(int, char **) = { up_main, status_main, notify_main,
-                                                  config_main, health_main, send_main };
     struct desk *desk = *state;
 
-    for (size_t i = 0; i < sizeof(mains) / sizeof(mains[0]); i++) {
-        assert_int_equal(call(desk, mains[i], "--nonsense", NULL), EXIT_USAGE);
+    for (size_t i = 0; i < subcommand_count; i++) {
+        const char *name = subcommands[i].name;
+
+        assert_int_equal(call(desk, name, "--nonsense", NULL), EXIT_USAGE);
         assert_has(desk, "unknown flag --nonsense");
-        assert_int_equal(call(desk, mains[i], NULL, "--config"), EXIT_USAGE);
+        assert_int_equal(call(desk, name, NULL, "--config"), EXIT_USAGE);
         assert_has(desk, "--config needs a value");
-        assert_int_equal(call(desk, mains[i], "--config=no/such/file", NULL), EXIT_CONFIG);
+        assert_int_equal(call(desk, name, "--config=no/such/file", NULL), EXIT_CONFIG);
         assert_has(desk, "no/such/file");
-        assert_int_equal(call(desk, mains[i], "--api-key=x", NULL), EXIT_USAGE);
+        assert_int_equal(call(desk, name, "--api-key=x", NULL), EXIT_USAGE);
         assert_has(desk, "a secret is not taken as an argument");
         setenv("BONGSU_HTTP_MAX_CONNECTIONS", "many", 1);
-        assert_int_equal(call(desk, mains[i], NULL, NULL), EXIT_CONFIG);
+        assert_int_equal(call(desk, name, NULL, NULL), EXIT_CONFIG);
         assert_has(desk, "BONGSU_HTTP_MAX_CONNECTIONS");
         unsetenv("BONGSU_HTTP_MAX_CONNECTIONS");
     }

@@ -8,28 +8,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ctl/commands.h"
 #include "ctl/env_file.h"
+#include "ctl/key_file.h"
 #include "ctl/local.h"
+#include "ctl/subcommand.h"
 #include "ctl/supervisor.h"
 #include "proto/base/clock.h"
-#include "proto/base/hash.h"
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
 #include "proto/run/run_dir.h"
 
 /* One that is stopped or hangs must not keep us from hearing a signal. */
-enum { READY_MS = 15000, READY_CALL_MS = 250, LOOK_MS = 50, KEY_BYTES = 24 };
-
-static const char usage[] =
-    "up [OPTION]...\n\nStarts ingest, detector, indexer, notifier and api as children, restarts\n"
-    "one that dies, and stops them in order on Ctrl-C or SIGTERM.\n"
-    "example: bongsu up --data-dir /srv/bongsu --ingest-listen 0.0.0.0:8000";
+enum { READY_MS = 15000, READY_CALL_MS = 250, LOOK_MS = 50 };
 
 /* Everything that `up` passes on: its own flags, and where the sockets are. */
 struct launch {
-    struct settings settings;
+    struct settings *settings;
     struct supervisor supervisor;
     char folder[4096];              /* where the programs are */
     char paths[LOCAL_PROCESSES][4200];
@@ -90,13 +85,11 @@ plan_children(struct launch *launch, int argc, char **argv, struct err *err)
 static int
 make_api_key(struct settings *settings, struct err *err)
 {
-    unsigned char bytes[KEY_BYTES];
-    char key[2 * KEY_BYTES + 1];
+    char key[KEY_TEXT_LEN];
 
     if (settings->api_key != NULL)
         return 0;
-    hash_random(bytes, sizeof(bytes));
-    hash_to_hex(bytes, sizeof(bytes), key);
+    key_make(key);
     if (env_file_set(".env", "API_KEY", key, err) != 0)
         return -1;
     setenv("API_KEY", key, 1);
@@ -113,21 +106,21 @@ prepare(struct launch *launch, int argc, char **argv, int *ret_code, struct err 
 
     *ret_code = EXIT_CONFIG;
     if (timestamp_init(err) != 0 || find_programs(launch, err) != 0 ||
-        daemon_make_dir(launch->settings.data_dir, err) != 0)
+        daemon_make_dir(launch->settings->data_dir, err) != 0)
         goto done;
-    lock = settings_path(&launch->settings, "bongsu.lock");
-    launch->bus_dir = run_dir(&launch->settings);
+    lock = settings_path(launch->settings, "bongsu.lock");
+    launch->bus_dir = run_dir(launch->settings);
     if (lock == NULL || launch->bus_dir == NULL) {
         err_set(err, "out of memory");
         goto done;
     }
     if (daemon_lock(lock, err) < 0) {
         *ret_code = errno == EWOULDBLOCK ? EXIT_TAKEN : EXIT_CONFIG;
-        err_add(err, "--data-dir %s", launch->settings.data_dir);
+        err_add(err, "--data-dir %s", launch->settings->data_dir);
         goto done;
     }
     if (daemon_make_dir(launch->bus_dir, err) != 0 ||
-        make_api_key(&launch->settings, err) != 0 ||
+        make_api_key(launch->settings, err) != 0 ||
         plan_children(launch, argc, argv, err) != 0)
         goto done;
     rc = 0;
@@ -149,7 +142,7 @@ count_ready(struct launch *launch)
         struct err err;
 
         if (!child->was_ready)
-            child->was_ready = local_call(&launch->settings, child->name, "/readyz", NULL,
+            child->was_ready = local_call(launch->settings, child->name, "/readyz", NULL,
                                           READY_CALL_MS, &body, &err) == 200;
         ready += child->was_ready;
         json_decref(body);
@@ -160,7 +153,7 @@ count_ready(struct launch *launch)
 static void
 greet(const struct launch *launch)
 {
-    const struct settings *settings = &launch->settings;
+    const struct settings *settings = launch->settings;
     const char *seen = options_placeholders_seen();
 
     printf("\nBongsu %s is up. Ctrl-C stops it.\n\n"
@@ -244,28 +237,18 @@ check_all(struct launch *launch, char **argv)
 }
 
 int
-up_main(int argc, char **argv)
+up_run(struct call *call)
 {
     static struct launch launch;
-    struct options_call call;
     struct err err;
-    int code, level;
+    int code = EXIT_SOFTWARE;
 
     umask(077);         /* what we write is for nobody else's eyes */
-    if (!local_settings(&launch.settings, argc, argv, usage, &call, &code))
-        return code;
-    level = log_level_parse(launch.settings.log_level);
-    log_open("bongsu", level < 0 ? LEVEL_INFO : (enum log_level)level);
-    if (call.arg_count > 0) {
-        fprintf(stderr, "bongsu up: %s: not an option\n", call.args[0]);
-        code = EXIT_USAGE;
-    } else if (level < 0) {
-        fprintf(stderr, "bongsu up: log.level: \"%s\" is not debug, info, warn or error\n",
-                launch.settings.log_level);
-        code = EXIT_CONFIG;
-    } else if (call.wants_check) {
-        code = check_all(&launch, argv);
-    } else if (prepare(&launch, argc, argv, &code, &err) != 0) {
+    launch.settings = &call->settings;
+    log_open("bongsu", (enum log_level)log_level_parse(call->settings.log_level));
+    if (call->options.wants_check) {
+        code = check_all(&launch, call->argv);
+    } else if (prepare(&launch, call->argc, call->argv, &code, &err) != 0) {
         fprintf(stderr, "bongsu up: %s\n", err.text);
     } else if (supervisor_start(&launch.supervisor, &err) != 0) {
         fprintf(stderr, "bongsu up: %s\n", err.text);
@@ -274,6 +257,5 @@ up_main(int argc, char **argv)
         code = run(&launch);
     }
     free(launch.bus_dir);
-    settings_release(&launch.settings);
     return code;
 }

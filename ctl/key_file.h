@@ -1,0 +1,27 @@
+/*
+ * key_file.h - the key and the address that a command uses
+ *
+ * A key never comes from an argument, which everyone on the machine can read.
+ */
+#ifndef CTL_KEY_FILE_H
+#define CTL_KEY_FILE_H
+
+#include "ctl/flags.h"
+#include "proto/base/err.h"
+
+enum key_use { KEY_TO_READ, KEY_TO_WRITE };
+
+/* --key-file's first line; else to read READER_KEY, and API_KEY where that is
+ * not set; else API_KEY. *ret_key is the caller's to free, NULL when there is
+ * none. 0, or -1 with the reason when the file cannot be used. */
+int key_find(const struct call *call, enum key_use use, char **ret_key, struct err *err);
+
+/* A new key, in hexadecimal digits. */
+enum { KEY_TEXT_LEN = 49 };
+void key_make(char ret_key[KEY_TEXT_LEN]);
+
+/* given, or http://listen as one can call it (0.0.0.0 is 127.0.0.1), without
+ * a slash at its end. The caller frees; NULL when out of memory. */
+char *call_url(const char *given, const char *listen);
+
+#endif

@@ -1,0 +1,114 @@
+#include "ctl/subcommand.h"
+#include "proto/run/daemon.h"
+
+const struct exit_meaning exit_meanings[] = {
+    { EXIT_DONE, "done, all is well" },
+    { EXIT_PARTLY, "not all of it, or it is not well: lines refused, not ready, none found, "
+                   "a rule or a case fails" },
+    { EXIT_USAGE, "the call is wrong: a flag, an argument, a filter" },
+    { EXIT_NO_INPUT, "there is no such file" },
+    { EXIT_UNREACHABLE, "nobody answers there" },
+    { EXIT_SOFTWARE, "a fault of Bongsu's own, or no memory" },
+    { EXIT_TAKEN, "the port or the folder is in use" },
+    { EXIT_IO, "a disk or an output fails" },
+    { EXIT_BUSY, "not now (429, 503): try again later" },
+    { EXIT_PROTOCOL, "something else answers there" },
+    { EXIT_NO_PERMISSION, "the key is missing or wrong" },
+    { EXIT_CONFIG, "the configuration or a rule is wrong" },
+    { EXIT_STOPPED, "ended by Ctrl-C" },
+};
+const size_t exit_meaning_count = sizeof(exit_meanings) / sizeof(exit_meanings[0]);
+
+
+/* In the order in which somebody on duty meets them. */
+const struct subcommand subcommands[] = {
+    {
+        .name = "up", .args = "", .run = up_run, .flags = "", .is_server = 1,
+        .summary = "Start the five processes and keep them running",
+        .about = "Starts ingest, detector, indexer, notifier and api as children, restarts one that\n"
+                 "dies, and stops them in order on Ctrl-C or SIGTERM. -n only checks.",
+        .examples = { "bongsu up", "bongsu up --data-dir /srv/bongsu --ingest-listen 0.0.0.0:8000" },
+        .exits = { EXIT_SOFTWARE, EXIT_TAKEN, EXIT_IO, EXIT_CONFIG },
+    },
+    {
+        .name = "status", .args = "", .run = status_run, .flags = "json",
+        .summary = "Show the five of this machine: rates, backlogs, what is wrong",
+        .examples = { "bongsu status", "bongsu status --json | jq .ingest.consumers" },
+        .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_CONFIG },
+    },
+    {
+        .name = "send", .args = "FILE|-...", .run = send_run,
+        .flags = "ingest no-sort no-progress batch-lines give-up key-file", .min_args = 1, .max_args = -1,
+        .kind = ARGUMENT_FILE,
+        .summary = "Send log files or standard input to ingest, each line once",
+        .about = "Lines of logs, or NDJSON events. A line is stored once, however often its file is\n"
+                 "sent. A file is sorted by the lines' time, 64 MiB at a time: what comes late is not\n"
+                 "counted into windows. Standard input (-) and pipes go as they come. Goes on by itself\n"
+                 "when ingest was away.",
+        .examples = { "bongsu send /var/log/auth.log /var/log/nginx/access.log",
+                      "journalctl -f -o short-iso | bongsu send -",
+                      "tail -F access.log | bongsu send -" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_UNREACHABLE, EXIT_IO, EXIT_PROTOCOL,
+                   EXIT_NO_PERMISSION, EXIT_CONFIG, EXIT_STOPPED },
+    },
+    {
+        .name = "decode", .args = "LINE|-...", .run = decode_run, .flags = "json",
+        .min_args = 1, .max_args = -1, .kind = ARGUMENT_ANY,
+        .summary = "Show what a log line becomes, and which decoder did it",
+        .about = "Nothing is sent. - reads lines from standard input. Ends with 1 when a line is known\n"
+                 "to no decoder, or would be refused.",
+        .examples = { "bongsu decode 'Nov 22 10:00:00 web1 sshd[8]: Failed password for root from 192.0.2.7 port 5 ssh2'",
+                      "bongsu decode --json - < /var/log/auth.log | jq -r .decoder | sort | uniq -c" },
+        .exits = { EXIT_PARTLY, EXIT_IO, EXIT_CONFIG },
+    },
+    {
+        .name = "demo", .args = "", .run = demo_run, .flags = "seed events print ingest give-up key-file",
+        .summary = "Send a made-up morning of normal traffic with one attack in it",
+        .about = "It ends at the present minute. One address scans the web server, guesses passwords,\n"
+                 "gets in and becomes root. All addresses are reserved for documentation. The same\n"
+                 "--seed within the same minute is the same morning, and is stored once.",
+        .examples = { "bongsu demo", "bongsu demo --seed 7 --print | head" },
+        .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_PROTOCOL, EXIT_NO_PERMISSION, EXIT_CONFIG,
+                   EXIT_STOPPED },
+    },
+    {
+        .name = "notify test", .args = "", .run = notify_test_run, .flags = "json",
+        .summary = "Send a test message through the running notifier",
+        .examples = { "bongsu notify test" },
+        .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_CONFIG },
+    },
+    {
+        .name = "config check", .args = "", .run = config_check_run, .flags = "json",
+        .summary = "Say whether the configuration is right",
+        .examples = { "bongsu config check --config bongsu.yml" },
+        .exits = { EXIT_CONFIG },
+    },
+    {
+        .name = "config show", .args = "", .run = config_show_run, .flags = "all json",
+        .summary = "Show the settings that are not as by default, and where each is from",
+        .about = "Secrets are masked.",
+        .examples = { "bongsu config show", "bongsu config show --all --json" },
+        .exits = { EXIT_CONFIG },
+    },
+    {
+        .name = "config keys", .args = "", .run = config_keys_run, .flags = "rotate reader json",
+        .summary = "Make a key in ./.env, or put a new one in its place",
+        .about = "The file has mode 0600. The key is not shown. Restart Bongsu for a new one to count.",
+        .examples = { "bongsu config keys", "bongsu config keys --reader", "bongsu config keys --rotate" },
+        .exits = { EXIT_CONFIG },
+    },
+    {
+        .name = "config docs", .args = "", .run = config_docs_run, .flags = "",
+        .summary = "Print the table of all settings",
+        .examples = { "bongsu config docs" },
+        .exits = { EXIT_CONFIG },
+    },
+    {
+        .name = "health", .args = "[PROCESS]...", .run = health_run, .flags = "json", .max_args = -1,
+        .kind = ARGUMENT_WORDS, .words = "ingest detector indexer notifier api",
+        .summary = "End with 0 when the processes are ready (for containers)",
+        .examples = { "bongsu health", "bongsu health ingest" },
+        .exits = { EXIT_PARTLY, EXIT_CONFIG },
+    },
+};
+const size_t subcommand_count = sizeof(subcommands) / sizeof(subcommands[0]);
