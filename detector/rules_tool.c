@@ -1,0 +1,184 @@
+#include "detector/rules_tool.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "detector/rule_cases.h"
+#include "detector/ruleset.h"
+#include "proto/base/timestamp.h"
+#include "proto/run/daemon.h"
+
+enum { PATH_LEN = 4096 };
+
+/* Cases say hours of a day; their zone is one, wherever they run. */
+static const char cases_zone[] = "Asia/Seoul";
+
+static int
+give(json_t *answer, int is_fine)
+{
+    char *text = json_dumps(answer, JSON_COMPACT);
+
+    puts(text == NULL ? "{}" : text);
+    free(text);
+    json_decref(answer);
+    return is_fine ? EXIT_DONE : EXIT_PARTLY;
+}
+
+static int
+refuse(const char *reason)
+{
+    fprintf(stderr, "%s\n", reason);
+    return EXIT_CONFIG;
+}
+
+/* --- list --- */
+
+static json_t *
+describe(const struct rule *rule)
+{
+    json_t *tags = json_array();
+
+    for (size_t i = 0; i < rule->sigma.tag_count; i++)
+        json_array_append_new(tags, json_string(rule->sigma.tags[i]));
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o}", "id", rule->sigma.id, "title",
+                     rule->sigma.title == NULL ? "" : rule->sigma.title, "level",
+                     rule->sigma.level == NULL ? "" : rule->sigma.level, "file",
+                     rule->sigma.file, "line", rule->sigma.line, "incidents",
+                     rule->is_alerting || rule->sigma.correlation.type != SIGMA_NONE,
+                     "tags", tags);
+}
+
+static int
+list_rules(const char *rules)
+{
+    struct err err;
+    struct ruleset *set = rule_cases_load(rules, &err);
+    json_t *all = json_array(), *refused = json_array();
+    size_t refused_count;
+
+    if (set == NULL) {
+        json_decref(all);
+        json_decref(refused);
+        return refuse(err.text);
+    }
+    for (size_t i = 0; i < ruleset_count(set); i++)
+        json_array_append_new(all, describe(ruleset_rule(set, i)));
+    refused_count = ruleset_refused_count(set);
+    for (size_t i = 0; i < refused_count; i++)
+        json_array_append_new(refused, json_string(ruleset_refused(set, i)));
+    ruleset_destroy(&set);
+    return give(json_pack("{s:o, s:o}", "rules", all, "refused", refused), refused_count == 0);
+}
+
+/* --- test --- */
+
+static void
+note_failure(void *ctx, const char *file, int line, const char *what, const json_t *about)
+{
+    json_array_append_new(ctx, json_pack("{s:s, s:i, s:s, s:O?}", "file", file, "line", line,
+                                         "what", what, "about", (json_t *)(uintptr_t)about));
+}
+
+static int
+is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* "tests/rules/brute_force/a.yml" is tried with RULES/brute_force.yml where
+ * there is such a file, else with all of RULES. */
+static const char *
+rules_for(const char *rules, const char *cases, char space[PATH_LEN])
+{
+    const char *end = strrchr(cases, '/'), *start = end;
+
+    if (end == NULL || !is_folder(rules))
+        return rules;
+    while (start > cases && start[-1] != '/')
+        start--;
+    snprintf(space, PATH_LEN, "%s/%.*s.yml", rules, (int)(end - start), start);
+    return access(space, R_OK) == 0 ? space : rules;
+}
+
+static int
+test_files(struct rule_cases *run, const char *rules, const char *pattern, int *ret_found,
+           struct err *err)
+{
+    char space[PATH_LEN];
+    glob_t files;
+    int rc = 0;
+
+    if (glob(pattern, 0, NULL, &files) != 0)
+        return 0;
+    for (size_t i = 0; i < files.gl_pathc && rc == 0; i++) {
+        const char *path = files.gl_pathv[i];
+
+        ++*ret_found;
+        rc = rule_cases_run(run, rules_for(rules, path, space), path, err);
+    }
+    globfree(&files);
+    return rc;
+}
+
+static int
+test_all(struct rule_cases *run, const char *rules, const char *cases, struct err *err)
+{
+    char pattern[PATH_LEN];
+    int found = 0;
+
+    if (!is_folder(cases))
+        return rule_cases_run(run, rules, cases, err);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(pattern, sizeof(pattern), i == 0 ? "%s/*.yml" : "%s/*/*.yml", cases);
+        if (test_files(run, rules, pattern, &found, err) != 0)
+            return -1;
+    }
+    if (found > 0)
+        return 0;
+    err_set(err, "%s: holds no .yml file of cases", cases);
+    return -1;
+}
+
+static int
+test_rules(const char *rules, const char *cases)
+{
+    struct rule_cases run = { .complain = note_failure, .ctx = json_array() };
+    struct err err;
+
+    setenv("TZ", cases_zone, 1);
+    if (timestamp_init(&err) != 0 || test_all(&run, rules, cases, &err) != 0) {
+        json_decref(run.ctx);
+        return refuse(err.text);
+    }
+    return give(json_pack("{s:I, s:o}", "cases", (json_int_t)run.cases, "failed", run.ctx),
+                run.failures == 0);
+}
+
+int
+rules_tool_main(int argc, char **argv)
+{
+    int is_list = argc == 2 && strcmp(argv[0], "list") == 0;
+    int is_test = argc == 3 && strcmp(argv[0], "test") == 0;
+    struct err err;
+
+    if (!is_list && !is_test) {
+        fprintf(stderr, "usage: bongsu-detector --rules list RULES | test RULES CASES\n");
+        return EXIT_USAGE;
+    }
+    for (int i = 1; i < argc; i++)
+        if (access(argv[i], R_OK) != 0) {
+            fprintf(stderr, "%s: %s\n", argv[i], strerror(errno));
+            return EXIT_NO_INPUT;
+        }
+    if (timestamp_init(&err) != 0)
+        return refuse(err.text);
+    return is_list ? list_rules(argv[1]) : test_rules(argv[1], argv[2]);
+}
