@@ -7,6 +7,9 @@
 VERSION := 0.1.0
 BUILD   ?= build
 PREFIX  ?= /usr/local
+MANDIR  ?= $(PREFIX)/share/man
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
 INSTALL ?= install
 INSTALL_PROGRAM ?= $(INSTALL)
 ifeq ($(origin CC),default)
@@ -172,10 +175,18 @@ lint: setup-build
 fmt: setup-fmt
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-# Needs no set-up but what `make programs` needs. The shared yyjson goes along
+# Needs no set-up but what `make programs` needs. The manual page and the shells'
+# completion are made by the program (in /, so that no ./.env is read). The shared yyjson goes along
 # where the system has none.
 install: $(BINS)
-	@$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bongsu/rules
+	@$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bongsu/rules \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS)
+	@cd / && $(abspath $(BUILD))/bin/bongsu man > $(abspath $(BUILD))/bongsu.1
+	@cd / && $(abspath $(BUILD))/bin/bongsu completion bash > $(abspath $(BUILD))/bongsu.bash
+	@cd / && $(abspath $(BUILD))/bin/bongsu completion zsh > $(abspath $(BUILD))/bongsu.zsh
+	@$(INSTALL) -m 644 $(BUILD)/bongsu.1 $(DESTDIR)$(MANDIR)/man1/bongsu.1
+	@$(INSTALL) -m 644 $(BUILD)/bongsu.bash $(DESTDIR)$(BASH_COMPLETIONS)/bongsu
+	@$(INSTALL) -m 644 $(BUILD)/bongsu.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_bongsu
 	@$(INSTALL_PROGRAM) $(BINS) $(DESTDIR)$(PREFIX)/bin
 	@$(INSTALL) -m 644 detector/rules/*.yml $(DESTDIR)$(PREFIX)/share/bongsu/rules
 ifneq ($(DEPS_PC),)

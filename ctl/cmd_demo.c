@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "ctl/demo_story.h"
 #include "ctl/key_file.h"
 #include "ctl/send_post.h"
+#include "ctl/stop_signal.h"
 #include "ctl/subcommand.h"
 #include "proto/base/clock.h"
 #include "proto/run/daemon.h"
@@ -14,15 +14,6 @@
 enum { BATCH_LINES = 1000, NAME_LEN = 64 };
 
 static const int64_t minute_us = INT64_C(60) * 1000000;
-
-static volatile sig_atomic_t is_stopped;
-
-static void
-stop(int sig)
-{
-    (void)sig;
-    is_stopped = 1;
-}
 
 /* The next events for a request, at most BATCH_LINES; 0 at the end. */
 static size_t
@@ -68,7 +59,7 @@ send_story(const struct call *call, const struct demo_story *story, struct text 
     struct line_piece piece = { .first_line = 1 };
     char *key = NULL, *url = call_url(call->ingest_url, call->settings.ingest_listen);
     struct poster poster = { .session = http_session_new(), .url = url,
-                             .give_up_ms = call->give_up_ms, .is_stopped = &is_stopped,
+                             .give_up_ms = call->give_up_ms, .is_stopped = &stop_is_asked,
                              .progress = &progress, .tally = tally };
     int rc = EXIT_SOFTWARE;
 
@@ -127,7 +118,7 @@ demo_run(struct call *call)
     struct err err = { "out of memory" };
     int rc = EXIT_SOFTWARE;
 
-    signal(SIGINT, stop);
+    stop_signal_catch();
     if (demo_story_write(&story, &events) == 0) {
         rc = 0;
         if (call->print)

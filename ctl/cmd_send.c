@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "ctl/send_progress.h"
 #include "ctl/send_source.h"
 #include "ctl/send_tally.h"
+#include "ctl/stop_signal.h"
 #include "ctl/subcommand.h"
 #include "proto/base/clock.h"
 #include "proto/run/daemon.h"
@@ -29,25 +29,6 @@ struct sort {
     struct line_sorter *sorter;
     struct line_time *times;    /* NULL: the form of the lines is not known yet */
 };
-
-static volatile sig_atomic_t is_stopped;
-
-static void
-stop(int sig)
-{
-    (void)sig;
-    is_stopped = 1;
-}
-
-/* The second Ctrl-C kills. */
-static void
-catch_signals(void)
-{
-    struct sigaction action = { .sa_handler = stop, .sa_flags = (int)SA_RESETHAND };
-
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* One piece: 0 or an exit code. */
 static int
@@ -86,7 +67,7 @@ send_unsorted(struct sending *sending, struct send_source *source, struct err *e
     struct line_piece piece;
     int rc = 0, got;
 
-    while (!is_stopped && (got = line_reader_next(source->reader, &piece, err)) != 0) {
+    while (!stop_is_asked && (got = line_reader_next(source->reader, &piece, err)) != 0) {
         if (got < 0)
             return EXIT_IO;
         look_at_form(source, &piece);
@@ -106,7 +87,7 @@ send_part(struct sending *sending, struct send_source *source, struct line_sorte
     int rc = 0, got = 1;
 
     line_sorter_sort(sorter);
-    while (rc == 0 && !is_stopped && (got = line_sorter_next(sorter, &piece)) > 0)
+    while (rc == 0 && !stop_is_asked && (got = line_sorter_next(sorter, &piece)) > 0)
         rc = send_piece(sending, source, &piece, err);
     if (got >= 0)
         return rc;
@@ -129,7 +110,7 @@ sort_piece(struct sending *sending, struct send_source *source, struct sort *sor
         added = line_sorter_add(sort->sorter, sort->times, piece);
     if (added == 0) {
         rc = send_part(sending, source, sort->sorter, err);
-        if (rc != 0 || is_stopped)
+        if (rc != 0 || stop_is_asked)
             return rc;
         if (piece->bytes.ptr == NULL || sort->times == NULL)
             return send_piece(sending, source, piece, err);
@@ -153,7 +134,7 @@ send_sorted(struct sending *sending, struct send_source *source, struct err *err
     if (sort.sorter == NULL)
         goto done;
     rc = 0;
-    while (rc == 0 && !is_stopped && (got = line_reader_next(source->reader, &piece, err)) > 0)
+    while (rc == 0 && !stop_is_asked && (got = line_reader_next(source->reader, &piece, err)) > 0)
         rc = sort_piece(sending, source, &sort, &piece, err);
     if (rc == 0 && got < 0)
         rc = EXIT_IO;
@@ -250,8 +231,8 @@ send_all(struct sending *sending, char **names, int count)
         return rc;
     }
 
-    catch_signals();
-    for (int i = 0; i < count && rc == 0 && !is_stopped; i++)
+    stop_signal_catch();
+    for (int i = 0; i < count && rc == 0 && !stop_is_asked; i++)
         rc = send_file(sending, names[i], &err);
 
     progress_wipe(&sending->progress);
@@ -261,7 +242,7 @@ send_all(struct sending *sending, char **names, int count)
 
     if (rc != 0)
         return rc;
-    if (is_stopped)
+    if (stop_is_asked)
         return EXIT_STOPPED;
     if (sending->tally.refused > 0 || sending->tally.unanswered > 0)
         return EXIT_PARTLY;
@@ -283,7 +264,7 @@ send_run(struct call *call)
     sending.url = call_url(call->ingest_url, call->settings.ingest_listen);
     sending.poster = (struct poster){
         .session = http_session_new(), .url = sending.url, .api_key = key,
-        .give_up_ms = call->give_up_ms, .is_stopped = &is_stopped,
+        .give_up_ms = call->give_up_ms, .is_stopped = &stop_is_asked,
         .progress = &sending.progress, .tally = &sending.tally,
     };
     sending.progress.is_shown = !call->no_progress && isatty(STDERR_FILENO);

@@ -63,14 +63,25 @@ int help_append(const struct subcommand *command, struct buf *out);
 /* Every cmd_<name>.c; the exit code. */
 int up_run(struct call *call);
 int status_run(struct call *call);
+int top_run(struct call *call);
 int health_run(struct call *call);
 int send_run(struct call *call);
 int decode_run(struct call *call);
 int demo_run(struct call *call);
+int incidents_list_run(struct call *call);
+int incidents_show_run(struct call *call);
+int incidents_status_run(struct call *call);
+int events_search_run(struct call *call);
+int events_tail_run(struct call *call);
+int report_run(struct call *call);
+int export_run(struct call *call);
+int rules_run(struct call *call);
 int notify_test_run(struct call *call);
 int config_check_run(struct call *call);
 int config_docs_run(struct call *call);
 int config_show_run(struct call *call);
 int config_keys_run(struct call *call);
+int completion_run(struct call *call);
+int man_run(struct call *call);
 
 #endif

@@ -19,6 +19,8 @@ const struct exit_meaning exit_meanings[] = {
 };
 const size_t exit_meaning_count = sizeof(exit_meanings) / sizeof(exit_meanings[0]);
 
+#define ASKING EXIT_UNREACHABLE, EXIT_BUSY, EXIT_PROTOCOL, EXIT_NO_PERMISSION, EXIT_CONFIG
+#define STATUSES "open acknowledged investigating resolved false_positive"
 
 /* In the order in which somebody on duty meets them. */
 const struct subcommand subcommands[] = {
@@ -35,6 +37,14 @@ const struct subcommand subcommands[] = {
         .summary = "Show the five of this machine: rates, backlogs, what is wrong",
         .examples = { "bongsu status", "bongsu status --json | jq .ingest.consumers" },
         .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_CONFIG },
+    },
+    {
+        .name = "top", .args = "", .run = top_run, .flags = "every once json url ingest-url key-file",
+        .summary = "Watch rates, backlogs and incidents in the terminal; q ends it",
+        .about = "Asks the five of this machine; with --url the api (and ingest) of another.\n"
+                 "--once, and an output that is no terminal, show it once.",
+        .examples = { "bongsu top", "bongsu top --url http://siem:8080 --ingest-url http://siem:8000" },
+        .exits = { EXIT_PARTLY, ASKING },
     },
     {
         .name = "send", .args = "FILE|-...", .run = send_run,
@@ -70,6 +80,105 @@ const struct subcommand subcommands[] = {
         .examples = { "bongsu demo", "bongsu demo --seed 7 --print | head" },
         .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_PROTOCOL, EXIT_NO_PERMISSION, EXIT_CONFIG,
                    EXIT_STOPPED },
+    },
+    {
+        .name = "incidents list", .args = "", .run = incidents_list_run,
+        .flags = "status severity rule key since until limit json url key-file",
+        .summary = "List incidents, the latest first",
+        .about = "--since and --until go by when it was last seen. Ends with 1 when there is none.",
+        .examples = { "bongsu incidents list --status open --severity high",
+                      "bongsu incidents list --since yesterday --rule 'brute force' --json" },
+        .exits = { EXIT_PARTLY, ASKING },
+    },
+    {
+        .name = "incidents show", .args = "ID", .run = incidents_show_run, .flags = "json url key-file",
+        .min_args = 1, .max_args = 1, .kind = ARGUMENT_ANY,
+        .summary = "Show an incident with its events and history",
+        .about = "ID may be the beginning of an id, if the newest incidents have only one such.",
+        .examples = { "bongsu incidents show b10804f0" },
+        .exits = { EXIT_PARTLY, ASKING },
+    },
+    {
+        .name = "incidents status", .args = "ID STATUS", .run = incidents_status_run,
+        .flags = "note by json url key-file", .min_args = 2, .max_args = 2,
+        .kind = ARGUMENT_WORDS, .words = STATUSES,
+        .summary = "Set the status of an incident",
+        .about = "STATUS: open, acknowledged, investigating, resolved or false_positive.",
+        .examples = { "bongsu incidents status b10804f0 acknowledged --note 'looking at web1' --by mina" },
+        .exits = { EXIT_PARTLY, ASKING },
+    },
+    {
+        .name = "events search", .args = "[FIELD=VALUE]...", .run = events_search_run,
+        .flags = "since until text limit json url key-file", .max_args = -1, .kind = ARGUMENT_ANY,
+        .summary = "Search events, the newest first",
+        .about = "A FIELD must equal its VALUE, without regard to case. Ends with 1 when there is none.",
+        .examples = { "bongsu events search source_ip=203.0.113.45 --since 2h",
+                      "bongsu events search event_type=sudo --text sudoers --json" },
+        .exits = { EXIT_PARTLY, ASKING },
+    },
+    {
+        .name = "events tail", .args = "[FIELD=VALUE]...", .run = events_tail_run,
+        .flags = "follow tail text every lookback json url key-file", .max_args = -1,
+        .kind = ARGUMENT_ANY,
+        .summary = "Show the newest events, with -f those that come",
+        .about = "Each event once, by its time. One whose time is more than --lookback behind the newest\n"
+                 "when it comes (an old log that is sent) is not shown. --json: an event a line.",
+        .examples = { "bongsu events tail -f", "bongsu events tail -f event_type=login_failed --json" },
+        .exits = { ASKING, EXIT_STOPPED },
+    },
+    {
+        .name = "report daily", .args = "", .run = report_run, .flags = "date format lang json url key-file",
+        .summary = "Print the report of a day",
+        .examples = { "bongsu report daily", "bongsu report daily --date yesterday --format html > day.html" },
+        .exits = { ASKING },
+    },
+    {
+        .name = "report weekly", .args = "", .run = report_run, .flags = "date format lang json url key-file",
+        .summary = "Print the report of a week, Monday to Sunday",
+        .examples = { "bongsu report weekly --lang ko" },
+        .exits = { ASKING },
+    },
+    {
+        .name = "export events", .args = "[FIELD=VALUE]...", .run = export_run,
+        .flags = "since until text resume url key-file", .max_args = -1, .kind = ARGUMENT_ANY,
+        .summary = "Write events to standard output, one JSON object a line",
+        .about = "All that there are, newest first, page by page. With --resume a broken export goes on\n"
+                 "where it was: append its output. What fits and comes meanwhile is not in it.",
+        .examples = { "bongsu export events --since 2026-11-01 --until 2026-12-01 > november.ndjson",
+                      "bongsu export events --since 30d --resume place >> events.ndjson" },
+        .exits = { EXIT_IO, ASKING, EXIT_STOPPED },
+    },
+    {
+        .name = "export incidents", .args = "", .run = export_run,
+        .flags = "status severity rule key since until resume url key-file",
+        .summary = "Write incidents to standard output, one JSON object a line",
+        .about = "--rule takes the id here.",
+        .examples = { "bongsu export incidents --status resolved > incidents.ndjson" },
+        .exits = { EXIT_IO, ASKING, EXIT_STOPPED },
+    },
+    {
+        .name = "rules list", .args = "[FOLDER|FILE]", .run = rules_run, .flags = "json", .max_args = 1,
+        .kind = ARGUMENT_FILE,
+        .summary = "List the rules that are in use, or would be",
+        .about = "Without FOLDER: those of detector.rules, and which files the running detector refuses.",
+        .examples = { "bongsu rules list", "bongsu rules list ./rules --json" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
+    },
+    {
+        .name = "rules check", .args = "[FOLDER|FILE]", .run = rules_run, .flags = "json", .max_args = 1,
+        .kind = ARGUMENT_FILE,
+        .summary = "Read and compile rules, naming file and line of what is wrong",
+        .examples = { "bongsu rules check my_rule.yml && cp my_rule.yml rules/" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
+    },
+    {
+        .name = "rules test", .args = "CASES [FOLDER|FILE]", .run = rules_run, .flags = "json",
+        .min_args = 1, .max_args = 2, .kind = ARGUMENT_FILE,
+        .summary = "Run cases against rules: events in, incidents expected",
+        .about = "CASES is a file of cases, or a folder of files or of folders (tests/rules/brute_force/*.yml\n"
+                 "goes with brute_force.yml of the FOLDER). docs/RULES.md says what is in them.",
+        .examples = { "bongsu rules test tests/rules", "bongsu rules test my_cases.yml my_rule.yml" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
     },
     {
         .name = "notify test", .args = "", .run = notify_test_run, .flags = "json",
@@ -109,6 +218,17 @@ const struct subcommand subcommands[] = {
         .summary = "End with 0 when the processes are ready (for containers)",
         .examples = { "bongsu health", "bongsu health ingest" },
         .exits = { EXIT_PARTLY, EXIT_CONFIG },
+    },
+    {
+        .name = "completion", .args = "bash|zsh", .run = completion_run, .flags = "",
+        .min_args = 1, .max_args = 1, .kind = ARGUMENT_WORDS, .words = "bash zsh",
+        .summary = "Print the shell's completion",
+        .examples = { ". <(bongsu completion bash)" },
+    },
+    {
+        .name = "man", .args = "", .run = man_run, .flags = "",
+        .summary = "Print the manual page",
+        .examples = { "bongsu man | man -l -" },
     },
 };
 const size_t subcommand_count = sizeof(subcommands) / sizeof(subcommands[0]);

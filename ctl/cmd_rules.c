@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl/local.h"
+#include "ctl/screen.h"
+#include "ctl/subcommand.h"
+#include "proto/run/daemon.h"
+
+/*
+ * The rules are read by bongsu-detector, which stands beside us: the one
+ * program that also judges live.
+ */
+enum { PROGRAM_LEN = 4200 };
+
+static int
+find_detector(char path[PROGRAM_LEN], struct err *err)
+{
+    ssize_t len = readlink("/proc/self/exe", path, PROGRAM_LEN - 32);
+    char *slash;
+
+    path[len < 0 ? 0 : len] = '\0';
+    slash = strrchr(path, '/');
+    if (slash != NULL)
+        snprintf(slash, 32, "/bongsu-detector");
+    if (slash != NULL && access(path, X_OK) == 0)
+        return 0;
+    err_set(err, "bongsu-detector is not beside this program");
+    return -1;
+}
+
+/* Run it with these arguments (NULL at the end). Its exit code, and what it
+ * prints as JSON, or -1 with the reason. */
+static int
+run_detector(const char *const *args, json_t **ret_answer, struct err *err)
+{
+    char path[PROGRAM_LEN];
+    int ends[2], status = 0;
+    json_error_t error;
+    FILE *output;
+    pid_t pid;
+
+    if (find_detector(path, err) != 0)
+        return -1;
+    if (pipe(ends) != 0 || (pid = fork()) < 0) {
+        err_set(err, "bongsu-detector cannot be started: %s", strerror(errno));
+        return -1;
+    }
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        execv(path, (char *const *)(uintptr_t)args);
+        _exit(127);
+    }
+    close(ends[1]);
+    output = fdopen(ends[0], "r");
+    *ret_answer = output == NULL ? NULL : json_loadf(output, 0, &error);
+    if (output != NULL)
+        fclose(output);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SOFTWARE;
+}
+
+/* --- for people --- */
+
+static const char *
+member(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text == NULL ? "" : text;
+}
+
+static void
+print_refused(const json_t *refused)
+{
+    json_t *reason;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)refused, i, reason)
+        screen_print_line(json_string_value(reason));
+}
+
+static void
+print_rules(const json_t *answer)
+{
+    struct screen_table table = { .columns = 4, .titles = { "LEVEL", "FILE", "ID", "TITLE" } };
+    json_t *rule;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "rules"), i, rule) {
+        const char *file = member(rule, "file"), *base = strrchr(file, '/');
+
+        screen_table_add(&table, (const char *const[]){
+            json_is_true(json_object_get(rule, "incidents")) ? member(rule, "level") : "(part)",
+            base == NULL ? file : base + 1, member(rule, "id"), member(rule, "title") });
+    }
+    screen_table_print(&table);
+    screen_table_release(&table);
+    print_refused(json_object_get(answer, "refused"));
+    if (json_object_get(answer, "running") == NULL)
+        puts("(no detector runs with this --data-dir)");
+    else if (json_array_size(json_object_get(json_object_get(answer, "running"), "refused")) > 0)
+        puts("the running detector says:");
+    print_refused(json_object_get(json_object_get(answer, "running"), "refused"));
+}
+
+static void
+print_check(const json_t *answer)
+{
+    size_t refused = json_array_size(json_object_get(answer, "refused"));
+
+    print_refused(json_object_get(answer, "refused"));
+    printf("%zu rules are fine, %zu refused\n",
+           json_array_size(json_object_get(answer, "rules")), refused);
+}
+
+static void
+print_test(const json_t *answer)
+{
+    const json_t *failed = json_object_get(answer, "failed");
+    json_t *one;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)failed, i, one) {
+        char *about = json_dumps(json_object_get(one, "about"), JSON_SORT_KEYS | JSON_ENCODE_ANY);
+        struct buf line = { 0 };
+
+        buf_printf(&line, "%s:%" JSON_INTEGER_FORMAT ": %s %s", member(one, "file"),
+                   json_integer_value(json_object_get(one, "line")), member(one, "what"),
+                   about == NULL ? "" : about);
+        screen_print_line(line.ptr == NULL ? "" : line.ptr);
+        buf_release(&line);
+        free(about);
+    }
+    printf("%" JSON_INTEGER_FORMAT " cases, %zu complaints\n",
+           json_integer_value(json_object_get(answer, "cases")), json_array_size(failed));
+}
+
+/* --- rules list|check|test --- */
+
+static const struct {
+    const char *name, *verb;
+    int has_cases;
+    void (*print)(const json_t *answer);
+} tools[] = {
+    { "rules list", "list", 0, print_rules },
+    { "rules check", "list", 0, print_check },
+    { "rules test", "test", 1, print_test },
+};
+
+/* What the running detector refuses, if it runs here: it goes on with the last
+ * good version of a file that became bad. */
+static void
+add_running(const struct call *call, json_t *answer)
+{
+    json_t *status = NULL;
+    struct err err;
+
+    if (local_call(&call->settings, "detector", "/status", NULL, LOCAL_QUICK_MS, &status,
+                   &err) == 200 && json_is_array(json_object_get(status, "warnings")))
+        json_object_set_new(answer, "running",
+                            json_pack("{s:O}", "refused", json_object_get(status, "warnings")));
+    json_decref(status);
+}
+
+int
+rules_run(struct call *call)
+{
+    const char *rules = call->settings.rules_dir, *args[6] = { "bongsu-detector", "--rules" };
+    struct err err = { "" };
+    json_t *answer = NULL;
+    int code;
+    size_t tool = 0;
+
+    while (strcmp(tools[tool].name, call->name) != 0)
+        tool++;
+    if (call->arg_count > tools[tool].has_cases)
+        rules = call->args[tools[tool].has_cases];
+    if (rules == NULL) {
+        fprintf(stderr, "bongsu %s: there is no folder of rules (detector.rules)\n", call->name);
+        return EXIT_CONFIG;
+    }
+    args[2] = tools[tool].verb;
+    args[3] = rules;
+    args[4] = tools[tool].has_cases ? call->args[0] : NULL;
+    code = run_detector(args, &answer, &err);
+    if (code < 0 || answer == NULL) {
+        if (code < 0)
+            fprintf(stderr, "bongsu %s: %s\n", call->name, err.text);
+        return code < 0 ? EXIT_SOFTWARE : code;
+    }
+    if (tool == 0 && call->arg_count == 0)
+        add_running(call, answer);
+    if (call->json)
+        screen_print_json(answer);
+    else
+        tools[tool].print(answer);
+    json_decref(answer);
+    return code;
+}

@@ -1,0 +1,476 @@
+/*
+ * test_commands.c - every command of bongsu against five real processes
+ *
+ * Each runs as people run it: with ./.env, its exit code and its JSON looked at.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tests/support/chain.h"
+#include "tests/support/instance.h"
+
+enum { MAX_WORDS = 24, PATIENCE_MS = 20000 };
+
+static struct instance instance;
+
+/* Where commands find it; nothing else of this machine's. */
+static const char *env[8];
+static char ingest_env[128], api_env[128], data_env[640];
+
+static int
+open_instance(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    instance_prepare(&instance);
+    snprintf(ingest_env, sizeof(ingest_env), "BONGSU_INGEST_LISTEN=%s", instance.ingest);
+    snprintf(api_env, sizeof(api_env), "BONGSU_API_LISTEN=%s", instance.api);
+    snprintf(data_env, sizeof(data_env), "BONGSU_DATA_DIR=%s", instance.data);
+    env[n++] = ingest_env;
+    env[n++] = api_env;
+    env[n++] = data_env;
+    env[n++] = "TZ=Asia/Seoul";
+    env[n] = NULL;
+    instance_start_and_wait(&instance, NULL);
+    return 0;
+}
+
+static int
+close_instance(void **state)
+{
+    (void)state;
+    instance_release(&instance);
+    return 0;
+}
+
+/* `bongsu` with these words, which are split at spaces ('|' stands for one inside a
+ * word); with a further variable of the environment, or NULL. */
+static struct command *
+start_with(const char *extra, const char *words)
+{
+    const char *args[MAX_WORDS] = { "bongsu" }, *whole[12] = { NULL };
+    const struct command_spec spec = { .dir = instance.dir, .env = whole };
+    char *copy = strdup(words), *rest = copy, *word;
+    struct command *command;
+    size_t count = 1, n = 0;
+
+    for (; env[n] != NULL; n++)
+        whole[n] = env[n];
+    whole[n] = extra;
+    while ((word = strsep(&rest, " ")) != NULL) {
+        assert_true(count < MAX_WORDS - 1);
+        for (char *c = word; *c != '\0'; c++)
+            *c = *c == '|' ? ' ' : *c;
+        args[count++] = word;
+    }
+    command = command_start(&spec, args);
+    free(copy);
+    return command;
+}
+
+/* Its output; the caller frees. Fails the test at another exit code. */
+static char *
+run_with(const char *extra, int expected, const char *words)
+{
+    struct command *command = start_with(extra, words);
+    int code = command_wait(command, 60000);
+    char *output = strdup(command_output(command));
+
+    if (code != expected)
+        fail_msg("bongsu %s: exit %d, not %d; it says:\n%s", words, code, expected, output);
+    command_destroy(&command);
+    return output;
+}
+
+static void
+expect(int code, const char *words, const char *needle)
+{
+    char *output = run_with(NULL, code, words);
+
+    if (strstr(output, needle) == NULL)
+        fail_msg("bongsu %s: no \"%s\" in:\n%s", words, needle, output);
+    free(output);
+}
+
+static json_t *
+json_of(int code, const char *words)
+{
+    char *output = run_with(NULL, code, words);
+    json_error_t error;
+    json_t *answer = json_loads(output, 0, &error);
+
+    if (answer == NULL)
+        fail_msg("bongsu %s: no JSON (%s):\n%s", words, error.text, output);
+    free(output);
+    return answer;
+}
+
+static const char *
+text_in(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    assert_non_null(text);
+    return text;
+}
+
+/* Until the list ("incidents", "events") of this command's answer has at least so
+ * many; then the answer. */
+static json_t *
+wait_for(const char *list, const char *words, size_t least)
+{
+    int64_t deadline = now_ms() + PATIENCE_MS;
+
+    for (;;) {
+        struct command *command = start_with(NULL, words);
+        int code = command_wait(command, 60000);
+        json_t *answer = json_loads(command_output(command), 0, NULL);
+
+        command_destroy(&command);
+        if (code <= 1 && json_array_size(json_object_get(answer, list)) >= least)
+            return answer;
+        json_decref(answer);
+        if (now_ms() > deadline)
+            fail_msg("bongsu %s: never %zu", words, least);
+        wait_a_little();
+    }
+}
+
+static void
+send_line(const char *line)
+{
+    char *output;
+
+    instance_write(&instance, "one.log", line);
+    output = run_with(NULL, 0, "send one.log");
+    free(output);
+}
+
+/* --- tests --- */
+
+static void
+demo_opens_incidents_and_is_stored_once(void **state)
+{
+    json_t *answer, *events;
+
+    (void)state;
+    expect(0, "demo --seed 5 --events 500", "accepted");
+    answer = wait_for("incidents", "incidents list --rule brute|force --severity high --json", 1);
+    assert_non_null(strstr(text_in(json_array_get(json_object_get(answer, "incidents"), 0),
+                                   "summary"), "203.0.113."));
+    json_decref(answer);
+    events = json_of(0, "events search event_type=sudo username=deploy --json");
+    assert_true(json_array_size(json_object_get(events, "events")) >= 2);
+    json_decref(events);
+}
+
+static void
+an_incident_is_listed_shown_and_its_status_set(void **state)
+{
+    json_t *answer = wait_for("incidents", "incidents list --status open --json --limit 1",
+                              1);
+    char words[256], id[64];
+
+    (void)state;
+    snprintf(id, sizeof(id), "%s",
+             text_in(json_array_get(json_object_get(answer, "incidents"), 0), "id"));
+    json_decref(answer);
+    snprintf(words, sizeof(words), "incidents status %s acknowledged --note \xeb\xb4\x89|seen "
+             "--by mina --json", id);
+    answer = json_of(0, words);
+    assert_string_equal(text_in(answer, "status"), "acknowledged");
+    json_decref(answer);
+
+    id[10] = '\0';              /* a part of it is enough */
+    snprintf(words, sizeof(words), "incidents show %s", id);
+    expect(0, words, "open -> acknowledged by mina: \xeb\xb4\x89 seen");
+    snprintf(words, sizeof(words), "incidents show %s --json", id);
+    answer = json_of(0, words);
+    assert_int_equal(json_array_size(json_object_get(answer, "history")), 1);
+    json_decref(answer);
+
+    expect(0, "incidents list --status acknowledged", "acknowledged");
+    expect(1, "incidents list --status false_positive", "no incident");
+    expect(64, "incidents list --status closed", "status");
+    expect(64, "incidents status x acknowledged", "no incident's id");
+    expect(1, "incidents show 00000000000000000000000000000000", "no incident with this id");
+    snprintf(words, sizeof(words), "incidents status %s gone", id);
+    expect(64, words, "status: must be");
+}
+
+static void
+events_are_searched_by_field_text_and_time(void **state)
+{
+    json_t *answer;
+
+    (void)state;
+    send_line("2026-11-20T10:00:00Z web1 sshd[7]: Failed password for "
+              "\033[2Jeve\302\233m from 192.0.2.99 port 5 ssh2\n");
+    answer = wait_for("events", "events search source_ip=192.0.2.99 --since 2026-11-20 --until "
+                                "2026-11-21 --json", 1);
+    assert_int_equal(json_array_size(json_object_get(answer, "events")), 1);
+    json_decref(answer);
+    expect(1, "events search source_ip=192.0.2.99 --since 1h", "no event");
+    expect(0, "events search --text eve", "\\x1b[2Jeve\\u009bm");
+    expect(64, "events search source_ip", "FIELD=VALUE");
+    expect(64, "events search from=now", "--since does that");
+    expect(64, "events search --since tomorrowish", "is no time");
+}
+
+/* Events that come in any order of time, all shown, each once. */
+static void
+tail_shows_each_event_once_as_it_comes(void **state)
+{
+    enum { EVENTS = 40 };
+    struct command *tail;
+    char body[256], when[64];
+
+    (void)state;
+    tail = start_with(NULL, "events tail -f --json --every 100ms --limit 1 event_type=tailed");
+    for (int i = 0; i < EVENTS; i++) {
+        time_t at = time(NULL) - (i * 7) % 60;      /* up to a minute late */
+        struct tm tm;
+
+        gmtime_r(&at, &tm);
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        snprintf(body, sizeof(body), "{\"event_type\":\"tailed\",\"n\":\"n-%d-\","
+                                     "\"timestamp\":\"%s\"}\n", i, when);
+        send_line(body);
+    }
+    for (int i = 0; i < EVENTS; i++) {
+        char mark[32];
+        const char *first;
+
+        snprintf(mark, sizeof(mark), "\"n-%d-\"", i);
+        command_expect(tail, mark, PATIENCE_MS);
+        first = strstr(command_output(tail), mark);
+        assert_null(strstr(first + 1, mark));
+    }
+    command_signal(tail, SIGINT);
+    assert_int_equal(command_wait(tail, 10000), 130);
+    command_destroy(&tail);
+}
+
+static void
+a_report_is_json_for_programs(void **state)
+{
+    json_t *answer = json_of(0, "report daily --json --date yesterday");
+
+    (void)state;
+    assert_string_equal(text_in(answer, "period"), "daily");
+    json_decref(answer);
+    answer = json_of(0, "report weekly --format json --date 2026-11-22");
+    assert_string_equal(text_in(answer, "period"), "weekly");
+    json_decref(answer);
+    expect(64, "report daily --date 2026-02-31x", "is no time");
+}
+
+static size_t
+count_lines(const char *text)
+{
+    size_t lines = 0;
+
+    for (; *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static void
+an_export_has_every_event_and_goes_on_from_its_place(void **state)
+{
+    char *all = run_with(NULL, 0, "export events --resume place"), *again, *rest;
+    char place[INSTANCE_PATH_LEN];
+    json_t *event, *found;
+
+    (void)state;
+    assert_true(count_lines(all) > 400);
+    event = json_loadb(all, strcspn(all, "\n"), 0, NULL);
+    assert_non_null(event);
+    json_decref(event);
+    rest = run_with(NULL, 0, "export events --resume place");
+    assert_string_equal(rest, "");
+    again = run_with(NULL, 0, "export events");
+    assert_string_equal(all, again);
+
+    /* as if it had ended after its first events */
+    found = json_of(0, "events search --limit 3 --json");
+    event = json_array_get(json_object_get(found, "events"), 2);
+    snprintf(place, sizeof(place), "%s/place", instance.dir);
+    {
+        json_t *saved = json_load_file(place, 0, NULL);
+        const char *at = text_in(event, "timestamp");
+        char *line = all, cursor[128];
+        struct tm tm = { 0 };
+        long long us = 0;
+
+        assert_non_null(saved);
+        assert_non_null(strptime(at, "%Y-%m-%dT%H:%M:%S", &tm));
+        us = (long long)timegm(&tm) * 1000000;
+        if (strchr(at, '.') != NULL)
+            us += (long long)(strtod(strchr(at, '.'), NULL) * 1e6 + 0.5);
+        snprintf(cursor, sizeof(cursor), "%lld_%s", us, text_in(event, "id"));
+        json_object_set_new(saved, "cursor", json_string(cursor));
+        assert_int_equal(json_dump_file(saved, place, 0), 0);
+        json_decref(saved);
+        free(rest);
+        rest = run_with(NULL, 0, "export events --resume place");
+        for (int i = 0; i < 3; i++)
+            line = strchr(line, '\n') + 1;
+        assert_string_equal(rest, line);
+    }
+    expect(78, "export events --resume place --since 1h", "another export");
+    expect(0, "export incidents --status open", "\"status\":\"open\"");
+    json_decref(found);
+    free(all);
+    free(again);
+    free(rest);
+}
+
+static void
+top_shows_it_once_when_nobody_watches(void **state)
+{
+    json_t *answer = json_of(0, "top --json");
+    char words[256];
+
+    (void)state;
+    assert_non_null(json_object_get(json_object_get(answer, "processes"), "detector"));
+    json_decref(answer);
+    expect(0, "top", "CONSUMER");
+    snprintf(words, sizeof(words), "top --once --url http://%s --ingest-url http://%s",
+             instance.api, instance.ingest);
+    expect(0, words, "not seen from here");
+}
+
+static void
+rules_are_listed_checked_and_tested(void **state)
+{
+    static const char good[] =
+        "title: Alarm\nid: alarm\nlogsource: {product: x}\nlevel: low\n"
+        "detection: {s: {event_type: alarm}, condition: s}\n";
+    static const char bad[] =
+        "title: Bad\nid: bad\nlogsource: {product: x}\n"
+        "detection: {s: {event_type|nonsense: alarm}, condition: s}\n";
+    json_t *answer = json_of(0, "rules list --json");
+
+    (void)state;
+    assert_true(json_array_size(json_object_get(answer, "rules")) >= 12);
+    assert_non_null(json_object_get(answer, "running"));
+    json_decref(answer);
+    instance_write(&instance, "good.yml", good);
+    instance_write(&instance, "bad.yml", bad);
+    instance_write(&instance, "cases.yml",
+                   "- events: [{event_type: alarm, source_ip: 192.0.2.1}]\n"
+                   "  incidents: [{rule: Alarm}]\n- events: [{event_type: x}]\n  incidents: []\n");
+    instance_write(&instance, "wrong.yml",
+                   "- events: [{event_type: x}]\n  incidents: [{rule: Alarm}]\n");
+    expect(0, "rules check good.yml", "1 rules are fine, 0 refused");
+    expect(1, "rules check bad.yml", "bad.yml:4:");
+    expect(66, "rules check no/such", "no/such");
+    expect(0, "rules test cases.yml good.yml", "2 cases, 0 complaints");
+    expect(1, "rules test wrong.yml good.yml", "wrong.yml:1: missing:");
+    answer = json_of(1, "rules test wrong.yml good.yml --json");
+    assert_int_equal(json_array_size(json_object_get(answer, "failed")), 1);
+    json_decref(answer);
+    expect(78, "rules test cases.yml bad.yml", "bad.yml:4:");
+}
+
+static void
+the_configuration_is_shown_with_its_places_and_no_secret(void **state)
+{
+    json_t *answer = json_of(0, "config show --json --slack-digest-over 7");
+    char key[128], env_path[INSTANCE_PATH_LEN], *output;
+    struct stat st;
+
+    (void)state;
+    assert_string_equal(text_in(json_object_get(answer, "slack.digest_over"), "from"),
+                        "flag --slack-digest-over");
+    assert_string_equal(text_in(json_object_get(answer, "api.listen"), "from"),
+                        "environment BONGSU_API_LISTEN");
+    json_decref(answer);
+    instance_write(&instance, "own.yml", "store:\n  retention: 10d\n");
+    expect(0, "config show --config own.yml", "own.yml:2");
+    instance_key(&instance, key, sizeof(key));
+    output = run_with(NULL, 0, "config show --all");
+    assert_null(strstr(output, key));
+    assert_non_null(strstr(output, "secret, 48 characters"));
+    free(output);
+    expect(0, "config check", "configuration OK");
+    expect(0, "config keys", "is set already");
+    expect(0, "config keys --reader", "READER_KEY made");
+    snprintf(env_path, sizeof(env_path), "%s/.env", instance.dir);
+    assert_int_equal(stat(env_path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void
+what_goes_wrong_is_one_sentence_and_a_code(void **state)
+{
+    char words[160], *output;
+
+    (void)state;
+    snprintf(words, sizeof(words), "incidents list --url http://127.0.0.1:%d", free_port());
+    expect(69, words, "does not answer");
+    snprintf(words, sizeof(words), "events search --url http://%s", instance.ingest);
+    expect(76, words, "only refers to the api");
+    output = run_with("API_KEY=another-key-of-32-characters-0123", 77,
+                      "incidents status 00000000000000000000000000000000 open");
+    assert_non_null(strstr(output, "key is missing or wrong"));
+    assert_int_equal(count_lines(output), 1);
+    free(output);
+    instance_write(&instance, "key", "another-key-of-32-characters-0123\n");
+    expect(77, "incidents status 00000000000000000000000000000000 open --key-file key",
+           "--key-file");
+    expect(78, "incidents list --key-file no/such", "no/such");
+    expect(64, "incidents", "incidents list");
+    expect(64, "nonsense", "no such command");
+    expect(0, "help incidents list", "example:");
+}
+
+static void
+decode_says_which_decoder_and_what_came_of_it(void **state)
+{
+    json_t *answer = json_of(0, "decode --json 2026-11-20T10:00:00Z|web1|sshd[7]:|Failed|password|"
+                                "for|root|from|192.0.2.9|port|5|ssh2");
+
+    (void)state;
+    assert_string_equal(text_in(answer, "decoder"), "sshd");
+    assert_string_equal(text_in(json_object_get(answer, "event"), "source_ip"), "192.0.2.9");
+    json_decref(answer);
+    expect(1, "decode what|is|this\033[2J", "none");
+    expect(0, "status --json", "\"ready\": true");
+    expect(0, "health --json", "ready");
+    expect(1, "notify test --json", "answer");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(demo_opens_incidents_and_is_stored_once),
+        cmocka_unit_test(an_incident_is_listed_shown_and_its_status_set),
+        cmocka_unit_test(events_are_searched_by_field_text_and_time),
+        cmocka_unit_test(tail_shows_each_event_once_as_it_comes),
+        cmocka_unit_test(a_report_is_json_for_programs),
+        cmocka_unit_test(an_export_has_every_event_and_goes_on_from_its_place),
+        cmocka_unit_test(top_shows_it_once_when_nobody_watches),
+        cmocka_unit_test(rules_are_listed_checked_and_tested),
+        cmocka_unit_test(decode_says_which_decoder_and_what_came_of_it),
+        cmocka_unit_test(what_goes_wrong_is_one_sentence_and_a_code),
+        cmocka_unit_test(the_configuration_is_shown_with_its_places_and_no_secret),
+    };
+
+    return cmocka_run_group_tests_name("commands", tests, open_instance, close_instance);
+}
