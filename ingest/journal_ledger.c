@@ -24,6 +24,9 @@ segment_read_ledger(struct segment *seg, uint64_t id, struct ledger *ledger, str
     sqlite3_stmt *stmt = NULL;
     int code;
 
+    if (ledger == NULL)
+        return 0;
+    ledger->count = 0;
     if (db_prepare(seg->db, &stmt, "SELECT hour, what, events FROM ledger", err) != 0)
         return -1;
     while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {

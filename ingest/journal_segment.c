@@ -110,13 +110,9 @@ read_meta(struct segment *seg, struct journal_meta *meta, struct err *err)
         err_add(err, "%s: no journal", seg->path);
     }
     sqlite3_finalize(stmt);
-    if (rc == 0)
-        rc = read_cursors(seg, meta, err);
-    if (rc == 0 && meta->ledger != NULL) {
-        meta->ledger->count = 0;
-        rc = segment_read_ledger(seg, meta->id, meta->ledger, err);
-    }
-    return rc;
+    if (rc != 0 || read_cursors(seg, meta, err) != 0)
+        return -1;
+    return segment_read_ledger(seg, meta->id, meta->ledger, err);
 }
 
 static int

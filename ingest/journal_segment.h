@@ -93,8 +93,8 @@ int segment_unlink(struct segment *seg, struct err *err);
 /* Measure disk_bytes anew. */
 void segment_measure(struct segment *seg);
 
-/* The ledger's rows as SQL for a new file; read from a file, as journal `id`'s;
- * and those that have changed written, in the caller's transaction. */
+/* The ledger's rows as SQL for a new file; read from a file, as journal `id`'s,
+ * in place of what it held (NULL: not wanted); and those that have changed written, in the caller's transaction. */
 int segment_ledger_schema(const struct ledger *ledger, struct buf *sql);
 int segment_read_ledger(struct segment *seg, uint64_t id, struct ledger *ledger,
                         struct err *err);
