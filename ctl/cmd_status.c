@@ -13,7 +13,7 @@
 enum { RATE_MS = 500 };
 
 /* More entries of the allow list would push out what matters. */
-enum { MAX_ALLOW_LINES = 20 };
+enum { MAX_ALLOW_LINES = 20, SOURCES_SHOWN = 5 };
 
 /* Members of /status that everybody should see, as they are. */
 static const char *const shown[] = {
@@ -93,6 +93,80 @@ append_allow(struct buf *out, const json_t *status)
     }
 }
 
+/* ingest: how far behind the watched files are. */
+static void
+append_files(struct buf *out, const json_t *status)
+{
+    const json_t *files = json_object_get(status, "files");
+
+    if (!json_is_object(files))
+        return;
+    buf_printf(out, "    files      %" JSON_INTEGER_FORMAT " watched, %" JSON_INTEGER_FORMAT
+               " bytes behind\n", json_integer_value(json_object_get(files, "known")),
+               json_integer_value(json_object_get(files, "lag_bytes")));
+}
+
+/* ingest: whose lines no decoder knows, most first as they come. */
+static void
+append_undecoded(struct buf *out, const json_t *status)
+{
+    const json_t *undecoded = json_object_get(status, "undecoded"), *source;
+    const json_t *sources = json_object_get(undecoded, "sources");
+    json_int_t rest = json_integer_value(json_object_get(undecoded, "lines"));
+    size_t i;
+
+    if (rest <= 0)
+        return;
+    buf_printf(out, "    lines that no decoder knows: ");
+    json_array_foreach(sources, i, source) {
+        const char *name = json_string_value(json_object_get(source, "source"));
+        json_int_t lines = json_integer_value(json_object_get(source, "lines"));
+
+        if (i == SOURCES_SHOWN)
+            break;
+        buf_printf(out, "%s%" JSON_INTEGER_FORMAT " from ", i == 0 ? "" : ", ", lines);
+        screen_escape(out, text_of(name == NULL ? "?" : name));
+        rest -= lines;
+    }
+    if (rest > 0)
+        buf_printf(out, "%s%" JSON_INTEGER_FORMAT " from others",
+                   json_array_size(sources) == 0 ? "" : ", ", rest);
+    buf_append_char(out, '\n');
+}
+
+static json_int_t
+refused_of(const json_t *balance)
+{
+    const char *name;
+    const json_t *number;
+    json_int_t refused = 0;
+
+    json_object_foreach((json_t *)balance, name, number)
+        if (strncmp(name, "refused_", 8) == 0)
+            refused += json_integer_value(number);
+    return refused;
+}
+
+/* notifier: the balance sheet of the last 24 hours. */
+static void
+append_balance(struct buf *out, const json_t *status)
+{
+    const json_t *balance = json_object_get(status, "balance");
+    json_int_t accepted = json_integer_value(json_object_get(balance, "accepted"));
+    json_int_t refused = refused_of(balance);
+
+    if (accepted + refused == 0)
+        return;
+    buf_printf(out, "    24 hours   received %" JSON_INTEGER_FORMAT " = stored %" JSON_INTEGER_FORMAT
+               " + set aside %" JSON_INTEGER_FORMAT " + refused %" JSON_INTEGER_FORMAT
+               " + on the way %" JSON_INTEGER_FORMAT "%s\n", accepted + refused,
+               json_integer_value(json_object_get(balance, "stored")),
+               json_integer_value(json_object_get(balance, "not_stored")), refused,
+               json_integer_value(json_object_get(balance, "on_the_way")),
+               json_integer_value(json_object_get(balance, "hours_off")) > 0
+                   ? "; an hour does not close" : "");
+}
+
 static void
 append_process(struct buf *out, int i, const struct look *before, const struct look *now)
 {
@@ -120,6 +194,9 @@ append_process(struct buf *out, int i, const struct look *before, const struct l
     buf_append_char(out, '\n');
     append_backlog(out, status);
     append_allow(out, status);
+    append_files(out, status);
+    append_undecoded(out, status);
+    append_balance(out, status);
 }
 
 static void

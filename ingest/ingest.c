@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ingest/delivery.h"
+#include "ingest/files_watch.h"
 #include "ingest/intake.h"
 #include "ingest/journal.h"
 #include "ingest/requests.h"
@@ -24,6 +25,7 @@ struct ingest {
     struct intake *intake;
     struct requests *requests;
     struct delivery *delivery;
+    struct files_watch *files;  /* NULL: none are watched */
     struct http_server *server;
     struct err broken;          /* why the process will end */
 };
@@ -117,6 +119,36 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
     return 0;
 }
 
+static enum journal_outcome
+commit_files(void *self, struct err *err)
+{
+    return requests_commit(((struct ingest *)self)->requests, err);
+}
+
+static void
+show_status(void *self, json_t *status)
+{
+    struct ingest *ingest = self;
+
+    delivery_status(ingest->delivery, status);
+    json_object_set_new(status, "undecoded",
+                        undecoded_show(intake_undecoded(ingest->intake)));
+    if (ingest->files != NULL)
+        files_watch_status(ingest->files, status);
+}
+
+static int
+open_files(struct ingest *ingest, struct err *err)
+{
+    const struct files_watch_spec spec = { .intake = ingest->intake, .commit = commit_files,
+                                           .self = ingest };
+
+    if (ingest->daemon->settings->ingest_files == NULL)
+        return 0;
+    ingest->files = files_watch_new(ingest->daemon, &spec, err);
+    return ingest->files == NULL ? -1 : 0;
+}
+
 static int
 open_parts(struct ingest *ingest, int *ret_code, struct err *err)
 {
@@ -136,8 +168,8 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
         *ret_code = EXIT_TAKEN;
         return -1;
     }
-    health_on_status(ingest->daemon->health, delivery_status, ingest->delivery);
-    return open_server(ingest, ret_code, err);
+    health_on_status(ingest->daemon->health, show_status, ingest);
+    return open_server(ingest, ret_code, err) != 0 ? -1 : open_files(ingest, err);
 }
 
 /* What can be wrong without touching anything. */
@@ -146,6 +178,11 @@ check_settings(const struct settings *settings, struct err *err)
 {
     char address[ENDPOINT_LEN];
 
+    if (settings->ingest_files != NULL &&
+        files_check_patterns(settings->ingest_files, err) != 0) {
+        err_add(err, "ingest.files");
+        return -1;
+    }
     if (settings->api_key == NULL)
         log_warn("API_KEY is not set, nothing will be accepted", "");
     for (int slot = 0; slot < settings->detector_slots; slot++)
@@ -163,6 +200,7 @@ ingest_destroy(void **self)
 
     if (ingest == NULL)
         return;
+    files_watch_destroy(&ingest->files);
     http_server_destroy(&ingest->server);
     delivery_destroy(&ingest->delivery);
     requests_destroy(&ingest->requests);
@@ -206,6 +244,8 @@ ingest_drain(void *self)
 {
     struct ingest *ingest = self;
 
+    if (ingest->files != NULL)
+        files_watch_stop(ingest->files);
     http_server_quiesce(ingest->server);
     requests_end_turn(ingest->requests);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/decode/decode.h"
+#include "proto/decode/decoded.h"
 #include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_json.h"
@@ -21,7 +22,7 @@ struct intake {
 
     uint64_t *refused[INTAKE_OUTCOMES];
     uint64_t *encodings[RAW_ESCAPED + 1];
-    uint64_t *undecoded;
+    struct undecoded *undecoded;
 };
 
 static const struct { const char *label; enum ledger_column column; }
@@ -41,8 +42,6 @@ static const char *const encoding_labels[] = {
 static void
 take_numbers(struct intake *intake, struct metrics *metrics)
 {
-    intake->undecoded = metrics_number(metrics, METRIC_COUNTER,
-        "bongsu_ingest_lines_undecoded_total", "", "raw lines that no decoder knows");
     for (int i = INTAKE_ACCEPTED + 1; i < INTAKE_OUTCOMES; i++)
         intake->refused[i] = metrics_number(metrics, METRIC_COUNTER,
             "bongsu_ingest_events_refused_total", refusals[i].label, "events refused");
@@ -60,7 +59,8 @@ intake_new(struct journal *journal, struct metrics *metrics)
         return NULL;
     intake->journal = journal;
     intake->reader = json_reader_new(INTAKE_MAX_JSON);
-    if (intake->reader == NULL) {
+    intake->undecoded = undecoded_new(metrics);
+    if (intake->reader == NULL || intake->undecoded == NULL) {
         intake_destroy(&intake);
         return NULL;
     }
@@ -74,6 +74,7 @@ intake_destroy(struct intake **intake)
     if (*intake == NULL)
         return;
     json_reader_destroy(&(*intake)->reader);
+    undecoded_destroy(&(*intake)->undecoded);
     arena_release(&(*intake)->arena);
     event_release(&(*intake)->event);
     buf_release(&(*intake)->packed);
@@ -172,17 +173,26 @@ count(struct intake *intake, enum intake_outcome outcome)
     return outcome;
 }
 
+/* A line of a watched file may still be kept in another form. */
+static enum intake_outcome
+count_line(struct intake *intake, const struct intake_origin *origin,
+           enum intake_outcome outcome)
+{
+    return origin->file.ptr != NULL ? outcome : count(intake, outcome);
+}
+
 static enum intake_outcome
 finish(struct intake *intake, const struct intake_origin *origin, struct intake_result *result)
 {
     enum intake_outcome outcome = check(intake, origin, &result->reason);
 
-    return count(intake, outcome == INTAKE_ACCEPTED ? put(intake, result) : outcome);
+    return count_line(intake, origin,
+                      outcome == INTAKE_ACCEPTED ? put(intake, result) : outcome);
 }
 
 /* A decoder reads one line: of a raw_log of several, the first. */
 static int
-decode(struct intake *intake, struct text line)
+decode(struct intake *intake, const struct intake_origin *origin, struct text line)
 {
     const char *end = line.len == 0 ? NULL : memchr(line.ptr, '\n', line.len);
     const char *name;
@@ -195,8 +205,45 @@ decode(struct intake *intake, struct text line)
     if (name == NULL)
         return -1;
     if (strcmp(name, "none") == 0 || strcmp(name, "syslog") == 0)
-        ++*intake->undecoded;
+        undecoded_add(intake->undecoded,
+                      origin->file.ptr != NULL ? origin->file : origin->received_from);
     return 0;
+}
+
+/* Of a line that stood in a watched file: where. */
+static void
+add_file(struct intake *intake, const struct intake_origin *origin,
+         const struct intake_item *line)
+{
+    static const char *const flags[] = { [INTAKE_SPLIT] = "split", [INTAKE_PLAIN] = "plain",
+                                         [INTAKE_SPLIT | INTAKE_PLAIN] = "split,plain" };
+
+    decoded_put_text(&intake->event, FIELD_LOG_FILE_PATH, origin->file);
+    decoded_put_number(&intake->event, FIELD_LOG_FILE_OFFSET,
+                       (int64_t)(origin->offset + line->position));
+    if (line->flags != 0)
+        decoded_put_text(&intake->event, FIELD_LOG_FLAGS, text_of(flags[line->flags]));
+}
+
+/* A line whose fields cannot stand (a date next year): whole, with the time of
+ * receipt and nothing of what it says. */
+static void
+keep_plain(struct intake *intake, struct text line)
+{
+    decoded_text(&intake->event, EVENT_TYPE, text_of("log"));
+    decoded_text(&intake->event, EVENT_RAW_LOG, line);
+}
+
+void
+intake_refuse(struct intake *intake, enum intake_outcome outcome)
+{
+    count(intake, outcome);
+}
+
+const struct undecoded *
+intake_undecoded(const struct intake *intake)
+{
+    return intake->undecoded;
 }
 
 struct journal *
@@ -224,7 +271,7 @@ intake_json(struct intake *intake, const struct intake_origin *origin,
     }
     if (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
         ev->known[EVENT_RAW_LOG].kind == VALUE_TEXT &&
-        decode(intake, ev->known[EVENT_RAW_LOG].as.text) != 0)
+        decode(intake, origin, ev->known[EVENT_RAW_LOG].as.text) != 0)
         return stop(ret_result, JOURNAL_RETRY);
     return finish(intake, origin, ret_result);
 }
@@ -239,7 +286,7 @@ intake_line(struct intake *intake, const struct intake_origin *origin,
     ret_result->reason.text[0] = '\0';
     if (line.text.len > EVENT_MAX_BYTES) {
         err_set(&ret_result->reason, "the line is over %zu KiB", EVENT_MAX_BYTES >> 10);
-        return count(intake, INTAKE_TOO_BIG);
+        return count_line(intake, origin, INTAKE_TOO_BIG);
     }
     arena_clear(&intake->arena);
     event_clear(&intake->event);
@@ -251,7 +298,11 @@ intake_line(struct intake *intake, const struct intake_origin *origin,
         intake->event.is_keyed = 1;
         intake->event.id = key_line(origin, line.text, line.position);
     }
-    if (decode(intake, text) != 0)
+    if (line.flags & INTAKE_PLAIN)
+        keep_plain(intake, text);
+    else if (decode(intake, origin, text) != 0)
         return stop(ret_result, JOURNAL_RETRY);
+    if (origin->file.ptr != NULL)
+        add_file(intake, origin, &line);
     return finish(intake, origin, ret_result);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ingest/journal.h"
+#include "ingest/undecoded.h"
 #include "proto/base/err.h"
 #include "proto/base/metrics.h"
 #include "proto/base/text.h"
@@ -41,7 +42,12 @@ struct intake_origin {
     uint64_t offset;            /* of the body's first byte in source */
     int is_offset_each;         /* instead, each line begins with its own and a space */
     struct text default_time;   /* RFC 3339, of lines without one; ptr NULL: none */
+    struct text file;           /* watched file, UTF-8, offset being of it; ptr NULL: none */
 };
+
+/* Of a line of a watched file. */
+enum { INTAKE_SPLIT = 1,        /* a piece of a longer line */
+       INTAKE_PLAIN = 2 };      /* kept whole, whatever it says: ask no decoder */
 
 enum intake_form { INTAKE_JSON, INTAKE_LINES };
 
@@ -54,6 +60,7 @@ struct intake_error {
 struct intake_item {
     struct text text;
     uint64_t position;
+    unsigned flags;             /* of a watched file's line, else 0 */
 };
 
 struct intake_result {
@@ -82,11 +89,18 @@ void intake_set_time(struct intake *intake, int64_t now_us);
 /* The journal that it was made with. */
 struct journal *intake_journal(const struct intake *intake);
 
+/* Whose lines no decoder knew. */
+const struct undecoded *intake_undecoded(const struct intake *intake);
+
 /* One JSON object; one raw line (any bytes, no line end). */
 enum intake_outcome intake_json(struct intake *intake, const struct intake_origin *origin,
                                 struct intake_item json, struct intake_result *ret_result);
 enum intake_outcome intake_line(struct intake *intake, const struct intake_origin *origin,
                                 struct intake_item line, struct intake_result *ret_result);
+
+/* Count a line of a watched file as refused: who reads it may first try another
+ * form of it, so that intake_line counts none of them. */
+void intake_refuse(struct intake *intake, enum intake_outcome outcome);
 
 /* A whole body: INTAKE_ACCEPTED when its lines were looked at (they may all
  * be refused). Else nothing of it is kept, for tally->last's reason:

@@ -113,7 +113,7 @@ take_all(struct intake *intake, const struct intake_origin *origin, struct body_
 {
     struct intake_result *last = &tally->last;
     enum intake_outcome outcome;
-    struct intake_item item;
+    struct intake_item item = { 0 };
     int rc;
 
     while ((rc = next_item(walk, body, &item, &last->reason)) == 1) {

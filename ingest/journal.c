@@ -137,6 +137,7 @@ add_segment(struct journal *journal, uint64_t number, struct journal_meta *ret_m
 {
     *ret_meta = journal->meta;
     ret_meta->base = journal->last;
+    ret_meta->more_sql = journal->carried.ptr;
     if (grow_table(journal, err) != 0 ||
         segment_open(&journal->segments[journal->segment_count], journal->dir, number,
                      ret_meta, err) != 0)
@@ -166,6 +167,8 @@ journal_roll(struct journal *journal, struct err *err)
     struct journal_meta unused;
     int folder;
 
+    if (journal_carry_places(journal, &journal->segments[old], err) != 0)
+        return -1;
     if (add_segment(journal, number, &unused, err) != 0) {
         /* half a file would be taken for the newest at the next start */
         if (journal->segment_count < journal->segment_cap)
@@ -215,7 +218,9 @@ open_segments(struct journal *journal, struct err *err)
     if (list_segments(journal->dir, &numbers, &count, err) != 0)
         goto done;
     for (size_t i = 0; i < count; i++)
-        if (take_segment(journal, numbers[i], i + 1 == count, err) != 0)
+        if (take_segment(journal, numbers[i], i + 1 == count, err) != 0 ||
+            /* the newest may be blank, and is filled with them then */
+            (i + 2 == count && journal_carry_places(journal, journal_newest(journal), err) != 0))
             goto done;
     if (count == 0 && take_segment(journal, 1, 1, err) != 0)
         goto done;
@@ -308,6 +313,9 @@ journal_close(struct journal **journal)
     for (size_t i = 0; i < self->spare_count; i++)
         buf_release(&self->spare[i]);
     buf_release(&self->read_body);
+    buf_release(&self->carried);
+    journal_clear_places(self);
+    free(self->places);
     free(self->segments);
     free(self->dir);
     free(self);

@@ -85,8 +85,8 @@ size_t journal_pending_bytes(const struct journal *journal);
 struct journal_mark journal_mark(const struct journal *journal);
 void journal_cancel(struct journal *journal, const struct journal_mark *mark);
 
-/* Put the turn on disk, moved cursors with it. On anything but JOURNAL_DONE
- * its events are dropped and their sequences given out again. */
+/* Put the turn on disk, moved cursors and places of files with it. On anything
+ * but JOURNAL_DONE its events are dropped and their sequences given out again. */
 enum journal_outcome journal_commit(struct journal *journal, struct err *err);
 
 /* What the hours brought (proto/ledger.h): accepted events are counted with their

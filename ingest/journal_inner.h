@@ -9,6 +9,7 @@
 #define INGEST_JOURNAL_INNER_H
 
 #include "ingest/journal.h"
+#include "ingest/journal_places.h"
 #include "ingest/journal_segment.h"
 #include "proto/base/log.h"
 
@@ -22,6 +23,13 @@ struct row {
     struct batch_head head;
     struct buf buf;
     size_t start;               /* where the body starts in buf, once closed */
+};
+
+/* A place of a watched file, to be written or deleted with the turn. */
+struct pending_place {
+    struct file_place place;    /* without its path */
+    char *path;
+    int is_dropped;
 };
 
 struct journal {
@@ -50,6 +58,10 @@ struct journal {
     int64_t room_at_us;         /* when that was measured */
     struct buf spare[SPARE_BUFS];
     size_t spare_count;
+
+    struct pending_place *places;       /* of this turn */
+    size_t place_count, place_cap;
+    struct buf carried;         /* SQL of all places, for a new segment */
 
     struct buf read_body;
     struct log_burst tidy_burst;
@@ -83,6 +95,13 @@ void journal_write_cursors(struct journal *journal);
 void journal_count_pending(struct journal *journal);
 void journal_uncount_pending(struct journal *journal);
 void journal_ledger_is_written(struct journal *journal);
+/* Write the turn's places, inside the caller's transaction. */
+enum db_outcome journal_write_places(struct journal *journal, struct segment *seg,
+                                     struct err *err);
+
+/* Put the SQL that makes this segment's places anew into `carried`. 0, or -1
+ * with the reason. */
+int journal_carry_places(struct journal *journal, struct segment *seg, struct err *err);
 
 /* 1 when every cursor is past this segment. */
 int journal_is_done(const struct journal *journal, const struct segment *seg);

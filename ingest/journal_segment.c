@@ -1,11 +1,9 @@
 #include "ingest/journal_segment.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "proto/base/fault.h"
 
@@ -58,7 +56,9 @@ write_schema(const struct journal_meta *meta, struct buf *sql)
         if (buf_printf(sql, ";INSERT INTO cursors VALUES('%s',%" PRIu64 ")",
                        meta->cursors[i].name, meta->cursors[i].position) != 0)
             return -1;
-    return meta->ledger == NULL ? 0 : segment_ledger_schema(meta->ledger, sql);
+    if (meta->ledger != NULL && segment_ledger_schema(meta->ledger, sql) != 0)
+        return -1;
+    return meta->more_sql == NULL ? 0 : buf_append_str(sql, meta->more_sql);
 }
 
 static int
@@ -153,28 +153,13 @@ name_segment(struct segment *seg, const char *dir, uint64_t number, struct err *
     return -1;
 }
 
-/* Sealed files have nothing beside them; one that has was cut off in the
- * middle of its last commit, or of being sealed ("-journal", which cannot be
- * undone by one who only reads). */
-static int
-is_cut_off(const struct segment *seg)
-{
-    char path[PATH_MAX + 8];
-
-    snprintf(path, sizeof(path), "%s-wal", seg->path);
-    if (access(path, F_OK) == 0)
-        return 1;
-    snprintf(path, sizeof(path), "%s-journal", seg->path);
-    return access(path, F_OK) == 0;
-}
-
 int
 segment_open_old(struct segment *seg, const char *dir, uint64_t number,
                  struct journal_meta *meta, struct err *err)
 {
     if (name_segment(seg, dir, number, err) != 0)
         return -1;
-    if (is_cut_off(seg)) {
+    if (segment_is_cut_off(seg)) {
         if (segment_open(seg, dir, number, meta, err) != 0)
             return -1;
         segment_seal(seg);
@@ -238,13 +223,13 @@ segment_open_to_read(struct segment *seg, struct err *err)
 void
 segment_close(struct segment *seg)
 {
-    sqlite3_finalize(seg->insert);
-    sqlite3_finalize(seg->next);
-    sqlite3_finalize(seg->after);
-    sqlite3_finalize(seg->cursor);
-    sqlite3_finalize(seg->ledger);
-    seg->ledger = NULL;
-    seg->insert = seg->next = seg->after = seg->cursor = NULL;
+    sqlite3_stmt **all[] = { &seg->insert, &seg->next, &seg->after, &seg->cursor,
+                             &seg->ledger, &seg->put_place, &seg->drop_place };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        sqlite3_finalize(*all[i]);
+        *all[i] = NULL;
+    }
     db_close(&seg->db);
 }
 
@@ -359,39 +344,4 @@ segment_backlog(struct segment *seg, uint64_t position, struct journal_backlog *
     }
     sqlite3_reset(seg->after);
     return rc;
-}
-
-static const char *const beside[] = { "", "-wal", "-shm", "-journal" };
-
-int
-segment_unlink(struct segment *seg, struct err *err)
-{
-    char path[PATH_MAX + 8];
-
-    segment_close(seg);
-    fault_point("ingest.before_unlink");
-    /* the file first: what is left of a crash in between belongs to nothing */
-    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
-        snprintf(path, sizeof(path), "%s%s", seg->path, beside[i]);
-        if (unlink(path) != 0 && errno != ENOENT) {
-            err_set(err, "%s: %s", path, strerror(errno));
-            return -1;
-        }
-    }
-    fault_point("ingest.after_unlink");
-    return 0;
-}
-
-void
-segment_measure(struct segment *seg)
-{
-    char path[PATH_MAX + 8];
-    struct stat st;
-
-    seg->disk_bytes = 0;
-    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
-        snprintf(path, sizeof(path), "%s%s", seg->path, beside[i]);
-        if (stat(path, &st) == 0)
-            seg->disk_bytes += st.st_size;
-    }
 }

@@ -31,6 +31,7 @@ struct journal_meta {
     struct cursor cursors[MAX_CONSUMERS];
     size_t cursor_count;
     struct ledger *ledger;      /* the caller's; NULL: neither read nor written */
+    const char *more_sql;       /* what else a new file is made with; NULL: nothing */
 };
 
 struct segment {
@@ -43,6 +44,7 @@ struct segment {
     uint64_t used_at;                   /* when it was last read, for closing */
     sqlite3 *db;
     sqlite3_stmt *insert, *next, *after, *cursor, *ledger;
+    sqlite3_stmt *put_place, *drop_place;       /* made with the first place */
 };
 
 /* Open file `number` in dir for writing, made with *meta when it is new (or
@@ -86,6 +88,11 @@ int segment_next(struct segment *seg, uint64_t after, struct batch_head *ret_hea
 /* Add what comes after position to *backlog. 0 or -1. */
 int segment_backlog(struct segment *seg, uint64_t position, struct journal_backlog *backlog,
                     struct err *err);
+
+/* Sealed files have nothing beside them; one that has was cut off in the
+ * middle of its last commit, or of being sealed ("-journal", which cannot be
+ * undone by one who only reads). */
+int segment_is_cut_off(const struct segment *seg);
 
 /* Close and delete the file and what SQLite keeps beside it. 0, or -1. */
 int segment_unlink(struct segment *seg, struct err *err);

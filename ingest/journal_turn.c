@@ -283,6 +283,8 @@ write_turn(struct journal *journal, struct segment *seg, struct err *err)
             outcome = segment_write_cursor(seg, &journal->meta.cursors[i], err);
     if (outcome == DB_DONE)
         outcome = segment_write_ledger(seg, &journal->ledger, err);
+    if (outcome == DB_DONE)
+        outcome = journal_write_places(journal, seg, err);
     if (outcome == DB_DONE) {
         fault_point("ingest.before_commit");
         outcome = db_exec(seg->db, "COMMIT", err);
@@ -319,10 +321,11 @@ journal_commit(struct journal *journal, struct err *err)
     struct segment *seg = journal_newest(journal);
     enum db_outcome outcome;
 
-    if (journal->pending_count == 0)
+    if (!journal_has_turn(journal))
         return JOURNAL_DONE;
     journal_count_pending(journal);
     outcome = write_turn(journal, seg, err);
+    journal_clear_places(journal);
     if (outcome != DB_DONE) {
         journal_uncount_pending(journal);
         journal_cancel(journal, &start);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ingest/answers.h"
+#include "ingest/journal_places.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/log.h"
@@ -44,7 +45,8 @@ requests_new(const struct requests_spec *spec)
         return NULL;
     }
     self->accepted = metrics_number(spec->metrics, METRIC_COUNTER,
-        "bongsu_ingest_events_accepted_total", "", "events on disk and answered 2xx");
+        "bongsu_ingest_events_accepted_total", "",
+        "events on disk: answered 2xx, or read from watched files");
     self->bytes = metrics_number(spec->metrics, METRIC_COUNTER,
         "bongsu_ingest_event_bytes_total", "", "encoded bytes of events on disk");
     self->commits = metrics_number(spec->metrics, METRIC_COUNTER,
@@ -284,22 +286,24 @@ answer_failed(struct requests *self, enum journal_outcome outcome, const char *r
     }
 }
 
-void
-requests_end_turn(void *arg)
+enum journal_outcome
+requests_commit(struct requests *self, struct err *err)
 {
-    struct requests *self = arg;
     struct journal *journal = intake_journal(self->spec.intake);
     size_t bytes = journal_pending_bytes(journal);
     enum journal_outcome outcome;
-    struct err err;
 
     self->is_turn_open = 0;
-    if (bytes == 0 && self->count == 0)
-        return;
-    outcome = journal_commit(journal, &err);
+    if (self->is_broken) {
+        err_set(err, "the journal's disk fails");
+        return JOURNAL_UNCLEAR;
+    }
+    if (!journal_has_turn(journal) && self->count == 0)
+        return JOURNAL_DONE;
+    outcome = journal_commit(journal, err);
     if (outcome != JOURNAL_DONE) {
-        answer_failed(self, outcome, err.text);
-        return;
+        answer_failed(self, outcome, err->text);
+        return outcome;
     }
     ++*self->commits;
     *self->bytes += bytes;
@@ -308,4 +312,13 @@ requests_end_turn(void *arg)
     self->count = 0;
     self->spec.on_commit(self->spec.self);
     journal_tidy(journal);
+    return JOURNAL_DONE;
+}
+
+void
+requests_end_turn(void *arg)
+{
+    struct err err;
+
+    requests_commit(arg, &err);
 }

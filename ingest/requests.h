@@ -34,4 +34,7 @@ void requests_post_logs(struct http_request *req, void *self);
 /* Commit the turn and answer all who wait (an http_server_on_turn). */
 void requests_end_turn(void *self);
 
+/* The same for one who put events into the turn without a request. */
+enum journal_outcome requests_commit(struct requests *self, struct err *err);
+
 #endif

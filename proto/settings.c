@@ -38,6 +38,11 @@ const struct option settings_options[] = {
       "let anyone read without a key, on any address; on loopback that is so anyway" },
     { "ingest.listen", NULL, OPTION_TEXT, AT(ingest_listen), "127.0.0.1:8000", 0, 256, 0,
       NULL, "host:port that takes events" },
+    { "ingest.files", NULL, OPTION_TEXT, AT(ingest_files), NULL, 0, 65536, OPTION_LIST, NULL,
+      "log files to read as they grow: absolute paths or globs, with commas or as a list" },
+    { "ingest.files_from", NULL, OPTION_TEXT, AT(ingest_files_from), "end", 0, 16, 0, NULL,
+      "where to begin with files that are there when their pattern is new: end or start; "
+      "those that come later are read from their start" },
     { "api.listen", NULL, OPTION_TEXT, AT(api_listen), "127.0.0.1:8080", 0, 256, 0,
       NULL, "host:port of dashboard, reports, incidents and search" },
     { "http.max_body", NULL, OPTION_BYTES, AT(http_max_body), "10MiB", KIB, GIB, 0, NULL,
@@ -176,6 +181,9 @@ check(const struct settings *settings, struct err *err)
         err_set(err, "api_key: must be %d characters or more", (int)API_KEY_MIN);
     else if (settings->log_level == NULL || log_level_parse(settings->log_level) < 0)
         err_set(err, "log.level: must be debug, info, warn or error");
+    else if (strcmp(settings->ingest_files_from, "end") != 0 &&
+             strcmp(settings->ingest_files_from, "start") != 0)
+        err_set(err, "ingest.files_from: must be end or start");
     else if (severity_parse(text_of(settings->slack_min_severity)) < 0)
         err_set(err, "slack.min_severity: must be low, medium, high or critical");
     else

@@ -22,6 +22,8 @@ struct settings {
     int64_t read_open;              /* READ_OPEN */
 
     char *ingest_listen;            /* 127.0.0.1:8000 */
+    char *ingest_files;             /* globs with commas; NULL: none */
+    char *ingest_files_from;        /* end or start */
     char *api_listen;               /* 127.0.0.1:8080 */
     int64_t http_max_body;          /* POST /logs, 10 MiB */
     int64_t http_max_connections;

@@ -40,6 +40,25 @@ is_section(const struct option_table *table, const char *name)
     return 0;
 }
 
+/* The texts of a list, with commas; NULL when memory is out. */
+static char *
+text_of_list(const json_t *list)
+{
+    struct buf out = { 0 };
+    const json_t *value;
+    size_t i;
+    int rc = buf_append_str(&out, "");
+
+    json_array_foreach(list, i, value) {
+        rc |= i == 0 ? 0 : buf_append_char(&out, ',');
+        rc |= buf_append_str(&out, json_string_value(value));
+    }
+    if (rc == 0)
+        return buf_take(&out);
+    buf_release(&out);
+    return NULL;
+}
+
 /* The value as an option's text, NULL when it has none or memory is out. */
 static char *
 text_of_value(const json_t *value)
@@ -60,15 +79,31 @@ text_of_value(const json_t *value)
     case JSON_REAL:
         snprintf(number, sizeof(number), "%.17g", json_real_value(value));
         return text_dup(text_of(number));
+    case JSON_ARRAY:
+        return text_of_list(value);
     default:
         return NULL;
     }
+}
+
+static const char *
+unfit_in_list(const json_t *list)
+{
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach(list, i, value)
+        if (!json_is_string(value) || strchr(json_string_value(value), ',') != NULL)
+            return "must be a list of texts without commas";
+    return NULL;
 }
 
 /* A key 0123 would arrive as 123, so a text must be one in the file as well. */
 static const char *
 unfit(const struct option *option, const json_t *value)
 {
+    if (json_is_array(value) && (option->flags & OPTION_LIST))
+        return unfit_in_list(value);
     if (json_is_object(value) || json_is_array(value))
         return "must be a single value";
     if (option->type == OPTION_TEXT && !json_is_string(value))

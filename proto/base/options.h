@@ -26,8 +26,9 @@ enum option_type {
 
 enum {
     OPTION_SECRET = 1,          /* no flag (arguments are public), never shown */
-    OPTION_OF_CALL = 2          /* a flag of one command: not in the file, and in the
+    OPTION_OF_CALL = 2,         /* a flag of one command: not in the file, and in the
                                  * environment only under a name that the row gives */
+    OPTION_LIST = 4             /* a text that is several, with commas; a list in the file */
 };
 
 struct option {

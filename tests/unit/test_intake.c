@@ -86,7 +86,7 @@ tear_down(void **state)
 static enum intake_outcome
 take_json(struct place *place, const char *json)
 {
-    const struct intake_item item = { text_of(json), 0 };
+    const struct intake_item item = { text_of(json), 0, 0 };
 
     return intake_json(place->intake, &place->origin, item, &place->result);
 }
@@ -409,7 +409,7 @@ static void
 a_line_is_keyed_by_its_place_in_its_file(void **state)
 {
     struct place *place = *state;
-    struct intake_item item = { text_of("same"), 5 };
+    struct intake_item item = { text_of("same"), 5, 0 };
     struct event_id id;
 
     place->origin.source = text_of("file-1");
@@ -426,7 +426,7 @@ a_line_is_keyed_by_its_place_in_its_file(void **state)
     item.position = 1;
     intake_line(place->intake, &place->origin, item, &place->result);
     assert_false(event_id_equals(&id, &place->result.id));
-    item = (struct intake_item){ text_of("samE"), 0 };
+    item = (struct intake_item){ text_of("samE"), 0, 0 };
     intake_line(place->intake, &place->origin, item, &place->result);
     assert_false(event_id_equals(&id, &place->result.id));
     item.text = text_of("same");

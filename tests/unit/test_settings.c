@@ -153,6 +153,43 @@ a_bad_setting_does_not_keep_anyone_from_the_help(void **state)
 }
 
 static void
+patterns_of_files_are_a_text_or_a_list(void **state)
+{
+    static const struct { const char *yaml, *files; } cases[] = {
+        { "ingest:\n  files: \"/a/*.log, /b\"\n", "/a/*.log, /b" },
+        { "ingest:\n  files: [\"/a/*.log\", \"/b\"]\n", "/a/*.log,/b" },
+        { "ingest:\n  files:\n    - /b\n", "/b" },
+        { "ingest:\n  files: []\n", NULL },
+        { "ingest:\n  files: [[\"/a\"]]\n", "!must be a list of texts without commas" },
+        { "ingest:\n  files: [7]\n", "!must be a list of texts without commas" },
+        { "ingest:\n  files: [\"/a,b\"]\n", "!must be a list of texts without commas" },
+        { "ingest:\n  listen: [\"/a\"]\n", "!must be a single value" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char path[] = "/tmp/bongsu-settings-XXXXXX", flag[] = "--config";
+        int fd = mkstemp(path);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, cases[i].yaml, strlen(cases[i].yaml)), strlen(cases[i].yaml));
+        close(fd);
+        if (cases[i].files != NULL && cases[i].files[0] == '!') {
+            assert_int_equal(load(flag, path), -1);
+            if (strstr(err.text, cases[i].files + 1) == NULL)
+                fail_msg("%s: \"%s\"", cases[i].yaml, err.text);
+        } else if (load(flag, path) != 0) {
+            fail_msg("%s: \"%s\"", cases[i].yaml, err.text);
+        } else if (cases[i].files == NULL) {
+            assert_null(settings.ingest_files);
+        } else {
+            assert_string_equal(settings.ingest_files, cases[i].files);
+        }
+        unlink(path);
+    }
+    refuses("BONGSU_INGEST_FILES_FROM", "middle", "must be end or start");
+}
+
+static void
 a_secret_is_no_flag(void **state)
 {
     char flag[] = "--api-key", value[] = "0123456789abcdef";
@@ -219,6 +256,7 @@ main(void)
         TEST(placeholders_count_as_unset_and_are_named),
         TEST(cross_checks_name_the_option),
         TEST(a_bad_setting_does_not_keep_anyone_from_the_help),
+        TEST(patterns_of_files_are_a_text_or_a_list),
         TEST(a_secret_is_no_flag),
         TEST(every_option_has_its_own_name_place_and_help),
         TEST(paths_are_below_data_dir_or_where_an_option_says),

@@ -160,6 +160,26 @@ shows_what_is_wrong_and_why(void **state)
 }
 
 static void
+shows_whose_lines_no_decoder_knows(void **state)
+{
+    static const char ingest[] =
+        "{\"ready\":true,\"checks\":{},\"metrics\":{},"
+        "\"files\":{\"known\":3,\"lag_bytes\":4096},"
+        "\"undecoded\":{\"lines\":200,\"other_lines\":7,\"sources\":["
+        "{\"source\":\"10.0.0.5\",\"lines\":120},{\"source\":\"/var/log/a\\u001b[2J\",\"lines\":60},"
+        "{\"source\":\"c\",\"lines\":4},{\"source\":\"d\",\"lines\":3},{\"source\":\"e\",\"lines\":2},"
+        "{\"source\":\"f\",\"lines\":1},{\"source\":7,\"lines\":\"x\"},[]]}}";
+    struct desk *desk = *state;
+
+    start_all(desk);
+    stub_set_usual(desk->stubs[0], &(const struct stub_answer){ .body = ingest });
+    assert_int_equal(call(desk, status_main, NULL, NULL), 0);
+    assert_has(desk, "lines that no decoder knows: 120 from 10.0.0.5, "
+               "60 from /var/log/a\\x1b[2J, 4 from c, 3 from d, 2 from e, 11 from others\n");
+    assert_has(desk, "files      3 watched, 4096 bytes behind\n");
+}
+
+static void
 shows_one_that_is_down_beside_the_others(void **state)
 {
     struct desk *desk = *state;
@@ -278,6 +298,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(shows_five_that_are_ready_and_no_trouble),
         TEST(shows_what_is_wrong_and_why),
+        TEST(shows_whose_lines_no_decoder_knows),
         TEST(shows_one_that_is_down_beside_the_others),
         TEST(says_that_nothing_runs),
         TEST(json_is_what_each_says_wherever_the_flag_stands),
