@@ -173,7 +173,7 @@ shows_whose_lines_no_decoder_knows(void **state)
 
     start_all(desk);
     stub_set_usual(desk->stubs[0], &(const struct stub_answer){ .body = ingest });
-    assert_int_equal(call(desk, status_main, NULL, NULL), 0);
+    assert_int_equal(call(desk, "status", NULL, NULL), 0);
     assert_has(desk, "lines that no decoder knows: 120 from 10.0.0.5, "
                "60 from /var/log/a\\x1b[2J, 4 from c, 3 from d, 2 from e, 11 from others\n");
     assert_has(desk, "files      3 watched, 4096 bytes behind\n");
