@@ -74,11 +74,11 @@ append_cases(struct buf *out)
         size_t len = strcspn(command->name, " ");
 
         if (command->name[len] == ' ' && is_first_of_group(i)) {
-            buf_printf(out, "    '%.*s') words='", (int)len, command->name);
+            buf_printf(out, "    '%.*s') offers='", (int)len, command->name);
             append_group(out, command->name, len);
             buf_append_str(out, "'; group=1 ;;\n");
         }
-        buf_printf(out, "    '%s') words='", command->name);
+        buf_printf(out, "    '%s') offers='", command->name);
         append_words(out, command);
         buf_printf(out, "'; files=%d ;;\n", command->kind == ARGUMENT_FILE);
     }
@@ -111,12 +111,12 @@ append_first_words(struct buf *out)
     buf_append_str(out, " help");
 }
 
-/* The tables, as shell functions that set words, group, files, values. */
+/* The tables, as shell functions that set offers, group, files, values. */
 static void
 append_tables(struct buf *out)
 {
-    buf_append_str(out, "_bongsu_command() {\n    words=''; group=0; files=0\n    case \"$1\" in\n"
-                        "    '') words='");
+    buf_append_str(out, "_bongsu_command() {\n    offers=''; group=0; files=0\n    case \"$1\" in\n"
+                        "    '') offers='");
     append_first_words(out);
     buf_append_str(out, " --help --version'; group=1 ;;\n");
     append_cases(out);
@@ -131,7 +131,7 @@ static const char bash_head[] =
 
 static const char bash_tail[] =
     "_bongsu() {\n"
-    "    local words group files values cur flag IFS=$' \\t\\n'\n"
+    "    local offers group files values cur flag IFS=$' \\t\\n'\n"
     "    local line=\"${COMP_LINE:0:COMP_POINT}\" command='' word\n"
     "    local -a typed\n"
     "    read -ra typed <<< \"$line\"\n"
@@ -146,7 +146,7 @@ static const char bash_tail[] =
     "    COMPREPLY=()\n"
     "    if [[ $cur == --*=* ]]; then\n"
     "        flag=\"${cur%%=*}\"; cur=\"${cur#*=}\"\n"
-    "    elif [[ ${#typed[@]} -gt 1 && ${typed[-1]} == --* && \" $words \" == *\" ${typed[-1]}= \"* ]]; then\n"
+    "    elif [[ ${#typed[@]} -gt 1 && ${typed[-1]} == --* && \" $offers \" == *\" ${typed[-1]}= \"* ]]; then\n"
     "        flag=\"${typed[-1]}\"\n"
     "    fi\n"
     "    if [[ -n ${flag-} ]]; then\n"
@@ -158,7 +158,7 @@ static const char bash_tail[] =
     "        fi\n"
     "        return\n"
     "    fi\n"
-    "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+    "    mapfile -t COMPREPLY < <(compgen -W \"$offers\" -- \"$cur\")\n"
     "    if [[ $files = 1 && $cur != -* ]]; then\n"
     "        mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -f -- \"$cur\")\n"
     "    fi\n"
@@ -172,10 +172,9 @@ static const char zsh_head[] =
 
 static const char zsh_tail[] =
     "_bongsu() {\n"
-    "    local group files values flag command='' word cur=\"${words[CURRENT]}\"\n"
+    "    local offers group files values flag command='' word cur=\"${words[CURRENT]}\"\n"
     "    local -a typed\n"
     "    typed=(\"${(@)words[2,CURRENT-1]}\")\n"
-    "    local words\n"
     "    for word in \"${(@)typed[1,2]}\"; do\n"
     "        _bongsu_command \"${command:+$command }$word\" || break\n"
     "        command=\"${command:+$command }$word\"\n"
@@ -185,7 +184,7 @@ static const char zsh_tail[] =
     "    if [[ $cur == --*=* ]]; then\n"
     "        flag=\"${cur%%=*}\"\n"
     "        compset -P '*='\n"
-    "    elif [[ -n ${typed[-1]} && \" $words \" == *\" ${typed[-1]}= \"* ]]; then\n"
+    "    elif [[ -n ${typed[-1]} && \" $offers \" == *\" ${typed[-1]}= \"* ]]; then\n"
     "        flag=\"${typed[-1]}\"\n"
     "    fi\n"
     "    if [[ -n $flag ]]; then\n"
@@ -193,8 +192,8 @@ static const char zsh_tail[] =
     "        if [[ $values = FILES ]]; then _files; else compadd -- ${=values}; fi\n"
     "        return\n"
     "    fi\n"
-    "    compadd -- ${(M)${=words}:#*[^=]}\n"
-    "    compadd -S '' -- ${(M)${=words}:#*=}\n"
+    "    compadd -- ${(M)${=offers}:#*[^=]}\n"
+    "    compadd -S '' -- ${(M)${=offers}:#*=}\n"
     "    [[ $files = 1 ]] && _files\n"
     "    return 0\n"
     "}\n"

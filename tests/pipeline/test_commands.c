@@ -434,6 +434,10 @@ what_goes_wrong_is_one_sentence_and_a_code(void **state)
     expect(77, "incidents status 00000000000000000000000000000000 open --key-file key",
            "--key-file");
     expect(78, "incidents list --key-file no/such", "no/such");
+    instance_write(&instance, "flag.yml", "status: open\n");
+    expect(78, "incidents list --config flag.yml", "unknown option status");
+    output = run_with("BONGSU_LIMIT=nonsense", 0, "incidents list");
+    free(output);
     expect(64, "incidents", "incidents list");
     expect(64, "nonsense", "no such command");
     expect(0, "help incidents list", "example:");

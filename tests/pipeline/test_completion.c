@@ -150,7 +150,7 @@ zsh_takes_its_completion(void **state)
     for (size_t i = 0; i < subcommand_count; i++) {
         char row[64];
 
-        snprintf(row, sizeof(row), "'%s') words=", subcommands[i].name);
+        snprintf(row, sizeof(row), "'%s') offers=", subcommands[i].name);
         assert_non_null(strstr(text, row));
     }
     free(text);
