@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "detector/allow_list.h"
+#include "detector/match/allow_list.h"
 #include "proto/base/buf.h"
 #include "proto/base/hash.h"
 #include "proto/base/log.h"

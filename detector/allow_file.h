@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "detector/engine.h"
+#include "detector/engine/engine.h"
 #include "proto/base/err.h"
 
 struct allow_file {

@@ -14,7 +14,7 @@
 
 #include "detector/allow_file.h"
 #include "detector/commit_pace.h"
-#include "detector/rule_files.h"
+#include "detector/ruleset/rule_files.h"
 #include "proto/base/log.h"
 #include "proto/bus.h"
 #include "proto/event.h"

@@ -1,6 +1,6 @@
-#include "detector/checkpoint.h"
+#include "detector/state/checkpoint.h"
 #include "detector/detector.h"
-#include "detector/sources.h"
+#include "detector/sources/sources.h"
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
 

@@ -1,7 +1,7 @@
 #include "detector/detector.h"
 
-#include "detector/checkpoint.h"
-#include "detector/engine.h"
+#include "detector/state/checkpoint.h"
+#include "detector/engine/engine.h"
 #include "proto/base/clock.h"
 #include "proto/run/poison.h"
 #include "proto/run/sender.h"

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/checkpoint.h"
-#include "detector/checkpoint_rules.h"
-#include "detector/engine.h"
-#include "detector/ruleset.h"
+#include "detector/state/checkpoint.h"
+#include "detector/state/checkpoint_rules.h"
+#include "detector/engine/engine.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/run/poison.h"

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "detector/checkpoint.h"
-#include "detector/engine.h"
-#include "detector/sources.h"
+#include "detector/state/checkpoint.h"
+#include "detector/engine/engine.h"
+#include "detector/sources/sources.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/log.h"

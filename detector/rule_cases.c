@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "detector/engine.h"
-#include "detector/ruleset.h"
-#include "detector/sigma_rule.h"
+#include "detector/engine/engine.h"
+#include "detector/ruleset/ruleset.h"
+#include "detector/sigma/sigma_rule.h"
 #include "proto/base/timestamp.h"
 #include "proto/base/yaml.h"
 #include "proto/codec_json.h"

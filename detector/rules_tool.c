@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "detector/rule_cases.h"
-#include "detector/ruleset.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
 

@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "detector/checkpoint.h"
-#include "detector/engine.h"
-#include "detector/ruleset.h"
-#include "detector/sources.h"
+#include "detector/state/checkpoint.h"
+#include "detector/engine/engine.h"
+#include "detector/ruleset/ruleset.h"
+#include "detector/sources/sources.h"
 #include "proto/base/buf.h"
 #include "proto/base/timestamp.h"
 #include "proto/settings.h"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "detector/ruleset.h"
+#include "detector/ruleset/ruleset.h"
 
 const char *const engine_case_rules =
     "title: Failed\nid: failed\nlogsource: {product: x}\n"

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "detector/engine.h"
+#include "detector/engine/engine.h"
 #include "proto/base/buf.h"
 
 #define SEC(n) ((int64_t)(n) * 1000000)

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "detector/ruleset.h"
+#include "detector/ruleset/ruleset.h"
 
 /* A selection in flow style, further fields of an event, and whether they match. */
 struct match_row {

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "detector/engine.h"
-#include "detector/ruleset.h"
+#include "detector/engine/engine.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_msgpack.h"
 #include "proto/settings.h"

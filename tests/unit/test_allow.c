@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "detector/allow_file.h"
-#include "detector/allow_list.h"
+#include "detector/match/allow_list.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/engine_case.h"
 #include "tests/support/temp_dir.h"

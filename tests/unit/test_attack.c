@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "detector/attack.h"
+#include "detector/text/attack.h"
 
 #define CORPORA "../shared/corpora"
 

@@ -1,4 +1,4 @@
-#include "detector/checkpoint.h"
+#include "detector/state/checkpoint.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -15,8 +15,8 @@
 #include <glob.h>
 #include <sqlite3.h>
 
-#include "detector/checkpoint_inner.h"
-#include "detector/ruleset.h"
+#include "detector/state/checkpoint_inner.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,5 +1,5 @@
 /* Log sources in the state file: in the commit of the places they belong to. */
-#include "detector/checkpoint.h"
+#include "detector/state/checkpoint.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "detector/checkpoint_inner.h"
-#include "detector/ruleset.h"
+#include "detector/state/checkpoint_inner.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"
 

@@ -2,7 +2,7 @@
  * Which values the fields of a summary had: few are kept, none is cut amid a
  * character, and a restart forgets none.
  */
-#include "detector/details.h"
+#include "detector/text/details.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

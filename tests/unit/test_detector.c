@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "detector/checkpoint.h"
-#include "detector/engine.h"
-#include "detector/sources.h"
+#include "detector/state/checkpoint.h"
+#include "detector/engine/engine.h"
+#include "detector/sources/sources.h"
 #include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"

@@ -1,7 +1,7 @@
 /*
  * Ids that were there lately are known, and strangers almost never.
  */
-#include "detector/id_memory.h"
+#include "detector/engine/id_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "detector/packing.h"
+#include "detector/text/packing.h"
 
 static struct journals journals;
 static struct buf out;

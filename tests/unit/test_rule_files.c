@@ -1,7 +1,7 @@
 /*
  * Rule files, and what is in force of one that is bad: its last good version.
  */
-#include "detector/ruleset.h"
+#include "detector/ruleset/ruleset.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -16,7 +16,7 @@
 #include <glob.h>
 
 #include "detector/rule_cases.h"
-#include "detector/ruleset.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 
 #define RULES "detector/rules"

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "detector/engine.h"
-#include "detector/ruleset.h"
+#include "detector/engine/engine.h"
+#include "detector/ruleset/ruleset.h"
 #include "proto/decode/decode.h"
 #include "proto/base/timestamp.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "detector/sigma_condition.h"
+#include "detector/sigma/sigma_condition.h"
 #include "proto/base/buf.h"
 
 static const char *const all_names[] = { "a", "b", "c", "sel_1", "sel_2", "sel_3",

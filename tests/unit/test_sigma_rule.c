@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "detector/ruleset.h"
+#include "detector/ruleset/ruleset.h"
 
 #define CORPORA "../shared/corpora"
 

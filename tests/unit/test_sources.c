@@ -2,7 +2,7 @@
  * Log sources over simulated weeks: who is regular, who went silent, whose clock
  * is off; and that nobody is called silent for an outage of ours.
  */
-#include "detector/sources.h"
+#include "detector/sources/sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

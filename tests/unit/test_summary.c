@@ -1,7 +1,7 @@
 /*
  * An incident in one sentence: right for one, for two and for many.
  */
-#include "detector/summary.h"
+#include "detector/ruleset/summary.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

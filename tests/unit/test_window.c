@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "detector/window.h"
+#include "detector/engine/window.h"
 
 #define SEC(n) ((int64_t)(n) * 1000000)
 

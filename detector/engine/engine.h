@@ -1,0 +1,115 @@
+/*
+ * engine.h - rules over events, in event time: events in, incidents out
+ *
+ * Pure: no clock, no socket, no file. What it knows is a function of the
+ * rows it was given back (engine_restore) and of the events since, in order;
+ * so a replay gives the same incidents. State is kept in rows, one per rule
+ * and key, so that a checkpoint writes only what changed.
+ */
+#ifndef DETECTOR_ENGINE_ENGINE_H
+#define DETECTOR_ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/err.h"
+#include "proto/base/metrics.h"
+#include "proto/event.h"
+#include "proto/incident.h"
+
+struct allow_entry;
+struct allow_list;
+struct engine;
+struct ruleset;
+
+struct engine_options {
+    int64_t lateness_us;        /* events later than this are not counted into windows */
+    size_t max_keys;            /* state rows in memory; the oldest goes first */
+    size_t max_entries;         /* events one key's window holds */
+    size_t max_total_entries;   /* events all windows hold, 40 bytes each; 0: any */
+    unsigned slots, slot;       /* this engine judges what hashes to its slot */
+};
+
+/* An engine for these rules (given: the engine destroys them). NULL with the
+ * reason. Counters go to metrics (bongsu_detector_*). */
+struct engine *engine_new(const struct engine_options *options, struct ruleset **rules,
+                          struct metrics *metrics, struct err *err);
+void engine_destroy(struct engine **engine);
+
+/* State was lost: incidents whose newest event was journalled before this are
+ * marked incomplete, for events before the loss may be missing from them. */
+void engine_set_incomplete_until(struct engine *engine, int64_t until_us);
+
+/* Judge one event by every rule. origin is the journal it came from (each
+ * has its own clock). 0, or -1 when out of memory. */
+int engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
+                 struct err *err);
+
+/* One row of state, as the checkpoint keeps it: state.ptr NULL means that the
+ * row is gone. hash decides its slot. */
+struct engine_row {
+    struct text rule;           /* rule id, or a name of the engine's own */
+    struct text key;
+    uint64_t hash;
+    struct text state;
+};
+
+/* Give a kept row back, before the first event. A row of a rule that is no
+ * longer there is dropped (0); -1 with the reason when it makes no sense. */
+int engine_restore(struct engine *engine, const struct engine_row *row, struct err *err);
+
+/* Call visit for each row that changed since the last engine_settle. Rows are
+ * borrowed until the engine is used again. visit returns 0 to go on. Rows that
+ * are gone come first. 0, what visit returned, or -1 when out of memory: then
+ * nothing of it may be committed. */
+int engine_changes(struct engine *engine,
+                   int (*visit)(void *ctx, const struct engine_row *row),
+                   void *ctx);
+
+/* Call visit for each incident that changed since the last engine_settle,
+ * as a snapshot without rev (borrowed during the call). */
+int engine_incidents(struct engine *engine,
+                     int (*visit)(void *ctx, const struct incident *inc), void *ctx);
+
+/* 1 when an incident opened or its severity rose since engine_settle: commit at once. */
+int engine_is_urgent(const struct engine *engine);
+
+/* Changes up to now are on disk: forget what changed. */
+void engine_settle(struct engine *engine);
+
+/* What the engine holds and has lost of its windows, for status. */
+struct engine_numbers {
+    size_t rules, rules_refused;
+    size_t keys, entries;
+    uint64_t keys_evicted, entries_evicted, entries_dropped;
+};
+struct engine_numbers engine_numbers(const struct engine *engine);
+
+/* Judge by this allow list from the next event on (given; NULL: by none). What its
+ * entries ate before is in the state. 0, or -1 when out of memory: the list in force
+ * stays, and this one is the caller's still. */
+int engine_set_allow(struct engine *engine, struct allow_list **list);
+
+/* What becomes of the i-th entry of the list in force (0: there is no such entry).
+ * Days are the site's; the time is that of the newest event received. */
+enum allow_state { ALLOW_ACTIVE, ALLOW_EXPIRED, ALLOW_UNUSED, ALLOW_NO_RULE };
+struct engine_allowed {
+    const struct allow_entry *entry;
+    uint64_t total, today;      /* events that it ate */
+    int64_t last_us;            /* when it ate the last one, by receipt; 0: none yet */
+    enum allow_state state;     /* unused: it ate nothing for 30 days */
+};
+int engine_allowed(const struct engine *engine, size_t i, struct engine_allowed *ret);
+
+/* Call visit with each day on which an entry ate events, of those kept (31 days),
+ * in no order. */
+void engine_allowed_days(const struct engine *engine, const struct allow_entry *entry,
+                         void (*visit)(void *ctx, const char *day, uint64_t events),
+                         void *ctx);
+
+/* Late events per source, for status: the sources with most, at most 20. */
+struct engine_late { struct text source; uint64_t events; };
+size_t engine_late_sources(const struct engine *engine, struct engine_late *ret,
+                           size_t max);
+
+#endif

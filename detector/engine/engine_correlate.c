@@ -1,0 +1,326 @@
+/*
+ * engine_correlate.c - correlations: the event into their windows, and on
+ *
+ * First the detections say which correlations an event feeds, and as which
+ * steps; then those are judged by rank. One that holds hands what it found to
+ * those that refer to it: each end at which it holds is their step, all other
+ * events that it took only belong to it. An event handed on again adds
+ * nothing, so that any order within the lateness comes to the same.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "detector/engine/engine_internal.h"
+#include "proto/base/hash.h"
+
+/* What a window is judged for. */
+struct judging {
+    const struct event *ev;
+    uint64_t origin;
+    int is_late;
+    int is_in;                  /* the last entry went into its window */
+};
+
+/* What the rule counts, from the event: 0, 1 when the event lacks it. */
+static int
+read_value(struct engine *engine, const struct rule *rule, uint64_t steps,
+           struct window_entry *entry)
+{
+    struct field_table *fields = ruleset_fields(engine->rules);
+    enum sigma_correlation_type type = rule->sigma.correlation.type;
+
+    if (type == SIGMA_EVENT_COUNT)
+        return 0;
+    if (type == SIGMA_VALUE_SUM) {
+        const struct value *value = field_table_value(fields, rule->value_field);
+        double weight;
+
+        if (value == NULL || value_as_number(value, &weight) != 0 || !isfinite(weight))
+            return 1;
+        entry->as.weight = weight;
+    } else if (type == SIGMA_VALUE_COUNT) {
+        struct text text = field_table_text(fields, rule->value_field);
+
+        if (text.ptr == NULL)
+            return 1;
+        buf_clear(&engine->summary);
+        if (buf_append_text(&engine->summary, text) != 0)
+            return -1;
+        for (size_t i = 0; i < engine->summary.len; i++)
+            engine->summary.ptr[i] = fold_char(engine->summary.ptr[i]);
+        entry->as.value = hash64(engine->summary.ptr, engine->summary.len) &
+                          ENGINE_VALUE_MASK;
+    } else {
+        entry->as.value = steps;
+    }
+    return 0;
+}
+
+/* How much an entry adds to its incident's count, and which steps it is. */
+static struct incident_part
+part_of(const struct engine *engine, const struct state *state,
+        const struct window_entry *entry, const struct event *ev)
+{
+    const struct window_match *match = &engine->match;
+    enum window_kind kind = engine->plans[state->rule].window.kind;
+    double weight = kind == WINDOW_SUM ? entry->as.weight : 1;
+    struct incident_part part = { .first_us = match->first_us, .last_us = match->last_us,
+                                  .opener = &ev->id, .entry = entry };
+
+    if (weight > 0)
+        part.weight = weight < 1e15 ? (uint64_t)llround(weight) : (uint64_t)1e15;
+    if (kind >= WINDOW_STEPS)
+        part.steps = entry->as.value;
+    return part;
+}
+
+/* The condition held: what the incident does not have yet goes in. */
+static int
+count_match(struct engine *engine, struct state *state, const struct event *ev)
+{
+    const struct rule *rule = ruleset_rule(engine->rules, state->rule);
+    const struct window_match *match = &engine->match;
+
+    for (size_t i = 0; rule->is_alerting && i < match->taken_count; i++) {
+        const struct incident_part part = part_of(
+            engine, state, window_entry(state->window, match->taken[i]), ev);
+
+        if (engine_count(engine, state, &part) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < rule->watcher_count; i++)
+        if (engine_hand_on(engine, state, &rule->watchers[i], ev) != 0)
+            return -1;
+    return 0;
+}
+
+/* All windows together hold so much: the keys untouched longest go. Before it
+ * comes to that, busy keys are held shorter (limit_of). */
+static void
+keep_within(struct engine *engine, const struct state *current)
+{
+    while (engine->table.entries > engine->options.max_total_entries) {
+        struct state *oldest = state_oldest(&engine->table, 1);
+
+        if (oldest == NULL || oldest == current)
+            break;
+        engine_evict(engine, oldest);
+    }
+}
+
+static size_t
+limit_of(const struct engine *engine, const struct rule_plan *plan)
+{
+    size_t max = engine->options.max_total_entries;
+
+    return engine->table.entries > max - max / 4 ? plan->tight_entries
+                                                  : plan->max_entries;
+}
+
+static enum window_result
+add_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
+          uint64_t origin)
+{
+    struct rule_plan *plan = &engine->plans[state->rule];
+    enum window_result result;
+
+    plan->window.max_entries = limit_of(engine, plan);
+    engine->table.entries -= state->window->count;
+    result = window_add(state->window, &plan->window, entry, origin, &engine->match);
+    engine->table.entries += state->window->count;
+    *engine->counts.entries_dropped += engine->match.dropped;
+    return result;
+}
+
+/* Put an entry into its key's window and see what comes of it. */
+static int
+judge_entry(struct engine *engine, struct state *state, const struct window_entry *entry,
+            struct judging *judging)
+{
+    int rc = 0;
+
+    judging->is_in = 0;
+    if (state->window == NULL)
+        state->window = calloc(1, sizeof(*state->window));
+    if (state->window == NULL)
+        return -1;
+    switch (add_entry(engine, state, entry, judging->origin)) {
+    case WINDOW_NO_MEMORY:
+        return -1;
+    case WINDOW_LATE:
+        judging->is_late = 1;
+        break;
+    case WINDOW_REPEATED:
+        ++*engine->counts.repeats;
+        break;
+    case WINDOW_HOLDS:
+        rc = count_match(engine, state, judging->ev);
+        judging->is_in = 1;
+        break;
+    case WINDOW_QUIET:
+        judging->is_in = 1;
+        break;
+    case WINDOW_MERGED:
+        break;
+    }
+    keep_within(engine, state);
+    return rc;
+}
+
+/* The row of the key in engine->key, when it is ours: 1, 0 when not, -1 without
+ * memory. */
+static int
+row_of_key(struct engine *engine, uint32_t number, const struct rule *rule,
+           struct state **ret_state)
+{
+    uint64_t hash = hash64(engine->key.ptr, engine->key.len), owner = hash;
+
+    if (rule->owner != OWNER_KEY &&
+        engine_key_owner(engine, rule, buf_text(&engine->key), hash, &owner) != 0)
+        return -1;
+    if (!engine_is_ours(engine, owner))
+        return 0;
+    *ret_state = engine_state_of(engine, number, buf_text(&engine->key), hash,
+                                 engine->plans[number].age_class);
+    if (*ret_state == NULL)
+        return -1;
+    if (rule->owner != OWNER_KEY)
+        (*ret_state)->number = owner;
+    return 1;
+}
+
+/* The event as these steps of a correlation, all with the key in engine->key. */
+static int
+judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
+             uint64_t steps, struct judging *judging)
+{
+    struct window_entry entry;
+    struct state *state = NULL;
+    int rc;
+
+    if (engine_entry_init(engine, &entry, judging->ev) != 0)
+        return -1;
+    rc = read_value(engine, rule, steps, &entry);
+    if (rc != 0) {
+        *engine->counts.no_value += rc > 0;
+        return rc < 0 ? -1 : 0;
+    }
+    rc = row_of_key(engine, number, rule, &state);
+    if (rc <= 0)
+        return rc;
+    if (judge_entry(engine, state, &entry, judging) != 0)
+        return -1;
+    return judging->is_in ? engine_note_details(engine, state, entry.at_us) : 0;
+}
+
+static unsigned
+lowest(uint64_t steps)
+{
+    return (unsigned)__builtin_ctzll(steps);
+}
+
+/* The steps of `steps` that have, by their aliases, the same key as the lowest;
+ * that key is in engine->key. 0: it has none. -1: out of memory. */
+static int
+same_key(struct engine *engine, const struct rule *rule, uint64_t steps,
+         uint64_t *ret_same)
+{
+    size_t count = rule->sigma.correlation.group_count;
+    unsigned first = lowest(steps);
+    int rc = engine_group_key(engine, rule->steps[first].parts, count, &engine->key);
+
+    *ret_same = UINT64_C(1) << first;
+    if (rc != 0)
+        return rc < 0 ? -1 : 0;
+    if (rule->sigma.correlation.alias_count == 0)
+        *ret_same = steps;
+    for (steps &= ~*ret_same; steps != 0; steps &= steps - 1) {
+        rc = engine_group_key(engine, rule->steps[lowest(steps)].parts, count,
+                              &engine->other_key);
+        if (rc < 0)
+            return -1;
+        if (rc == 0 && text_equals(buf_text(&engine->key), buf_text(&engine->other_key)))
+            *ret_same |= UINT64_C(1) << lowest(steps);
+    }
+    return 1;
+}
+
+/* What detections found. */
+static int
+judge_steps(struct engine *engine, uint32_t number, struct judging *judging)
+{
+    uint64_t steps = engine->plans[number].steps, same;
+    const struct rule *rule = ruleset_rule(engine->rules, number);
+
+    for (; steps != 0; steps &= ~same) {
+        int rc = same_key(engine, rule, steps, &same);
+
+        *engine->counts.no_key += rc == 0;
+        if (rc < 0 || (rc > 0 && judge_window(engine, number, rule, same, judging) != 0))
+            return -1;
+    }
+    return 0;
+}
+
+/* What the events handed on were like: all that the other row knows when there is more
+ * than the event at hand. */
+static int
+hand_on_details(struct engine *engine, const struct chain_hit *hit, struct state *state,
+                int64_t at_us)
+{
+    const struct text key = { engine->chain.keys.ptr + hit->from_at, hit->from_len };
+    const struct state *from;
+
+    if (ruleset_rule(engine->rules, hit->rule)->sigma.detail_count == 0)
+        return 0;
+    if (hit->entry_count == 1 && state->details != NULL)
+        return engine_note_details(engine, state, at_us);
+    from = state_find(&engine->table, hit->from_rule, key, hit->from_hash);
+    return from == NULL ? 0 : engine_merge_details(engine, state, from);
+}
+
+/* What other correlations found. */
+static int
+judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *judging)
+{
+    struct state *state = NULL;
+    int rc;
+
+    buf_clear(&engine->key);
+    if (buf_reserve(&engine->key, 1) != 0 ||
+        buf_append(&engine->key, engine->chain.keys.ptr + hit->key_at, hit->key_len) != 0)
+        return -1;
+    rc = row_of_key(engine, hit->rule, ruleset_rule(engine->rules, hit->rule), &state);
+    for (size_t i = 0; rc > 0 && i < hit->entry_count; i++) {
+        struct window_entry entry = engine->chain.entries[hit->entry_at + i];
+
+        if (judge_entry(engine, state, &entry, judging) != 0)
+            return -1;
+    }
+    return rc <= 0 ? rc : hand_on_details(engine, hit, state, judging->ev->at_us);
+}
+
+int
+engine_correlate(struct engine *engine, const struct event *ev, uint64_t origin,
+                 int *is_late)
+{
+    struct chain *chain = &engine->chain;
+    struct judging judging = { ev, origin, 0, 0 };
+    int rc = 0;
+
+    for (size_t i = 0; i < chain->rule_count && rc == 0; i++) {
+        uint32_t number = chain->rules[i];
+
+        rc = judge_steps(engine, number, &judging);
+        for (size_t h = 0; h < chain->hit_count && rc == 0; h++) {
+            const struct chain_hit hit = chain->hits[h];    /* more may come meanwhile */
+
+            if (hit.rule == number)
+                rc = judge_hit(engine, &hit, &judging);
+        }
+    }
+    chain->rule_count = chain->hit_count = chain->entry_count = 0;
+    buf_clear(&chain->keys);
+    *is_late |= judging.is_late;
+    return rc;
+}

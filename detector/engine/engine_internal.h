@@ -1,0 +1,201 @@
+/*
+ * engine_internal.h - what the engine's own files share
+ */
+#ifndef DETECTOR_ENGINE_ENGINE_INTERNAL_H
+#define DETECTOR_ENGINE_ENGINE_INTERNAL_H
+
+#include "detector/match/allow_list.h"
+#include "detector/engine/engine.h"
+#include "detector/engine/engine_state.h"
+#include "detector/engine/id_memory.h"
+#include "detector/ruleset/ruleset.h"
+#include "detector/engine/short_id.h"
+#include "proto/base/arena.h"
+#include "proto/base/buf.h"
+
+/* What the engine says of its work on /metrics. */
+struct engine_counts {
+    uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
+             *entries_dropped, *entries_evicted, *regex_limits, *keys, *entries,
+             *learnt, *memory_evicted;
+};
+
+/* Times that a sum could carry out of 64 bits come from no real clock. */
+#define ENGINE_MAX_TIME (INT64_MAX / 4)
+/* Values are told apart by so many bits of their hash: two of a thousand are
+ * taken for one with a chance of 2^-29. */
+#define ENGINE_VALUE_MASK ((UINT64_C(1) << 48) - 1)
+
+#define ENGINE_MAX_DAY (ENGINE_MAX_TIME / (INT64_C(86400) * 1000000))
+
+/* What a rule needs while events are judged. */
+struct rule_plan {
+    struct window_rule window;  /* correlations */
+    size_t max_entries, tight_entries;  /* of a key; when memory is short */
+    int64_t suppress_us;
+    uint8_t age_class;
+    uint32_t rank;              /* of a correlation, as its rule has it */
+    uint64_t fed_in;            /* event number: fed by the event that is judged, */
+    uint64_t steps;             /* as these of its steps; those over 63 count as 0 */
+    int64_t start_us;           /* first_seen with learn: of the stream, for this rule */
+    int is_started;
+};
+
+/* What a correlation that holds hands to another: entries of this key. */
+struct chain_hit {
+    uint32_t rule;
+    uint32_t from_rule;         /* who hands it on: that rule's row, by its own key */
+    uint64_t from_hash;
+    size_t from_at, from_len;
+    size_t key_at, key_len;
+    size_t entry_at, entry_count;
+};
+
+/* The correlations that the event feeds, by rank, and what they hand on. */
+struct chain {
+    uint32_t *rules;            /* room for all */
+    size_t rule_count;
+    struct chain_hit *hits;
+    size_t hit_count, hit_cap;
+    struct window_entry *entries;
+    size_t entry_count, entry_cap;
+    struct buf keys;
+};
+
+/* The allow list in force, and what its entries ate. */
+struct allowing {
+    struct allow_list *list;    /* NULL: none */
+    struct metrics *metrics;
+    struct allow_use {
+        uint64_t *total;        /* on /metrics */
+        uint64_t counted_in;    /* event number: an event counts once */
+        int has_rule;           /* that it is for */
+    } *uses;                    /* one for each entry */
+    uint64_t asked_in;          /* event number that the list was asked for */
+    int host_field;
+    int is_noted;               /* its entries have their rows */
+    uint8_t total_class, day_class;
+};
+
+struct engine {
+    struct engine_options options;
+    struct ruleset *rules;
+    struct rule_plan *plans;    /* one for each rule */
+    struct state_table table;
+    struct journals journals;
+    struct id_memory keyed;     /* ids that clients gave, of events that rules match */
+    uint8_t seen_class, late_class;
+    int64_t stream_us;          /* largest time of receipt */
+    int64_t incomplete_until_us;
+    uint64_t event_number;
+    struct window_match match;
+    struct chain chain;
+    struct allowing allowing;
+    size_t unstarted;           /* rules that have yet to note where the stream starts */
+    struct buf key, other_key, pack, summary;
+    struct engine_counts counts;
+    int needs_sort;             /* rows were given back since the last event */
+    int is_urgent, was_visited;
+};
+
+/* Count an event (or a window's entry) into the incident of its key that it
+ * belongs to; the condition held from first_us to last_us, opener is the event
+ * that is judged. 0, or -1 when out of memory. */
+struct incident_part {
+    int64_t first_us, last_us;
+    const struct event_id *opener;
+    const struct window_entry *entry;
+    uint64_t weight;
+    uint64_t steps;             /* that the event is, of a sequence */
+};
+int engine_count(struct engine *engine, struct state *state,
+                 const struct incident_part *part);
+
+/* Note what the rule's details are in the event at hand, a match of the key. 0,
+ * or -1 when out of memory. */
+int engine_note_details(struct engine *engine, struct state *state, int64_t at_us);
+
+/* What another row's events were like is told of this row's too, as far as both
+ * rules tell of the same fields. 0, or -1 when out of memory. */
+int engine_merge_details(struct engine *engine, struct state *state,
+                         const struct state *other);
+
+/* 1 when this engine's slot owns the hash. */
+int engine_is_ours(const struct engine *engine, uint64_t hash);
+
+/* The row of a key, made when new; the one untouched longest makes room. NULL:
+ * out of memory. */
+struct state *engine_state_of(struct engine *engine, uint32_t rule, struct text key,
+                              uint64_t hash, uint8_t age_class);
+
+/* Let go of a row before its time, and count that. */
+void engine_evict(struct engine *engine, struct state *state);
+
+/* The event as a window's entry. 0, or -1 when out of memory. */
+int engine_entry_init(struct engine *engine, struct window_entry *entry,
+                      const struct event *ev);
+
+/* The event matches this rule: its correlations are to be judged; then judge all
+ * that are. *is_late is set when the event came too late for a window. 0, or -1
+ * when out of memory. */
+int engine_feed(struct engine *engine, const struct rule *rule, const struct event *ev);
+int engine_correlate(struct engine *engine, const struct event *ev, uint64_t origin,
+                     int *is_late);
+
+/* The row's condition holds (engine->match): hand what it found to a correlation
+ * that refers to it, unless the event is allowed there. 0, or -1 when out of memory. */
+int engine_hand_on(struct engine *engine, const struct state *state,
+                   const struct rule_feed *feed, const struct event *ev);
+void chain_release(struct chain *chain);
+
+/* A rule with first_seen matches the event: 1 when it is the first of its kind, and
+ * counted into the incident; 0 when not; -1 when out of memory. */
+int engine_judge_first(struct engine *engine, uint32_t number, const struct event *ev);
+
+/* The stream starts here for rules that learn and have no start yet. 0 or -1. */
+int engine_start_learning(struct engine *engine, const struct event *ev);
+
+/* A row of a first_seen rule was given back. */
+void engine_restore_seen(struct engine *engine, struct state *state, int is_same_shape);
+
+/* 1 when an entry of the allow list takes the event from this rule; it is counted.
+ * -1: out of memory. Asked only when there is a list. */
+int engine_is_allowed(struct engine *engine, const struct rule *rule,
+                      const struct event *ev);
+
+/* See that the entries of a new list have their rows, before an event. 0 or -1. */
+int engine_note_allow(struct engine *engine);
+int engine_open_allow(struct engine *engine, struct metrics *metrics);
+void engine_release_allow(struct engine *engine);
+
+/* A row as bytes, appended; and back into a row that was just added. -1 with
+ * the reason when it makes no sense or memory is out. */
+int engine_pack_state(const struct engine *engine, const struct state *state,
+                      struct buf *out);
+int engine_unpack_state(struct engine *engine, struct state *state, struct text bytes,
+                        struct err *err);
+
+/* Key texts. Of a group: the value of each field, folded, as "<length>:<value>".
+ * -1: out of memory; 1: the event lacks a field of the group. */
+int engine_group_key(struct engine *engine, const int *fields, size_t count,
+                     struct buf *out);
+
+/* The key of these parts of another's key, appended. 0, or -1 when it has not so
+ * many or memory is out. */
+int engine_key_parts(struct text key, const int *parts, size_t count, struct buf *out);
+
+/* Which slot a correlation's key belongs to, as a hash. hash is the key's own.
+ * 0, or -1 when out of memory. */
+int engine_key_owner(struct engine *engine, const struct rule *rule, struct text key,
+                     uint64_t hash, uint64_t *ret_owner);
+
+/* Of a rule without a window: "s" source address, else "u" user, else "*".
+ * The hash is of the bare value. -1: out of memory. */
+int engine_lone_key(const struct event *ev, struct buf *out, uint64_t *ret_hash);
+
+/* The fields and values of a key into inc, lent by the arena. 0, or -1 when the key
+ * does not fit the rule or memory is out. */
+int engine_key_read(const struct rule *rule, struct text key, struct arena *arena,
+                    struct incident *inc);
+
+#endif

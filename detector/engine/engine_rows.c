@@ -1,0 +1,251 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/engine/engine_internal.h"
+#include "proto/base/hash.h"
+
+#define SEEN_NAME "bongsu.seen"
+#define LATE_NAME "bongsu.late"
+#define ALLOW_NAME "bongsu.allow"
+
+/* A kept row that no rule wants any more: remembered until a checkpoint has
+ * heard that it is gone. */
+static int
+forget_row(struct engine *engine, const struct engine_row *row, struct err *err)
+{
+    struct state *state;
+
+    buf_clear(&engine->pack);
+    if (buf_append_text(&engine->pack, row->rule) != 0 ||
+        buf_append_text(&engine->pack, row->key) != 0)
+        goto no_memory;
+    state = state_add(&engine->table, RULE_FORGOTTEN, buf_text(&engine->pack), row->hash,
+                      engine->late_class);
+    if (state == NULL)
+        goto no_memory;
+    state->number = row->rule.len;
+    state->is_kept = 1;
+    state_drop(&engine->table, state);
+    return 0;
+
+no_memory:
+    err_set(err, "state: out of memory");
+    return -1;
+}
+
+/* Which rule a row is of, and how long it is held; -1 when there is none. */
+static int
+rule_find(const struct engine *engine, struct text name, struct text key,
+          uint32_t *ret_rule, uint8_t *ret_class)
+{
+    const struct { const char *name; uint32_t rule; uint8_t age_class; } own[] = {
+        { SEEN_NAME, RULE_SEEN, engine->seen_class },
+        { LATE_NAME, RULE_LATE, engine->late_class },
+        /* of a day: the key has it */
+        { ALLOW_NAME, RULE_ALLOW, key.len > ALLOW_ID_LEN ? engine->allowing.day_class
+                                                        : engine->allowing.total_class },
+    };
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (text_is(name, own[i].name)) {
+            *ret_rule = own[i].rule;
+            *ret_class = own[i].age_class;
+            return 0;
+        }
+    for (size_t i = 0; i < ruleset_count(engine->rules); i++)
+        if (text_is(name, ruleset_rule(engine->rules, i)->sigma.id)) {
+            *ret_rule = (uint32_t)i;
+            *ret_class = engine->plans[i].age_class;
+            return 0;
+        }
+    return -1;
+}
+
+/* 1 when its keys are of group-by fields. */
+static int
+is_grouped(const struct engine *engine, uint32_t rule)
+{
+    const struct sigma_rule *sigma;
+
+    if (rule >= RULE_FORGOTTEN)
+        return 0;
+    sigma = &ruleset_rule(engine->rules, rule)->sigma;
+    return sigma->correlation.type != SIGMA_NONE || sigma->seen_us > 0;
+}
+
+/* 1 when another hash than that of its key decides a row's slot. */
+static int
+is_owned_apart(const struct engine *engine, uint32_t rule)
+{
+    return rule < RULE_FORGOTTEN &&
+           ruleset_rule(engine->rules, rule)->owner != OWNER_KEY;
+}
+
+/* Whom a row belongs to may have changed with the rules. */
+static int
+find_owner(struct engine *engine, struct state *state, struct err *err)
+{
+    const struct text key = { state->key, state->key_len };
+
+    if (!is_owned_apart(engine, state->rule) ||
+        engine_key_owner(engine, ruleset_rule(engine->rules, state->rule), key,
+                         state->hash, &state->number) == 0)
+        return 0;
+    err_set(err, "state: out of memory");
+    return -1;
+}
+
+/* 1 when the key is one that the rule as it is now would make. */
+static int
+is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *row)
+{
+    struct arena arena = { 0 };
+    struct incident *inc;
+    int rc;
+
+    if (rule > RULE_FORGOTTEN)
+        return row->key.len > 0 && row->key.len <= EVENT_MAX_NAME;
+    if (row->key.len == 0 && ruleset_rule(engine->rules, rule)->sigma.learn_us > 0)
+        return 1;               /* where the stream began for it */
+    inc = calloc(1, sizeof(*inc));
+    rc = inc == NULL ? -1
+                     : engine_key_read(ruleset_rule(engine->rules, rule), row->key,
+                                       &arena, inc);
+    arena_release(&arena);
+    free(inc);
+    return rc == 0;
+}
+
+int
+engine_restore(struct engine *engine, const struct engine_row *row, struct err *err)
+{
+    struct state *state;
+    uint64_t hash = row->hash;
+    uint8_t age_class = 0;
+    uint32_t rule = 0;
+
+    if (rule_find(engine, row->rule, row->key, &rule, &age_class) != 0 ||
+        !is_key_of(engine, rule, row))
+        return forget_row(engine, row, err);
+    /* the row's own may be its slot's */
+    if (rule == RULE_SEEN || is_grouped(engine, rule))
+        hash = hash64(row->key.ptr, row->key.len);
+    if (state_find(&engine->table, rule, row->key, hash) != NULL) {
+        err_set(err, "state: a key is there twice");
+        return -1;
+    }
+    state = state_add(&engine->table, rule, row->key, hash, age_class);
+    if (state == NULL) {
+        err_set(err, "state: out of memory");
+        return -1;
+    }
+    if (engine_unpack_state(engine, state, row->state, err) != 0 ||
+        find_owner(engine, state, err) != 0) {
+        state_drop(&engine->table, state);
+        (void)forget_row(engine, row, NULL);    /* the next checkpoint is rid of it */
+        return -1;
+    }
+    state->is_kept = 1;
+    engine->needs_sort = 1;
+    if (state->touch > engine->table.touch)
+        engine->table.touch = state->touch;
+    if (state->touched_us > engine->stream_us)
+        engine->stream_us = state->touched_us;
+    return 0;
+}
+
+static struct engine_row
+row_of(const struct engine *engine, const struct state *state)
+{
+    struct engine_row row = { .key = { state->key, state->key_len },
+                              .hash = state->hash };
+
+    if (state->rule == RULE_SEEN || is_owned_apart(engine, state->rule))
+        row.hash = state->number;
+    if (state->rule == RULE_FORGOTTEN) {
+        row.rule = (struct text){ state->key, state->number };
+        row.key = (struct text){ state->key + state->number,
+                                 state->key_len - state->number };
+    } else if (state->rule > RULE_FORGOTTEN) {
+        row.rule = text_of(state->rule == RULE_SEEN ? SEEN_NAME
+                           : state->rule == RULE_LATE ? LATE_NAME : ALLOW_NAME);
+    } else {
+        row.rule = text_of(ruleset_rule(engine->rules, state->rule)->sigma.id);
+    }
+    return row;
+}
+
+int
+engine_changes(struct engine *engine,
+               int (*visit)(void *ctx, const struct engine_row *row),
+               void *ctx)
+{
+    int rc = 0;
+
+    for (const struct state *state = engine->table.gone; state != NULL && rc == 0;
+         state = state->next_changed) {
+        const struct engine_row row = row_of(engine, state);
+
+        if (state->is_kept)
+            rc = visit(ctx, &row);
+    }
+    for (const struct state *state = engine->table.dirty; state != NULL && rc == 0;
+         state = state->next_changed) {
+        struct engine_row row = row_of(engine, state);
+
+        buf_clear(&engine->pack);
+        if (engine_pack_state(engine, state, &engine->pack) != 0)
+            return -1;
+        row.state = buf_text(&engine->pack);
+        rc = visit(ctx, &row);
+    }
+    engine->was_visited = rc == 0;
+    return rc;
+}
+
+int
+engine_is_urgent(const struct engine *engine)
+{
+    return engine->is_urgent;
+}
+
+void
+engine_settle(struct engine *engine)
+{
+    if (!engine->was_visited)
+        return;
+    state_settle(&engine->table);
+    engine->was_visited = 0;
+    engine->is_urgent = 0;
+}
+
+/* Put a late source into its place among those with most. */
+static size_t
+rank_late(const struct state *state, struct engine_late *ret, size_t count, size_t max)
+{
+    size_t at = count;
+
+    while (at > 0 && ret[at - 1].events < state->number)
+        at--;
+    if (at == max)
+        return count;
+    if (count < max)
+        count++;
+    memmove(&ret[at + 1], &ret[at], (count - 1 - at) * sizeof(ret[0]));
+    ret[at] = (struct engine_late){ { state->key, state->key_len }, state->number };
+    return count;
+}
+
+size_t
+engine_late_sources(const struct engine *engine, struct engine_late *ret, size_t max)
+{
+    const struct age_class *late = &engine->table.classes[engine->late_class];
+    size_t count = 0;
+
+    for (int is_known = 0; is_known < 2; is_known++)
+        for (const struct state *state = late->queues[is_known].oldest; state != NULL;
+             state = state->newer)
+            if (state->number > 0)
+                count = rank_late(state, ret, count, max);
+    return count;
+}

@@ -1,0 +1,389 @@
+#include "detector/engine/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/hash.h"
+
+enum { FIRST_BUCKETS = 1024, STATE_KINDS = 4 };
+
+int
+state_table_init(struct state_table *table)
+{
+    *table = (struct state_table){ .salt = hash_random64() | 1,
+                                   .bucket_count = FIRST_BUCKETS };
+    table->buckets = calloc(FIRST_BUCKETS, sizeof(table->buckets[0]));
+    return table->buckets == NULL ? -1 : 0;
+}
+
+void
+open_incidents_free(struct open_incident **incidents)
+{
+    while (*incidents != NULL) {
+        struct open_incident *inc = *incidents;
+
+        *incidents = inc->next;
+        free(inc->evidence);
+        free(inc);
+    }
+}
+
+static void
+state_free(struct state *state)
+{
+    if (state->window != NULL)
+        window_release(state->window);
+    free(state->window);
+    details_destroy(&state->details);
+    open_incidents_free(&state->incidents);
+    open_incidents_free(&state->closed);
+    free(state);
+}
+
+void
+state_table_release(struct state_table *table)
+{
+    for (size_t i = 0; i < table->bucket_count; i++)
+        while (table->buckets != NULL && table->buckets[i] != NULL) {
+            struct state *state = table->buckets[i];
+
+            table->buckets[i] = state->next_in_bucket;
+            state_free(state);
+        }
+    while (table->gone != NULL) {
+        struct state *state = table->gone;
+
+        table->gone = state->next_changed;
+        state_free(state);
+    }
+    free(table->buckets);
+    *table = (struct state_table){ 0 };
+}
+
+/* 1 when the i-th class suits better than the best: the shortest that is long
+ * enough, else the longest. */
+static int
+is_better(const struct state_table *table, size_t i, size_t best, int64_t hold_us)
+{
+    int64_t held = table->classes[i].hold_us, best_held = table->classes[best].hold_us;
+
+    return best_held < hold_us ? held > best_held : held >= hold_us && held < best_held;
+}
+
+uint8_t
+state_class(struct state_table *table, int64_t hold_us, enum state_kind kind)
+{
+    size_t best = MAX_AGE_CLASSES, i;
+
+    for (i = 0; i < table->class_count; i++) {
+        if (table->classes[i].kind != kind)
+            continue;
+        if (table->classes[i].hold_us == hold_us)
+            return (uint8_t)i;
+        if (best == MAX_AGE_CLASSES || is_better(table, i, best, hold_us))
+            best = i;
+    }
+    /* the last few are for kinds that have none yet */
+    if (i < MAX_AGE_CLASSES - STATE_KINDS ||
+        (best == MAX_AGE_CLASSES && i < MAX_AGE_CLASSES)) {
+        table->classes[i].hold_us = hold_us;
+        table->classes[i].kind = kind;
+        return (uint8_t)table->class_count++;
+    }
+    if (table->classes[best].hold_us < hold_us)
+        table->classes[best].hold_us = hold_us; /* longer than asked is no harm */
+    return (uint8_t)best;
+}
+
+static size_t
+bucket_of(const struct state_table *table, uint32_t rule, uint64_t hash)
+{
+    uint64_t mixed = (hash + rule * UINT64_C(0x9E3779B97F4A7C15)) * table->salt;
+
+    return (size_t)(mixed >> 32) & (table->bucket_count - 1);
+}
+
+struct state *
+state_find(const struct state_table *table, uint32_t rule, struct text key, uint64_t hash)
+{
+    struct state *state = table->buckets[bucket_of(table, rule, hash)];
+
+    for (; state != NULL; state = state->next_in_bucket)
+        if (state->hash == hash && state->rule == rule && state->key_len == key.len &&
+            memcmp(state->key, key.ptr, key.len) == 0)
+            return state;
+    return NULL;
+}
+
+/* Twice the buckets; without memory for them chains only get longer. */
+static void
+grow(struct state_table *table)
+{
+    size_t old_count = table->bucket_count;
+    struct state **old = table->buckets;
+    struct state **buckets = calloc(old_count * 2, sizeof(*buckets));
+
+    if (buckets == NULL)
+        return;
+    table->buckets = buckets;
+    table->bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++)
+        while (old[i] != NULL) {
+            struct state *state = old[i];
+            size_t to = bucket_of(table, state->rule, state->hash);
+
+            old[i] = state->next_in_bucket;
+            state->next_in_bucket = buckets[to];
+            buckets[to] = state;
+        }
+    free(old);
+}
+
+static struct age_queue *
+queue_of(struct state_table *table, const struct state *state)
+{
+    return &table->classes[state->age_class].queues[state->is_known];
+}
+
+static void
+unlink_age(struct state_table *table, struct state *state)
+{
+    struct age_queue *queue = queue_of(table, state);
+
+    *(state->newer != NULL ? &state->newer->older : &queue->newest) = state->older;
+    *(state->older != NULL ? &state->older->newer : &queue->oldest) = state->newer;
+    queue->count--;
+    table->known_count -= state->is_known;
+}
+
+static void
+link_newest(struct state_table *table, struct state *state)
+{
+    struct age_queue *queue = queue_of(table, state);
+
+    state->newer = NULL;
+    state->older = queue->newest;
+    *(queue->newest != NULL ? &queue->newest->newer : &queue->oldest) = state;
+    queue->newest = state;
+    queue->count++;
+    table->known_count += state->is_known;
+}
+
+struct state *
+state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t hash,
+          uint8_t age_class)
+{
+    struct state *state = calloc(1, sizeof(*state) + key.len + 1);
+    size_t bucket;
+
+    if (state == NULL)
+        return NULL;
+    state->rule = rule;
+    state->hash = hash;
+    state->age_class = age_class;
+    state->key_len = key.len;
+    memcpy(state->key, key.ptr, key.len);
+    if (table->count >= table->bucket_count)
+        grow(table);
+    bucket = bucket_of(table, rule, hash);
+    state->next_in_bucket = table->buckets[bucket];
+    table->buckets[bucket] = state;
+    table->count++;
+    link_newest(table, state);
+    return state;
+}
+
+void
+state_mark(struct state_table *table, struct state *state)
+{
+    if (state->is_dirty)
+        return;
+    state->is_dirty = 1;
+    state->next_changed = table->dirty;
+    state->changed_at = &table->dirty;
+    if (table->dirty != NULL)
+        table->dirty->changed_at = &state->next_changed;
+    table->dirty = state;
+}
+
+void
+state_know(struct state_table *table, struct state *state)
+{
+    unlink_age(table, state);
+    state->is_known = 1;
+    link_newest(table, state);
+}
+
+void
+state_touch(struct state_table *table, struct state *state, int64_t stream_us)
+{
+    if (state->touch > 0 && (!state->is_known || state->newer != NULL))
+        state_know(table, state);
+    state->touch = ++table->touch;
+    state->touched_us = stream_us;
+    state_mark(table, state);
+}
+
+static int
+has_news(const struct state *state)
+{
+    const struct open_incident *inc = state->incidents;
+
+    if (state->is_kept || state->closed != NULL)
+        return 1;
+    while (inc != NULL && !inc->is_dirty)
+        inc = inc->next;
+    return inc != NULL;
+}
+
+static void
+unlink_changed(struct state *state)
+{
+    *state->changed_at = state->next_changed;
+    if (state->next_changed != NULL)
+        state->next_changed->changed_at = state->changed_at;
+}
+
+void
+state_drop(struct state_table *table, struct state *state)
+{
+    struct state **at = &table->buckets[bucket_of(table, state->rule, state->hash)];
+
+    while (*at != state)
+        at = &(*at)->next_in_bucket;
+    *at = state->next_in_bucket;
+    table->count--;
+    if (state->window != NULL)
+        table->entries -= state->window->count;
+    table->details -= details_size(state->details);
+    unlink_age(table, state);
+    if (state->is_dirty)
+        unlink_changed(state);
+    if (!has_news(state)) {
+        state_free(state);
+        return;
+    }
+    /* its window is of no use any more, only its name and its incidents */
+    if (state->window != NULL)
+        window_release(state->window);
+    free(state->window);
+    state->window = NULL;
+    state->next_changed = NULL;
+    if (table->gone == NULL)
+        table->gone_end = &table->gone;
+    *table->gone_end = state;
+    table->gone_end = &state->next_changed;
+}
+
+static int
+compare_touch(const void *left, const void *right)
+{
+    const struct state *a = *(struct state *const *)left;
+    const struct state *b = *(struct state *const *)right;
+
+    return a->touch < b->touch ? -1 : a->touch > b->touch;
+}
+
+int
+state_sort(struct state_table *table)
+{
+    struct state **all = calloc(table->count + 1, sizeof(*all));
+    size_t n = 0;
+
+    if (all == NULL)
+        return -1;
+    for (size_t i = 0; i < 2 * table->class_count; i++) {
+        struct age_queue *queue = &table->classes[i / 2].queues[i % 2];
+
+        for (struct state *state = queue->oldest; state != NULL; state = state->newer)
+            all[n++] = state;
+        *queue = (struct age_queue){ 0 };
+    }
+    qsort(all, n, sizeof(*all), compare_touch);
+    table->known_count = 0;
+    for (size_t i = 0; i < n; i++)
+        link_newest(table, all[i]);
+    free(all);
+    return 0;
+}
+
+void
+state_expire(struct state_table *table, int64_t stream_us)
+{
+    for (size_t i = 0; i < table->class_count; i++) {
+        struct age_class *all = &table->classes[i];
+
+        if (all->hold_us == INT64_MAX)
+            continue;
+        for (struct age_queue *queue = all->queues; queue < all->queues + 2; queue++)
+            while (queue->oldest != NULL &&
+                   stream_us - queue->oldest->touched_us > all->hold_us)
+                state_drop(table, queue->oldest);
+    }
+}
+
+size_t
+state_memory_count(const struct state_table *table)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < table->class_count; i++)
+        if (table->classes[i].kind == STATE_MEMORY)
+            count += table->classes[i].queues[0].count + table->classes[i].queues[1].count;
+    return count;
+}
+
+static struct state *
+oldest_of(const struct state_table *table, enum state_kind least, enum state_kind most,
+          int is_known)
+{
+    struct state *oldest = NULL;
+
+    for (size_t i = 0; i < table->class_count; i++) {
+        struct state *state = table->classes[i].queues[is_known].oldest;
+
+        if (state != NULL && state->rule != RULE_LATE &&
+            table->classes[i].kind >= least && table->classes[i].kind <= most &&
+            (oldest == NULL || state->touch < oldest->touch))
+            oldest = state;
+    }
+    return oldest;
+}
+
+struct state *
+state_oldest(const struct state_table *table, enum state_kind least)
+{
+    int is_known = (table->count - table->known_count) * 4 <= table->count;
+    struct state *oldest = oldest_of(table, least, STATE_WINDOWS, is_known);
+
+    return oldest != NULL ? oldest : oldest_of(table, least, STATE_WINDOWS, !is_known);
+}
+
+struct state *
+state_oldest_memory(const struct state_table *table)
+{
+    struct state *oldest = oldest_of(table, STATE_MEMORY, STATE_MEMORY, 0);
+
+    return oldest != NULL ? oldest : oldest_of(table, STATE_MEMORY, STATE_MEMORY, 1);
+}
+
+void
+state_settle(struct state_table *table)
+{
+    while (table->gone != NULL) {
+        struct state *state = table->gone;
+
+        table->gone = state->next_changed;
+        state_free(state);
+    }
+    while (table->dirty != NULL) {
+        struct state *state = table->dirty;
+
+        table->dirty = state->next_changed;
+        state->is_dirty = 0;
+        state->is_kept = 1;
+        open_incidents_free(&state->closed);
+        for (struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
+            inc->is_dirty = 0;
+    }
+}

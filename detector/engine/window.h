@@ -1,0 +1,138 @@
+/*
+ * window.h - what one key of one rule has seen lately
+ *
+ * A window slides: it holds at an end e when what lies in [e - span, e], both
+ * ends included, reaches the threshold. Time is the events' own. An event in
+ * order is judged at its own time, O(1) amortised; one out of order in every
+ * window that contains it, that is at each end in [t, t + span] that the key
+ * has. What is later than the lateness is not counted. No clock, no I/O.
+ *
+ * Entries stay until the key's clock - lateness - span, but those that can
+ * change no answer any more go earlier (window_tidy.c), so that a busy key
+ * holds few.
+ */
+#ifndef DETECTOR_ENGINE_WINDOW_H
+#define DETECTOR_ENGINE_WINDOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/engine/short_id.h"
+#include "detector/engine/tally.h"
+
+enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_DISTINCT, WINDOW_STEPS, WINDOW_ORDERED };
+
+/* In the last two an entry's value says by its bits which steps of a sequence
+ * the event is; without any it only belongs to what is found, and no window ends
+ * with it. WINDOW_STEPS
+ * counts the different ones, WINDOW_ORDERED wants all, each at or after the
+ * one before it. An event added again adds its steps to those it has. */
+enum { WINDOW_MAX_STEPS = 32 };
+
+/* What a rule says of all its windows. */
+struct window_rule {
+    enum window_kind kind;
+    int64_t span_us, lateness_us;
+    double threshold;
+    int is_strict;              /* more than the threshold, not at least */
+    size_t max_entries;         /* per key, see window_add */
+    unsigned steps;             /* WINDOW_ORDERED: how many */
+};
+
+struct window_entry {
+    int64_t at_us : 62;
+    uint64_t is_keyed : 1;      /* its client named it: it may come again */
+    uint64_t is_counted : 1;    /* an incident has it */
+    int64_t received_us;
+    union {
+        double weight;          /* WINDOW_SUM */
+        uint64_t value;         /* WINDOW_DISTINCT: hash of the value; or steps */
+    } as;
+    struct short_id id;
+};
+_Static_assert(sizeof(struct window_entry) == 40, "windows are most of the memory");
+
+/* A key's clock, for each journal that feeds it. */
+struct window_clock {
+    uint64_t origin;
+    int64_t at_us;              /* largest min(event time, received time) */
+    uint64_t touched;           /* the window's `adds` at its last event */
+};
+
+/* How far a sequence has come: the latest moment at which one that has reached
+ * this step may have begun. */
+struct window_order {
+    int64_t at_us;              /* of the newest entry, and */
+    uint64_t steps;             /* all steps of that moment: they may be in any order */
+    int64_t starts[WINDOW_MAX_STEPS];
+};
+
+/* A journal that gave nothing among this many events of the key no longer
+ * keeps old entries alive: it may be gone for good. */
+enum { WINDOW_MAX_CLOCKS = 8, WINDOW_CLOCK_IDLE = 1000 };
+
+struct window {
+    struct window_entry *entries;
+    uint32_t start, count, cap; /* entries[start .. start + count) by time */
+    uint32_t head;              /* first one in the newest window, from start */
+    uint32_t uncounted;         /* in the newest window */
+    uint32_t tidy_at;           /* entries at which tidying is worth it again */
+    double sum;                 /* of the newest window */
+    struct tally values;        /* of the newest window */
+    struct tally keyed;         /* ids of all entries that are keyed */
+    struct window_order *order; /* WINDOW_ORDERED */
+    struct window_clock clock, *others; /* most keys are fed by one journal */
+    uint64_t adds;              /* events so far, late ones too */
+    uint8_t clock_count;
+};
+
+/* What adding an event brought; zero it once, use it for any number of adds. */
+struct window_match {
+    int64_t first_us, last_us;  /* ends at which the condition held */
+    size_t *taken;              /* entries that were not counted before, by time */
+    size_t taken_count, taken_cap;
+    size_t *ends;               /* entries at which it held: the last of each moment */
+    size_t end_count, end_cap;
+    size_t dropped;             /* entries lost for max_entries */
+    struct tally scratch, other;
+    struct window_order order;
+    uint8_t *marks;             /* of entries, while tidying */
+    size_t mark_cap;
+};
+
+enum window_result {
+    WINDOW_NO_MEMORY = -1,
+    WINDOW_QUIET,               /* counted in, the condition does not hold */
+    WINDOW_HOLDS,
+    WINDOW_LATE,                /* later than the lateness: not counted */
+    WINDOW_REPEATED,            /* this event is in it already, with these steps */
+    WINDOW_MERGED               /* it is, and has more steps now; the condition does
+                                 * not hold */
+};
+
+void window_release(struct window *win);
+void window_match_release(struct window_match *match);
+
+/* Add one event that came from origin; fills match. One that only belongs to a
+ * sequence (no steps) moves no clock and is never late. The entry is copied. At
+ * max_entries an eighth makes room, and is counted in match->dropped: first
+ * what only an incident's count or a repeat would miss, then the oldest. */
+enum window_result window_add(struct window *win, const struct window_rule *rule,
+                              const struct window_entry *entry, uint64_t origin,
+                              struct window_match *match);
+
+/* The i-th entry, oldest first; match->taken holds such numbers. Valid until
+ * the next add. */
+const struct window_entry *window_entry(const struct window *win, size_t i);
+
+/* The i-th clock, from 0 to clock_count; and a further one, zeroed (NULL:
+ * out of memory, or there are WINDOW_MAX_CLOCKS). */
+struct window_clock *window_clock(struct window *win, size_t i);
+struct window_clock *window_clock_add(struct window *win);
+
+/* Put back what a checkpoint kept, oldest first, without judging it. 0, or
+ * -1 when it is out of order or memory is out. */
+int window_restore(struct window *win, const struct window_rule *rule,
+                   const struct window_entry *entry);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * window_inner.h - what window.c, window_sweep.c and window_tidy.c share
+ */
+#ifndef DETECTOR_ENGINE_WINDOW_INNER_H
+#define DETECTOR_ENGINE_WINDOW_INNER_H
+
+#include "detector/engine/window.h"
+
+static inline struct window_entry *
+window_at(const struct window *win, size_t i)
+{
+    return &win->entries[win->start + i];
+}
+
+/* 1 when what was reached meets the condition. Events are counted one by one
+ * in every kind, so a sum of nothing or a repeated value still costs an entry. */
+static inline int
+window_holds(const struct window_rule *rule, size_t count, double sum, size_t distinct)
+{
+    double reached = rule->kind == WINDOW_SUM ? sum
+                     : (double)(rule->kind == WINDOW_COUNT ? count : distinct);
+
+    return rule->is_strict ? reached > rule->threshold : reached >= rule->threshold;
+}
+
+static inline int
+window_has_steps(const struct window_rule *rule)
+{
+    return rule->kind >= WINDOW_STEPS;
+}
+
+/* Count an entry's steps, or take them out again. 0, or -1 when out of memory. */
+int window_steps_add(struct tally *values, const struct window_entry *entry);
+void window_steps_remove(struct tally *values, const struct window_entry *entry);
+
+/* The same of what an entry adds to the different values, in any kind of window. */
+static inline int
+window_values_add(struct tally *values, const struct window_rule *rule,
+                  const struct window_entry *entry)
+{
+    if (rule->kind == WINDOW_DISTINCT)
+        return tally_add(values, entry->as.value);
+    return rule->kind == WINDOW_STEPS ? window_steps_add(values, entry) : 0;
+}
+
+static inline void
+window_values_remove(struct tally *values, const struct window_rule *rule,
+                     const struct window_entry *entry)
+{
+    if (rule->kind == WINDOW_DISTINCT)
+        tally_remove(values, entry->as.value);
+    else if (rule->kind == WINDOW_STEPS)
+        window_steps_remove(values, entry);
+}
+
+/* The order before any entry; with one more, which is the newest; and 1 when a
+ * sequence is whole that lies in [from_us, the newest]. */
+void window_order_clear(struct window_order *order);
+void window_order_pass(struct window_order *order, const struct window_rule *rule,
+                       const struct window_entry *entry);
+int window_order_holds(const struct window_order *order, const struct window_rule *rule,
+                       int64_t from_us);
+
+/* Entries of the newest window were put in, changed or removed: find its order
+ * again. */
+void window_order_renew(struct window *win, const struct window_rule *rule);
+
+/* Put an event's steps to those of its entry, when it has one: QUIET when there
+ * is none. */
+enum window_result window_merge(struct window *win, const struct window_rule *rule,
+                                const struct window_entry *entry,
+                                struct window_match *match);
+
+/* Move the clock of origin; 1 when the entry is too late for it, -1 without memory. */
+int window_clock_check(struct window *win, const struct window_rule *rule,
+                       const struct window_entry *entry, uint64_t origin);
+
+/* The clock that is furthest behind, of those not idle. */
+int64_t window_clock_slowest(struct window *win);
+
+static inline int64_t
+window_clock_oldest(struct window *win)
+{
+    return win->clock_count == 1 ? win->clock.at_us : window_clock_slowest(win);
+}
+
+/* The id's number in the tally of keyed ids. */
+uint64_t window_id_number(const struct short_id *id);
+
+/* The first entry with at_us >= at. */
+size_t window_lower_bound(const struct window *win, int64_t at_us);
+
+/* Count entry i into the match. 0, or -1 when out of memory. */
+int window_take(struct window *win, struct window_match *match, size_t i);
+
+/* Note that the condition holds at entry i's time. 0, or -1 when out of memory. */
+int window_end(struct window_match *match, size_t i);
+
+/* Judge every window that contains the entry at `place`. 1 when one holds, 0, or -1 when out of memory. */
+int window_sweep(struct window *win, const struct window_rule *rule, size_t place,
+                 struct window_match *match);
+
+/* How far tidying goes. */
+enum window_tidiness {
+    WINDOW_EXACT,               /* only what can change no answer */
+    WINDOW_TIGHT                /* what loses no alarm, counted in match->dropped */
+};
+
+/* Remove entries. 0, or -1 when out of memory: then not all that could go went. */
+int window_tidy(struct window *win, const struct window_rule *rule,
+                enum window_tidiness tidiness, struct window_match *match);
+
+#endif

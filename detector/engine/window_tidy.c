@@ -1,0 +1,276 @@
+/*
+ * window_tidy.c - entries that can change no answer any more
+ *
+ * A window is a span long, so if two groups of entries lie within one span of
+ * each other, each window that contains an entry between them contains all of
+ * one of the two. When both groups reach the threshold, it holds without that
+ * entry, whatever comes later. And when values are counted, a window with an
+ * entry whose value also stands before it and after it, within one span, has
+ * that value without it.
+ *
+ * Such entries go. One that no incident has yet stays, for it is still to be
+ * counted; so does a keyed one, for its repeat must be known. This changes
+ * neither when a window holds nor what it takes; only the last of the ends of
+ * an event out of order (last_us) may be that of an entry up to a span before.
+ * Weights must not be negative for this: a key that has one is not tidied.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/engine/window_inner.h"
+
+/* Sums are of rounded numbers: reach a little more than the threshold, so that
+ * another order of adding reaches it too. */
+static const double surely = 1 - 1e-9;
+
+/* With this many left it is not worth to compare values. */
+enum { FEW = 32 };
+
+struct tidying {
+    struct window *win;
+    const struct window_rule *rule;
+    struct window_match *match;
+    enum window_tidiness tidiness;
+};
+
+/* How many of the entries from..to it takes to reach the threshold, from one
+ * side; one more than there are when they do not. -1: out of memory. */
+static int64_t
+reach(const struct tidying *t, size_t from, size_t to, int is_backward)
+{
+    struct tally *scratch = &t->match->scratch;
+    double sum = 0;
+
+    tally_clear(scratch);
+    for (size_t n = 0; n < to - from; n++) {
+        const struct window_entry *entry =
+            window_at(t->win, is_backward ? to - 1 - n : from + n);
+
+        if (t->rule->kind == WINDOW_SUM)
+            sum += entry->as.weight;
+        if (t->rule->kind == WINDOW_DISTINCT && tally_add(scratch, entry->as.value) != 0)
+            return -1;
+        if (window_holds(t->rule, n + 1, sum * surely, scratch->distinct))
+            return (int64_t)n + 1;
+    }
+    return (int64_t)(to - from) + 1;
+}
+
+static void
+doubt(const struct tidying *t, size_t i)
+{
+    const struct window_entry *entry = window_at(t->win, i);
+
+    t->match->marks[i] = t->tidiness == WINDOW_TIGHT ||
+                         (entry->is_counted && !entry->is_keyed);
+}
+
+/* Mark what lies between groups that reach the threshold. */
+static int
+mark_dense(const struct tidying *t)
+{
+    size_t count = t->win->count, from = 0;
+    int64_t need = reach(t, 0, count, 0);
+
+    while (need >= 0 && from + (size_t)need <= count) {
+        size_t group_end = from + (size_t)need, to, start;
+
+        to = window_lower_bound(t->win,
+                                window_at(t->win, from)->at_us + t->rule->span_us + 1);
+        need = to > group_end ? reach(t, group_end, to, 1) : 1;
+        if (need < 0)
+            break;
+        if (group_end + (size_t)need > to) {
+            /* no second group in reach: begin anew behind the first */
+            from = group_end;
+            need = reach(t, from, count, 0);
+            continue;
+        }
+        start = to - (size_t)need;
+        for (size_t i = group_end; i < start; i++)
+            doubt(t, i);
+        from = start;
+    }
+    return need < 0 ? -1 : 0;
+}
+
+static int64_t
+cell_number(int64_t at_us, int64_t span_us)
+{
+    return at_us / span_us - (at_us % span_us < 0);
+}
+
+/* Of the entries from..to, at most a span apart, mark those whose value stands
+ * before them and after them. */
+static int
+mark_cell(const struct tidying *t, size_t from, size_t to)
+{
+    struct tally *ahead = &t->match->scratch, *passed = &t->match->other;
+
+    tally_clear(ahead);
+    tally_clear(passed);
+    for (size_t i = from; i < to; i++)
+        if (tally_add(ahead, window_at(t->win, i)->as.value) != 0)
+            return -1;
+    for (size_t i = from; i < to; i++) {
+        uint64_t value = window_at(t->win, i)->as.value;
+
+        tally_remove(ahead, value);
+        if (tally_has(passed, value) && tally_has(ahead, value))
+            doubt(t, i);
+        if (tally_add(passed, value) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Mark what stands between its equals, in cells one span long. */
+static int
+mark_twins(const struct tidying *t)
+{
+    size_t from = 0, to;
+
+    for (; from < t->win->count; from = to) {
+        int64_t cell = cell_number(window_at(t->win, from)->at_us, t->rule->span_us);
+
+        for (to = from + 1; to < t->win->count; to++)
+            if (cell_number(window_at(t->win, to)->at_us, t->rule->span_us) != cell)
+                break;
+        if (mark_cell(t, from, to) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Take entry i out of all totals but the sum. */
+static void
+forget(const struct tidying *t, size_t i)
+{
+    const struct window_entry *entry = window_at(t->win, i);
+
+    t->match->dropped += entry->is_keyed || !entry->is_counted;
+    if (entry->is_keyed)
+        tally_remove(&t->win->keyed, window_id_number(&entry->id));
+    if (i < t->win->head)
+        return;
+    window_values_remove(&t->win->values, t->rule, entry);
+    t->win->uncounted -= !entry->is_counted;
+}
+
+static void
+remove_marked(const struct tidying *t)
+{
+    struct window *win = t->win;
+    size_t kept = 0, head = 0;
+
+    for (size_t i = 0; i < win->count; i++) {
+        if (i == win->head)
+            head = kept;
+        if (t->match->marks[i])
+            forget(t, i);
+        else
+            *window_at(win, kept++) = *window_at(win, i);
+    }
+    win->head = (uint32_t)head;
+    win->count = (uint32_t)kept;
+    if (t->rule->kind == WINDOW_SUM)
+        win->sum = 0;
+    for (size_t i = head; i < kept && t->rule->kind == WINDOW_SUM; i++)
+        win->sum += window_at(win, i)->as.weight;
+}
+
+static int
+step(const struct tidying *t, int (*mark)(const struct tidying *t))
+{
+    memset(t->match->marks, 0, t->win->count);
+    if (mark(t) != 0)
+        return -1;
+    remove_marked(t);
+    return 0;
+}
+
+/* In order: mark what stands between two that are the same steps, with nothing
+ * else between them, and what is no step. One of the two can stand for it in
+ * every sequence, unless one that comes late is put between them. */
+static int
+mark_runs(const struct tidying *t)
+{
+    const struct window *win = t->win;
+    size_t before = win->count, last = win->count;
+
+    for (size_t i = 0; i < win->count; i++) {
+        uint64_t steps = window_at(win, i)->as.value;
+
+        if (steps == 0) {
+            doubt(t, i);
+            continue;
+        }
+        if (last < win->count && steps == window_at(win, last)->as.value) {
+            if (before < win->count && window_at(win, i)->at_us - t->rule->span_us <=
+                                           window_at(win, before)->at_us)
+                doubt(t, last);
+            else
+                before = last;
+        } else {
+            before = win->count;
+        }
+        last = i;
+    }
+    return 0;
+}
+
+/* Sequences: exactly, only what has its equal before and after it goes, and in
+ * order not even that. */
+static int
+tidy_steps(const struct tidying *t)
+{
+    if (t->rule->kind == WINDOW_ORDERED)
+        return t->tidiness == WINDOW_TIGHT ? step(t, mark_runs) : 0;
+    return t->win->count > FEW ? step(t, mark_twins) : 0;
+}
+
+static int
+has_negative(const struct window *win)
+{
+    for (size_t i = 0; i < win->count; i++)
+        if (!(window_at(win, i)->as.weight >= 0))
+            return 1;
+    return 0;
+}
+
+static int
+make_marks(struct window_match *match, size_t count)
+{
+    uint8_t *grown;
+
+    if (count <= match->mark_cap)
+        return 0;
+    grown = realloc(match->marks, count * 2);
+    if (grown == NULL)
+        return -1;
+    match->marks = grown;
+    match->mark_cap = count * 2;
+    return 0;
+}
+
+int
+window_tidy(struct window *win, const struct window_rule *rule,
+            enum window_tidiness tidiness, struct window_match *match)
+{
+    const struct tidying t = { win, rule, match, tidiness };
+
+    if (win->count == 0 || rule->span_us <= 0 ||
+        (rule->kind == WINDOW_SUM && has_negative(win)))
+        return 0;
+    if (make_marks(match, win->count) != 0)
+        return -1;
+    if (window_has_steps(rule))
+        return tidy_steps(&t);
+    if (step(&t, mark_dense) != 0)
+        return -1;
+    if (rule->kind == WINDOW_DISTINCT && win->count > FEW && step(&t, mark_twins) != 0)
+        return -1;
+    tally_fit(&win->values);
+    tally_fit(&win->keyed);
+    return 0;
+}

@@ -1,0 +1,329 @@
+#include "detector/match/compiled.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_NODES = 100000 };
+
+struct compiler {
+    struct compiled *code;
+    const struct sigma_rule *rule;
+    struct predicate_table *table;
+    struct err *err;
+};
+
+static int
+refuse(const struct compiler *c, int line, const char *reason)
+{
+    err_set(c->err, "%s:%d: %.400s", c->rule->file, line, reason);
+    return -1;
+}
+
+/* Append a node; its index, or -1. */
+static long
+emit(struct compiler *c, uint32_t kind, uint32_t arg)
+{
+    struct compiled *code = c->code;
+
+    if (code->node_count == MAX_NODES)
+        return refuse(c, c->rule->line, "the rule is too large");
+    if (code->node_count == code->node_cap) {
+        size_t cap = code->node_cap == 0 ? 16 : code->node_cap * 2;
+        struct condition_node *grown = realloc(code->nodes, cap * sizeof(*grown));
+
+        if (grown == NULL)
+            return refuse(c, c->rule->line, "out of memory");
+        code->nodes = grown;
+        code->node_cap = cap;
+    }
+    code->nodes[code->node_count] =
+        (struct condition_node){ kind, arg, (uint32_t)code->node_count + 1 };
+    return (long)code->node_count++;
+}
+
+static int
+close_node(struct compiler *c, long at)
+{
+    c->code->nodes[at].end = (uint32_t)c->code->node_count;
+    return 0;
+}
+
+/* One predicate over `count` of the item's values. */
+static int
+emit_predicate(struct compiler *c, struct text field, const struct sigma_item *item,
+               const struct sigma_value *values, size_t count)
+{
+    struct sigma_item named = *item;
+    struct err why;
+    int64_t number;
+    int line = 0;
+
+    named.field = field;
+    number = predicate_table_add(c->table, &named, values, count, &line, &why);
+    if (number < 0)
+        return refuse(c, line, why.text);
+    return emit(c, CONDITION_TEST, (uint32_t)number) < 0 ? -1 : 0;
+}
+
+/* Keywords are looked for in the two fields that hold running text. */
+static int
+emit_values(struct compiler *c, const struct sigma_item *item,
+            const struct sigma_value *values, size_t count)
+{
+    static const char *const running[] = { "raw_log", "description" };
+    long at;
+
+    if (item->field.ptr != NULL)
+        return emit_predicate(c, item->field, item, values, count);
+    at = emit(c, CONDITION_OR, 0);
+    for (size_t i = 0; at >= 0 && i < sizeof(running) / sizeof(running[0]); i++)
+        if (emit_predicate(c, text_of(running[i]), item, values, count) != 0)
+            return -1;
+    return at < 0 ? -1 : close_node(c, at);
+}
+
+static int
+emit_item(struct compiler *c, const struct sigma_item *item)
+{
+    long not_at = -1, all_at = -1;
+
+    if (item->is_negated && (not_at = emit(c, CONDITION_NOT, 0)) < 0)
+        return -1;
+    if (!item->is_all || item->value_count == 1) {
+        if (emit_values(c, item, item->values, item->value_count) != 0)
+            return -1;
+    } else {
+        if ((all_at = emit(c, CONDITION_AND, 0)) < 0)
+            return -1;
+        for (size_t i = 0; i < item->value_count; i++)
+            if (emit_values(c, item, &item->values[i], 1) != 0)
+                return -1;
+        close_node(c, all_at);
+    }
+    return not_at < 0 ? 0 : close_node(c, not_at);
+}
+
+static int
+emit_selection(struct compiler *c, const struct sigma_selection *sel)
+{
+    long or_at = emit(c, CONDITION_OR, 0);
+
+    if (or_at < 0)
+        return -1;
+    for (size_t g = 0; g < sel->group_count; g++) {
+        long and_at = emit(c, CONDITION_AND, 0);
+
+        if (and_at < 0)
+            return -1;
+        for (size_t i = 0; i < sel->groups[g].item_count; i++)
+            if (emit_item(c, &sel->groups[g].items[i]) != 0)
+                return -1;
+        close_node(c, and_at);
+    }
+    return close_node(c, or_at);
+}
+
+/* The condition's tree, with each selection put in the place of its name. */
+static int
+emit_condition(struct compiler *c, const struct sigma_condition *cond, size_t at)
+{
+    const struct condition_node *node = &cond->nodes[at];
+    long here;
+
+    if (node->kind == CONDITION_TEST)
+        return emit_selection(c, &c->rule->selections[node->arg]);
+    here = emit(c, node->kind, node->arg);
+    if (here < 0)
+        return -1;
+    for (size_t i = at + 1; i < node->end; i = cond->nodes[i].end)
+        if (emit_condition(c, cond, i) != 0)
+            return -1;
+    return close_node(c, here);
+}
+
+/* AND(absent, injection), absent left out where there is nothing to look for. */
+static int
+emit_check(struct compiler *c, const struct sigma_check *check)
+{
+    const struct sigma_item test = { .op = SIGMA_ATTACK, .attack = check->attack };
+    static const struct sigma_item exists = { .op = SIGMA_EXISTS };
+    static const struct sigma_value no = { .number = 0 };
+    long at;
+
+    if (check->unless.ptr == NULL)
+        return emit_predicate(c, check->field, &test, NULL, 0);
+    at = emit(c, CONDITION_AND, 0);
+    if (at < 0 || emit_predicate(c, check->unless, &exists, &no, 1) != 0 ||
+        emit_predicate(c, check->field, &test, NULL, 0) != 0)
+        return -1;
+    return close_node(c, at);
+}
+
+/* bongsu.checks: one of the fields must hold an attack. */
+static int
+emit_checks(struct compiler *c)
+{
+    long at;
+
+    if (c->rule->check_count == 0)
+        return 0;
+    at = emit(c, CONDITION_OR, 0);
+    if (at < 0)
+        return -1;
+    for (size_t i = 0; i < c->rule->check_count; i++)
+        if (emit_check(c, &c->rule->checks[i]) != 0)
+            return -1;
+    return close_node(c, at);
+}
+
+/* AND(OR(conditions), checks). */
+static int
+compile(struct compiler *c)
+{
+    long and_at = emit(c, CONDITION_AND, 0);
+    long or_at = and_at < 0 ? -1 : emit(c, CONDITION_OR, 0);
+
+    if (or_at < 0)
+        return -1;
+    for (size_t i = 0; i < c->rule->condition_count; i++)
+        if (emit_condition(c, &c->rule->conditions[i], 0) != 0)
+            return -1;
+    close_node(c, or_at);
+    if (emit_checks(c) != 0)
+        return -1;
+    return close_node(c, and_at);
+}
+
+/* An AND or OR of one child says nothing: leave it out. Most selections are a
+ * single map of a single field, so this halves most programs. */
+static void
+simplify(struct compiled *code)
+{
+    size_t kept = 0;
+    uint32_t *moved = calloc(code->node_count + 1, sizeof(*moved));
+
+    if (moved == NULL)
+        return;                 /* only slower */
+    for (size_t i = 0; i < code->node_count; i++) {
+        const struct condition_node *node = &code->nodes[i];
+        int is_list = node->kind == CONDITION_AND || node->kind == CONDITION_OR;
+
+        moved[i] = (uint32_t)kept;
+        if (!(is_list && i + 1 < code->node_count && code->nodes[i + 1].end == node->end))
+            kept++;
+    }
+    moved[code->node_count] = (uint32_t)kept;
+    for (size_t i = 0; i < code->node_count; i++) {
+        struct condition_node node = code->nodes[i];
+
+        if (moved[i + 1] == moved[i])
+            continue;
+        node.end = moved[node.end];
+        code->nodes[moved[i]] = node;
+    }
+    code->node_count = kept;
+    free(moved);
+}
+
+int
+compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t number,
+              struct predicate_table *table, struct err *err)
+{
+    struct compiler c = { code, rule, table, err };
+
+    *code = (struct compiled){ .number = number };
+    if (compile(&c) != 0) {
+        compiled_release(code);
+        return -1;
+    }
+    simplify(code);
+    return 0;
+}
+
+void
+compiled_release(struct compiled *code)
+{
+    free(code->nodes);
+    *code = (struct compiled){ 0 };
+}
+
+static int
+test_one(void *table, uint32_t arg)
+{
+    return predicate_table_test(table, arg);
+}
+
+int
+compiled_matches(const struct compiled *code, struct predicate_table *table)
+{
+    return condition_eval(code->nodes, 0, test_one, table);
+}
+
+/* The predicate is event_type equal to plain texts. */
+static int
+is_type_test(const struct predicate_table *table, uint32_t number)
+{
+    const struct predicate *pred = predicate_table_get(table, number);
+
+    if (pred->op != SIGMA_EQUALS || pred->part != PART_NONE ||
+        field_table_known(predicate_table_fields(table), pred->field) != EVENT_TYPE)
+        return 0;
+    for (size_t i = 0; i < pred->value_count; i++)
+        if (pred->values[i].is_null || pred->values[i].pattern.shape != PATTERN_EXACT ||
+            pred->values[i].pattern.is_cased)
+            return 0;
+    return 1;
+}
+
+/* 1 when what is below `at` can only hold for certain types. */
+static int
+is_bound(const struct compiled *code, const struct predicate_table *table, size_t at)
+{
+    const struct condition_node *node = &code->nodes[at];
+    int any = 0, all = 1;
+
+    if (node->kind == CONDITION_TEST)
+        return is_type_test(table, node->arg);
+    if (node->kind == CONDITION_NOT)
+        return 0;
+    for (size_t i = at + 1; i < node->end; i = code->nodes[i].end) {
+        int bound = is_bound(code, table, i);
+
+        any |= bound;
+        all &= bound;
+    }
+    return node->kind == CONDITION_AND ? any : all;
+}
+
+/* The types of a bound node: of an AND, those of its first bound child. */
+static int
+types_of(const struct compiled *code, const struct predicate_table *table, size_t at,
+         int (*visit)(void *ctx, struct text type), void *ctx)
+{
+    const struct condition_node *node = &code->nodes[at];
+
+    if (node->kind == CONDITION_TEST) {
+        const struct predicate *pred = predicate_table_get(table, node->arg);
+
+        for (size_t i = 0; i < pred->value_count; i++)
+            if (visit(ctx, pred->values[i].pattern.literal) != 0)
+                return -1;
+        return 1;
+    }
+    for (size_t i = at + 1; i < node->end; i = code->nodes[i].end) {
+        if (node->kind == CONDITION_AND && !is_bound(code, table, i))
+            continue;
+        if (types_of(code, table, i, visit, ctx) < 0)
+            return -1;
+        if (node->kind == CONDITION_AND)
+            break;
+    }
+    return 1;
+}
+
+int
+compiled_event_types(const struct compiled *code, const struct predicate_table *table,
+                     int (*visit)(void *ctx, struct text type), void *ctx)
+{
+    return is_bound(code, table, 0) ? types_of(code, table, 0, visit, ctx) : 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * compiled.h - a detection rule as a program over predicates
+ *
+ * Between sigma_rule (text that was read) and matcher (all rules together).
+ */
+#ifndef DETECTOR_MATCH_COMPILED_H
+#define DETECTOR_MATCH_COMPILED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/match/predicate_table.h"
+#include "detector/sigma/sigma_condition.h"
+#include "detector/sigma/sigma_rule.h"
+
+struct compiled {
+    uint32_t number;
+    struct condition_node *nodes;   /* CONDITION_TEST's arg: number in the table */
+    size_t node_count, node_cap;
+};
+
+/* Compile rule; its predicates go into the table. -1 with "file:line: reason";
+ * nothing to release then. */
+int compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t number,
+                  struct predicate_table *table, struct err *err);
+void compiled_release(struct compiled *code);
+
+/* 1 when the rule matches the event that the tables began with. */
+int compiled_matches(const struct compiled *code, struct predicate_table *table);
+
+/* The event types without which the rule cannot match: calls visit for each
+ * (lower case) and returns 1; 0 when it can match any type. -1: visit failed. */
+int compiled_event_types(const struct compiled *code, const struct predicate_table *table,
+                         int (*visit)(void *ctx, struct text type), void *ctx);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * matcher.h - which detection rules does an event match?
+ *
+ * Rules are compiled once into predicates and a small program over them. A
+ * rule that can only match certain event types is not looked at for others;
+ * that index is the first of the prefilters that many rules will need.
+ * Events must be as the wire reader makes them (arrays as VALUE_OBJECT).
+ */
+#ifndef DETECTOR_MATCH_MATCHER_H
+#define DETECTOR_MATCH_MATCHER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/match/field_table.h"
+#include "detector/sigma/sigma_rule.h"
+#include "proto/base/err.h"
+
+struct matcher;
+
+/* An empty matcher over a field table (lent, must outlive it). NULL when out
+ * of memory. */
+struct matcher *matcher_new(struct field_table *fields);
+void matcher_destroy(struct matcher **matcher);
+
+/* Compile a detection rule (lent, must outlive the matcher) as `number`. -1
+ * with "file:line: reason"; the matcher is then as before. */
+int matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t number,
+                struct err *err);
+
+/* All rules are there: build the index. 0, or -1 when out of memory. */
+int matcher_finish(struct matcher *matcher);
+
+/* The numbers of the rules that ev matches, in the order they were added;
+ * borrowed until the next call. Begins the field table with ev. */
+size_t matcher_match(struct matcher *matcher, const struct event *ev,
+                     const uint32_t **ret_numbers);
+
+/* How many regular expressions were given up at their limit, so far. */
+uint64_t matcher_limits_hit(const struct matcher *matcher);
+
+#endif

@@ -1,0 +1,347 @@
+#include "detector/match/predicate.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+
+#include <arpa/inet.h>
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/text/attack.h"
+#include "proto/base/timestamp.h"
+
+enum { MATCH_LIMIT = 100000, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 2048, MAX_NESTING = 8 };
+
+int
+predicate_context_init(struct predicate_context *ctx, struct field_table *fields)
+{
+    *ctx = (struct predicate_context){ .fields = fields };
+    ctx->match_data = pcre2_match_data_create(1, NULL);
+    ctx->match_context = pcre2_match_context_create(NULL);
+    if (ctx->match_data == NULL || ctx->match_context == NULL)
+        return -1;
+    pcre2_set_match_limit(ctx->match_context, MATCH_LIMIT);
+    pcre2_set_depth_limit(ctx->match_context, DEPTH_LIMIT);
+    pcre2_set_heap_limit(ctx->match_context, HEAP_LIMIT_KIB);
+    return 0;
+}
+
+void
+predicate_context_release(struct predicate_context *ctx)
+{
+    pcre2_match_data_free(ctx->match_data);
+    pcre2_match_context_free(ctx->match_context);
+    buf_release(&ctx->scratch);
+    *ctx = (struct predicate_context){ 0 };
+}
+
+static pcre2_code *
+regex_new(const struct sigma_value *value, unsigned flags, struct err *err)
+{
+    uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C |
+                       (flags & SIGMA_RE_I ? PCRE2_CASELESS : 0) |
+                       (flags & SIGMA_RE_M ? PCRE2_MULTILINE : 0) |
+                       (flags & SIGMA_RE_S ? PCRE2_DOTALL : 0);
+    PCRE2_UCHAR why[120];
+    PCRE2_SIZE where;
+    int number;
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)value->text.ptr, value->text.len,
+                                     options,
+                                     &number, &where, NULL);
+
+    if (code == NULL) {
+        pcre2_get_error_message(number, why, sizeof(why));
+        err_set(err, "regular expression: %s at offset %zu", (char *)why, where);
+        return NULL;
+    }
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);    /* if it fails, it is only slower */
+    return code;
+}
+
+int
+predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
+               const struct sigma_value *values, size_t count, int *ret_line,
+               struct err *err)
+{
+    *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part,
+                                .attack = item->attack,
+                                .attack_kind = attack_field_kind(item->field),
+                                .regex_flags = item->regex_flags, .values = values,
+                                .value_count = count };
+    *ret_line = item->line;
+    if (item->op != SIGMA_REGEX)
+        return 0;
+    pred->regexes = calloc(count, sizeof(pred->regexes[0]));
+    if (pred->regexes == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        pred->regexes[i] = regex_new(&values[i], item->regex_flags, err);
+        if (pred->regexes[i] == NULL) {
+            *ret_line = values[i].line;
+            predicate_release(pred);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+predicate_release(struct predicate *pred)
+{
+    for (size_t i = 0; pred->regexes != NULL && i < pred->value_count; i++)
+        pcre2_code_free(pred->regexes[i]);
+    free(pred->regexes);
+    pred->regexes = NULL;
+}
+
+static int
+regex_matches(const pcre2_code *code, struct predicate_context *ctx, struct text text)
+{
+    int rc = pcre2_match(code, (PCRE2_SPTR)text.ptr, text.len, 0, 0, ctx->match_data,
+                         ctx->match_context);
+
+    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+        ctx->limits_hit++;
+    return rc >= 0;
+}
+
+static int
+cidr_matches(const struct cidr *cidr, struct text text)
+{
+    unsigned char address[16];
+    char space[INET6_ADDRSTRLEN];
+    int whole = cidr->bits / 8, rest = cidr->bits % 8;
+
+    if (text.len == 0 || text.len >= sizeof(space))
+        return 0;
+    memcpy(space, text.ptr, text.len);
+    space[text.len] = '\0';
+    if (inet_pton(cidr->family, space, address) != 1)
+        return 0;
+    if (memcmp(address, cidr->net, (size_t)whole) != 0)
+        return 0;
+    return rest == 0 || ((address[whole] ^ cidr->net[whole]) >> (8 - rest)) == 0;
+}
+
+static int
+compares(enum sigma_op op, double number, double limit)
+{
+    switch (op) {
+    case SIGMA_GT:
+        return number > limit;
+    case SIGMA_GTE:
+        return number >= limit;
+    case SIGMA_LT:
+        return number < limit;
+    case SIGMA_LTE:
+        return number <= limit;
+    default:
+        return number == limit;
+    }
+}
+
+static int
+any_compares(const struct predicate *pred, double number)
+{
+    for (size_t i = 0; i < pred->value_count; i++)
+        if (compares(pred->op, number, pred->values[i].number))
+            return 1;
+    return 0;
+}
+
+static int
+days_in(int year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
+}
+
+/* ISO 8601: a week is of the year that has its Thursday. */
+static int
+iso_week(const struct local_time *local)
+{
+    static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
+    int days = days_in(local->year);
+    int yday = before[local->month - 1] + local->day + (days == 366 && local->month > 2);
+    int thursday = yday + 4 - (local->weekday == 0 ? 7 : local->weekday);
+
+    if (thursday < 1)
+        thursday += days_in(local->year - 1);
+    else if (thursday > days)
+        thursday -= days;
+    return (thursday - 1) / 7 + 1;
+}
+
+static int
+part_of(enum sigma_part part, int64_t at_us)
+{
+    struct local_time local;
+
+    timestamp_to_local(at_us, &local);
+    switch (part) {
+    case PART_MINUTE:
+        return local.minute;
+    case PART_HOUR:
+        return local.hour;
+    case PART_DAY:
+        return local.day;
+    case PART_WEEK:
+        return iso_week(&local);
+    case PART_MONTH:
+        return local.month;
+    default:
+        return local.year;
+    }
+}
+
+/* Our own time field means the event's time; any other field is read. */
+static int
+part_matches(const struct predicate *pred, struct predicate_context *ctx,
+             struct text text)
+{
+    int64_t at_us = field_table_event(ctx->fields)->at_us;
+
+    if (field_table_known(ctx->fields, pred->field) != EVENT_TIMESTAMP &&
+        timestamp_parse(text, &at_us, NULL) != 0)
+        return 0;
+    return any_compares(pred, part_of(pred->part, at_us));
+}
+
+/* Each text is walked once, for all attacks. */
+static int
+attack_matches(const struct predicate *pred, struct predicate_context *ctx, struct text text)
+{
+    static const unsigned all = ATTACK_BIT(ATTACK_COUNT) - 1;
+    struct attack_seen *seen = ctx->attacks;
+
+    if (ctx->attacks_of != field_table_number(ctx->fields)) {
+        ctx->attacks_of = field_table_number(ctx->fields);
+        ctx->attack_count = 0;
+    }
+    while (seen < ctx->attacks + ctx->attack_count &&
+           (seen->text.ptr != text.ptr || seen->text.len != text.len ||
+            seen->kind != pred->attack_kind))
+        seen++;
+    if (seen == ctx->attacks + ctx->attack_count) {
+        if (ctx->attack_count == PREDICATE_ATTACKS)
+            return attack_in_field(pred->attack_kind, text, ATTACK_BIT(pred->attack),
+                                   &ctx->scratch) != 0;
+        ctx->attack_count++;
+        *seen = (struct attack_seen){ text, pred->attack_kind,
+                                      attack_in_field(pred->attack_kind, text, all,
+                                                      &ctx->scratch) };
+    }
+    return (seen->found & ATTACK_BIT(pred->attack)) != 0;
+}
+
+static int
+text_matches(const struct predicate *pred, struct predicate_context *ctx,
+             struct text text)
+{
+    if (pred->part != PART_NONE)
+        return part_matches(pred, ctx, text);
+    for (size_t i = 0; i < pred->value_count; i++) {
+        const struct sigma_value *value = &pred->values[i];
+
+        if (pred->op == SIGMA_EQUALS && !value->is_null &&
+            pattern_matches(&value->pattern, text))
+            return 1;
+        if (pred->op == SIGMA_REGEX && regex_matches(pred->regexes[i], ctx, text))
+            return 1;
+        if (pred->op == SIGMA_CIDR && cidr_matches(&value->cidr, text))
+            return 1;
+    }
+    return pred->op == SIGMA_ATTACK && attack_matches(pred, ctx, text);
+}
+
+static int
+takes_null(const struct predicate *pred)
+{
+    for (size_t i = 0; pred->op == SIGMA_EQUALS && i < pred->value_count; i++)
+        if (pred->values[i].is_null)
+            return 1;
+    return 0;
+}
+
+static int value_matches(const struct predicate *pred, struct predicate_context *ctx,
+                         const struct value *value, int depth);
+
+static int
+element_matches(const struct predicate *pred, struct predicate_context *ctx,
+                const msgpack_object *object, int depth)
+{
+    struct value value = { .kind = VALUE_OBJECT, .as.object = object };
+
+    switch (object->type) {
+    case MSGPACK_OBJECT_NIL:
+        value.kind = VALUE_NULL;
+        break;
+    case MSGPACK_OBJECT_BOOLEAN:
+        value = (struct value){ VALUE_BOOL, { .boolean = object->via.boolean } };
+        break;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        value = object->via.u64 > INT64_MAX
+                ? (struct value){ VALUE_UINT, { .natural = object->via.u64 } }
+                : value_int((int64_t)object->via.u64);
+        break;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        value = value_int(object->via.i64);
+        break;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        value = (struct value){ VALUE_REAL, { .real = object->via.f64 } };
+        break;
+    case MSGPACK_OBJECT_STR:
+        value = value_text((struct text){ object->via.str.ptr, object->via.str.size });
+        break;
+    default:
+        break;
+    }
+    return value_matches(pred, ctx, &value, depth);
+}
+
+static int
+array_matches(const struct predicate *pred, struct predicate_context *ctx,
+              const msgpack_object *object, int depth)
+{
+    if (object->type != MSGPACK_OBJECT_ARRAY || depth == MAX_NESTING)
+        return 0;
+    for (uint32_t i = 0; i < object->via.array.size; i++)
+        if (element_matches(pred, ctx, &object->via.array.ptr[i], depth + 1))
+            return 1;
+    return 0;
+}
+
+static int
+value_matches(const struct predicate *pred, struct predicate_context *ctx,
+              const struct value *value, int depth)
+{
+    char space[32];
+    double number;
+
+    if (value->kind == VALUE_NULL)
+        return takes_null(pred);
+    if (value->kind == VALUE_OBJECT)
+        return array_matches(pred, ctx, value->as.object, depth);
+    if (value->kind == VALUE_PACKED)
+        return 0;
+    if (pred->part == PART_NONE && pred->op >= SIGMA_GT && pred->op <= SIGMA_LTE)
+        return value_as_number(value, &number) == 0 && any_compares(pred, number);
+    return text_matches(pred, ctx, value_as_text(value, space));
+}
+
+int
+predicate_test(const struct predicate *pred, struct predicate_context *ctx)
+{
+    const struct value *value = field_table_value(ctx->fields, pred->field);
+
+    if (pred->op == SIGMA_EXISTS)
+        return (value != NULL) == (pred->values[0].number != 0);
+    if (value == NULL)
+        return takes_null(pred);
+    if (value->kind == VALUE_TEXT && pred->part == PART_NONE &&
+        (pred->op < SIGMA_GT || pred->op == SIGMA_ATTACK))
+        return text_matches(pred, ctx, value->as.text);
+    return value_matches(pred, ctx, value, 0);
+}

@@ -1,0 +1,207 @@
+#include "detector/ruleset/ruleset.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/ruleset/ruleset_internal.h"
+#include "proto/base/hash.h"
+
+struct ruleset *
+ruleset_new(void)
+{
+    struct ruleset *rules = calloc(1, sizeof(*rules));
+
+    if (rules == NULL)
+        return NULL;
+    rules->fields = field_table_new();
+    if (rules->fields != NULL)
+        rules->matcher = matcher_new(rules->fields);
+    if (rules->matcher == NULL)
+        ruleset_destroy(&rules);
+    return rules;
+}
+
+void
+ruleset_destroy(struct ruleset **rules)
+{
+    if (*rules == NULL)
+        return;
+    matcher_destroy(&(*rules)->matcher);
+    field_table_destroy(&(*rules)->fields);
+    free((*rules)->rules);
+    free((*rules)->refused);
+    arena_release(&(*rules)->arena);
+    free(*rules);
+    *rules = NULL;
+}
+
+int
+ruleset_refuse(struct ruleset *rules, size_t file, const char *reason)
+{
+    struct text copy = arena_copy(&rules->arena, text_of(reason));
+
+    if (rules->refused_count == rules->refused_cap) {
+        size_t cap = rules->refused_cap == 0 ? 16 : rules->refused_cap * 2;
+        struct refused *grown = realloc(rules->refused, cap * sizeof(*grown));
+
+        if (grown == NULL)
+            return -1;
+        rules->refused = grown;
+        rules->refused_cap = cap;
+    }
+    if (copy.ptr == NULL)
+        return -1;
+    rules->refused[rules->refused_count++] = (struct refused){ copy.ptr, file };
+    return 0;
+}
+
+static struct rule *
+rule_append(struct ruleset *rules)
+{
+    if (rules->count == rules->cap) {
+        size_t cap = rules->cap == 0 ? 16 : rules->cap * 2;
+        struct rule *grown = realloc(rules->rules, cap * sizeof(*grown));
+
+        if (grown == NULL)
+            return NULL;
+        rules->rules = grown;
+        rules->cap = cap;
+    }
+    rules->rules[rules->count] = (struct rule){ .value_field = -1, .file = rules->file };
+    return &rules->rules[rules->count++];
+}
+
+/* 1 when an earlier rule has this id or name. */
+static int
+is_taken(const struct ruleset *rules, const struct sigma_rule *sigma,
+         const struct sigma_rule **ret_other)
+{
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct sigma_rule *other = &rules->rules[i].sigma;
+
+        if (strcmp(other->id, sigma->id) == 0 ||
+            (other->name != NULL && sigma->name != NULL &&
+             strcmp(other->name, sigma->name) == 0)) {
+            *ret_other = other;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* A changed rule begins with new windows, and this is how it is noticed. */
+static int
+hash_part(const json_t *part, uint64_t *ret_hash)
+{
+    char *text = json_dumps(part, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+    if (text == NULL)
+        return -1;
+    *ret_hash = hash64(text, strlen(text));
+    free(text);
+    return 0;
+}
+
+static int
+hash_document(json_t *document, struct rule *rule)
+{
+    json_t *body = json_object_get(document, "correlation");
+
+    if (hash_part(body != NULL ? body : json_object_get(document, "detection"),
+                  &rule->text_hash) != 0)
+        return -1;
+    if (rule->sigma.seen_us == 0)
+        return 0;
+    /* what was seen of other fields is no memory of these */
+    body = json_object_get(json_object_get(document, "bongsu"), "first_seen");
+    return hash_part(json_object_get(body, "fields"), &rule->shape);
+}
+
+static int
+add_document(struct ruleset *rules, const struct sigma_source *src, json_t *document)
+{
+    const struct sigma_rule *other = NULL;
+    struct sigma_rule sigma;
+    struct rule *rule;
+
+    if (sigma_rule_read(src, document, &sigma) != 0)
+        return -1;
+    if (is_taken(rules, &sigma, &other))
+        return sigma_refuse(src, document, "the id or name is that of %s:%d already",
+                            other->file, other->line);
+    rule = rule_append(rules);
+    if (rule == NULL)
+        return sigma_no_memory(src);
+    rule->sigma = sigma;
+    return hash_document(document, rule) == 0 ? 0 : sigma_no_memory(src);
+}
+
+static int
+add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
+{
+    size_t before = rules->count;
+    struct text name = arena_copy(&rules->arena, text_of(file));
+    struct err why;
+    const struct sigma_source src = { name.ptr, yaml, &rules->arena, &why };
+
+    if (name.ptr == NULL)
+        return -1;
+    for (size_t i = 0; i < yaml_count(yaml); i++)
+        if (add_document(rules, &src, yaml_document(yaml, i)) != 0) {
+            rules->count = before;
+            return ruleset_refuse(rules, rules->file, why.text);
+        }
+    return 0;
+}
+
+int
+ruleset_add(struct ruleset *rules, const char *file, const char *bytes, size_t len)
+{
+    struct err why;
+    struct yaml *yaml = yaml_parse(file, bytes, len, &why);
+    int rc;
+
+    rules->file++;
+    if (yaml == NULL)
+        return ruleset_refuse(rules, rules->file, why.text);
+    rc = add_documents(rules, file, yaml);
+    yaml_destroy(&yaml);
+    return rc;
+}
+
+size_t
+ruleset_count(const struct ruleset *rules)
+{
+    return rules->count;
+}
+
+const struct rule *
+ruleset_rule(const struct ruleset *rules, size_t i)
+{
+    return &rules->rules[i];
+}
+
+size_t
+ruleset_refused_count(const struct ruleset *rules)
+{
+    return rules->refused_count;
+}
+
+const char *
+ruleset_refused(const struct ruleset *rules, size_t i)
+{
+    return rules->refused[i].reason;
+}
+
+struct matcher *
+ruleset_matcher(struct ruleset *rules)
+{
+    return rules->matcher;
+}
+
+struct field_table *
+ruleset_fields(struct ruleset *rules)
+{
+    return rules->fields;
+}

@@ -1,0 +1,211 @@
+/*
+ * sigma_bongsu.c - what Sigma has no word for: a rule's keys below `bongsu:`
+ */
+#include <string.h>
+
+#include "detector/sigma/sigma_rule.h"
+#include "proto/incident.h"
+
+/* Something is new when it was not seen for so long, unless the rule says. */
+#define DEFAULT_SEEN_US (INT64_C(30) * 86400 * 1000000)
+
+static int
+read_suppress(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    if (!json_is_string(value) ||
+        sigma_timespan_parse(text_of(json_string_value(value)), &rule->suppress_us) != 0)
+        return sigma_refuse(src, value, "bongsu.suppress must be a time like 2h");
+    return 0;
+}
+
+static int
+read_summary(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    struct text copy;
+
+    if (!json_is_string(value) || json_string_length(value) == 0 ||
+        json_string_length(value) > 500)
+        return sigma_refuse(src, value,
+                            "bongsu.summary must be a text of 1 to 500 bytes");
+    copy = arena_copy(src->arena, text_of(json_string_value(value)));
+    if (copy.ptr == NULL)
+        return sigma_no_memory(src);
+    rule->summary = copy.ptr;
+    return 0;
+}
+
+static int
+read_alert(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    if (!json_is_boolean(value))
+        return sigma_refuse(src, value, "bongsu.alert must be true or false");
+    rule->is_alert_set = 1;
+    rule->is_alert = json_is_true(value);
+    return 0;
+}
+
+static int
+read_span(const struct sigma_source *src, json_t *value, const char *name, int64_t *ret_us)
+{
+    if (!json_is_string(value) ||
+        sigma_timespan_parse(text_of(json_string_value(value)), ret_us) != 0)
+        return sigma_refuse(src, value, "first_seen.%s must be a time like 30d", name);
+    return 0;
+}
+
+static int
+read_first_seen(const struct sigma_source *src, json_t *map, struct sigma_rule *rule)
+{
+    struct sigma_correlation *cor = &rule->correlation;
+    json_t *value;
+    const char *name;
+    int rc = 0;
+
+    if (cor->type != SIGMA_NONE)
+        return sigma_refuse(src, map, "a correlation takes no bongsu.first_seen");
+    if (!json_is_object(map))
+        return sigma_refuse(src, map, "bongsu.first_seen must be a map with fields");
+    rule->seen_us = DEFAULT_SEEN_US;
+    json_object_foreach(map, name, value) {
+        if (strcmp(name, "fields") == 0)
+            rc = sigma_names_read(src, value, "first_seen.fields", INCIDENT_MAX_KEYS,
+                                  &cor->group_by, &cor->group_count);
+        else if (strcmp(name, "within") == 0)
+            rc = read_span(src, value, name, &rule->seen_us);
+        else if (strcmp(name, "learn") == 0)
+            rc = read_span(src, value, name, &rule->learn_us);
+        else
+            rc = sigma_refuse(src, value, "unknown key \"first_seen.%.40s\"", name);
+        if (rc != 0)
+            return -1;
+    }
+    return cor->group_count > 0 ? 0 : sigma_refuse(src, map, "first_seen needs fields");
+}
+
+/* "field", or {field: "field", unless: "other"}. */
+static int
+read_check(const struct sigma_source *src, json_t *json, struct sigma_check *check)
+{
+    json_t *field = json, *unless = NULL;
+
+    if (json_is_object(json)) {
+        field = json_object_get(json, "field");
+        unless = json_object_get(json, "unless");
+        if (json_object_size(json) != 2 || !json_is_string(unless) ||
+            json_string_length(unless) == 0)
+            return sigma_refuse(src, json, "a map in a check has field and unless");
+    }
+    if (!json_is_string(field) || json_string_length(field) == 0)
+        return sigma_refuse(src, json, "a check must be a list of field names");
+
+    check->field = arena_copy(src->arena, text_of(json_string_value(field)));
+    if (unless != NULL)
+        check->unless = arena_copy(src->arena, text_of(json_string_value(unless)));
+    if (check->field.ptr == NULL || (unless != NULL && check->unless.ptr == NULL))
+        return sigma_no_memory(src);
+    return 0;
+}
+
+static int
+read_attack(const struct sigma_source *src, const char *name, json_t *fields,
+            struct sigma_rule *rule)
+{
+    int attack = attack_find(name);
+
+    if (attack < 0)
+        return sigma_refuse(src, fields, "unknown check \"%.40s\"", name);
+    for (size_t i = 0; i < rule->check_count; i++)
+        if ((int)rule->checks[i].attack == attack)
+            return sigma_refuse(src, fields, "%s is given twice", name);
+    if (!json_is_array(fields) || json_array_size(fields) == 0)
+        return sigma_refuse(src, fields, "a check must be a list of field names");
+    for (size_t i = 0; i < json_array_size(fields); i++) {
+        if (rule->check_count == SIGMA_MAX_CHECKS)
+            return sigma_refuse(src, json_array_get(fields, i),
+                                "checks take at most %d fields", SIGMA_MAX_CHECKS);
+        rule->checks[rule->check_count].attack = (enum attack)attack;
+        if (read_check(src, json_array_get(fields, i), &rule->checks[rule->check_count]) != 0)
+            return -1;
+        rule->check_count++;
+    }
+    return 0;
+}
+
+static int
+read_checks(const struct sigma_source *src, json_t *checks, struct sigma_rule *rule)
+{
+    if (rule->correlation.type != SIGMA_NONE)
+        return sigma_refuse(src, checks, "a correlation takes no bongsu.checks");
+    if (!json_is_array(checks) || json_array_size(checks) == 0)
+        return sigma_refuse(src, checks, "bongsu.checks must be a list of maps");
+    for (size_t i = 0; i < json_array_size(checks); i++) {
+        json_t *check = json_array_get(checks, i), *value;
+        const char *name;
+
+        if (!json_is_object(check))
+            return sigma_refuse(src, check, "bongsu.checks must be a list of maps");
+        json_object_foreach(check, name, value)
+            if (read_attack(src, name, value, rule) != 0)
+                return -1;
+    }
+    return 0;
+}
+
+static int
+read_details(const struct sigma_source *src, json_t *details, struct sigma_rule *rule)
+{
+    size_t count = json_array_size(details);
+
+    if (count == 0 || count > DETAILS_MAX_FIELDS)
+        return sigma_refuse(src, details, "bongsu.details must be a list of at most %d fields",
+                            DETAILS_MAX_FIELDS);
+    for (size_t i = 0; i < count; i++) {
+        const char *field = json_string_value(json_array_get(details, i));
+
+        if (field == NULL || field[0] == '\0' || strlen(field) > 256)
+            return sigma_refuse(src, details, "bongsu.details must be names of fields");
+        rule->details[i] = arena_copy(src->arena, text_of(field));
+        if (rule->details[i].ptr == NULL)
+            return sigma_no_memory(src);
+    }
+    rule->detail_count = count;
+    return 0;
+}
+
+/* A misspelt key must not be ignored. */
+int
+sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
+{
+    static const struct {
+        const char *name;
+        int (*read)(const struct sigma_source *, json_t *, struct sigma_rule *);
+    } keys[] = {
+        { "suppress", read_suppress },
+        { "summary",  read_summary },
+        { "checks",   read_checks },
+        { "details",  read_details },
+        { "alert",    read_alert },
+        { "first_seen", read_first_seen },
+    };
+    json_t *bongsu = json_object_get(doc, "bongsu"), *value;
+    const char *name;
+
+    if (bongsu == NULL)
+        return 0;
+    if (!json_is_object(bongsu))
+        return sigma_refuse(src, bongsu, "\"bongsu\" must be a map");
+    json_object_foreach(bongsu, name, value) {
+        size_t i = 0, n = sizeof(keys) / sizeof(keys[0]);
+
+        while (i < n && strcmp(keys[i].name, name) != 0)
+            i++;
+        if (i == n)
+            return sigma_refuse(src, value, "unknown key \"bongsu.%.40s\"", name);
+        if (keys[i].read(src, value, rule) != 0)
+            return -1;
+    }
+    if (rule->suppress_us != 0 && rule->suppress_us < rule->correlation.span_us)
+        return sigma_refuse(src, json_object_get(bongsu, "suppress"),
+                            "bongsu.suppress must not be shorter than the timespan");
+    return 0;
+}

@@ -1,0 +1,292 @@
+#include <math.h>
+#include <string.h>
+
+#include "detector/sigma/sigma_rule.h"
+#include "proto/event.h"
+#include "proto/incident.h"
+
+enum { MAX_RULES = 1000 };
+
+static const struct type_row {
+    const char *name;
+    enum sigma_correlation_type type;   /* SIGMA_NONE: not supported yet */
+    int needs_field, has_steps;
+} types[] = {
+    { "event_count",      SIGMA_EVENT_COUNT, 0, 0 },
+    { "value_count",      SIGMA_VALUE_COUNT, 1, 0 },
+    { "value_sum",        SIGMA_VALUE_SUM,   1, 0 },
+    { "value_avg",        SIGMA_NONE,        1, 0 },
+    { "value_percentile", SIGMA_NONE,        1, 0 },
+    { "value_median",     SIGMA_NONE,        1, 0 },
+    { "temporal",         SIGMA_TEMPORAL,    0, 1 },
+    { "temporal_ordered", SIGMA_ORDERED,     0, 1 },
+};
+
+static int
+read_type(const struct sigma_source *src, json_t *correlation,
+          const struct type_row **ret_row,
+          struct sigma_rule *rule)
+{
+    json_t *value = json_object_get(correlation, "type");
+
+    if (!json_is_string(value))
+        return sigma_refuse(src, value == NULL ? correlation : value,
+                            "a correlation needs a type");
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strcmp(types[i].name, json_string_value(value)) == 0) {
+            if (types[i].type == SIGMA_NONE)
+                return sigma_refuse(src, value, "type %s is not supported yet",
+                                    types[i].name);
+            rule->correlation.type = types[i].type;
+            *ret_row = &types[i];
+            return 0;
+        }
+    return sigma_refuse(src, value, "unknown type \"%.60s\"", json_string_value(value));
+}
+
+int
+sigma_names_read(const struct sigma_source *src, json_t *value, const char *what,
+                 size_t max, struct text **ret_names, size_t *ret_count)
+{
+    size_t count = json_is_array(value) ? json_array_size(value) : 1;
+    struct text *names;
+
+    if (count == 0 || count > max)
+        return sigma_refuse(src, value, "%s must name 1 to %zu", what, max);
+    names = arena_alloc(src->arena, count * sizeof(names[0]));
+    if (names == NULL)
+        return sigma_no_memory(src);
+    for (size_t i = 0; i < count; i++) {
+        json_t *name = json_is_array(value) ? json_array_get(value, i) : value;
+
+        if (!json_is_string(name) || json_string_length(name) == 0 ||
+            json_string_length(name) > EVENT_MAX_NAME)
+            return sigma_refuse(src, name, "%s must be names", what);
+        names[i] = arena_copy(src->arena, text_of(json_string_value(name)));
+        if (names[i].ptr == NULL)
+            return sigma_no_memory(src);
+    }
+    *ret_names = names;
+    *ret_count = count;
+    return 0;
+}
+
+static int
+read_field(const struct sigma_source *src, json_t *value, struct sigma_correlation *cor)
+{
+    if (json_is_array(value) && json_array_size(value) == 1)
+        value = json_array_get(value, 0);
+    if (json_is_array(value))
+        return sigma_refuse(src, value,
+                            "counting several fields together is not supported yet");
+    if (!json_is_string(value) || json_string_length(value) == 0 ||
+        json_string_length(value) > EVENT_MAX_NAME)
+        return sigma_refuse(src, value, "condition.field must be a field name");
+    cor->field = arena_copy(src->arena, text_of(json_string_value(value)));
+    return cor->field.ptr == NULL ? sigma_no_memory(src) : 0;
+}
+
+static int
+read_threshold(const struct sigma_source *src, const char *op, json_t *value,
+               struct sigma_correlation *cor)
+{
+    static const char *const absent[] = { "lt", "lte", "eq", "neq" };
+
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+        if (strcmp(op, absent[i]) == 0)
+            return sigma_refuse(src, value,
+                                "condition %s would have to wait for what does "
+                                "not come; only gt and gte are supported yet", op);
+    if (strcmp(op, "gt") != 0 && strcmp(op, "gte") != 0)
+        return sigma_refuse(src, value, "unknown condition \"%.40s\"", op);
+    if (cor->threshold != 0)
+        return sigma_refuse(src, value, "only one of gt and gte");
+    if (!json_is_number(value) || json_number_value(value) <= 0 ||
+        json_number_value(value) > 1e12)
+        return sigma_refuse(src, value, "%s needs a number above 0", op);
+    cor->threshold = json_number_value(value);
+    cor->is_strict = strcmp(op, "gt") == 0;
+    return 0;
+}
+
+/* How many of its rules must be there: all of them, unless a temporal one says less. */
+static int
+check_steps(const struct sigma_source *src, const json_t *condition,
+            struct sigma_correlation *cor)
+{
+    double need = cor->is_strict ? floor(cor->threshold) + 1 : ceil(cor->threshold);
+
+    if (need > (double)cor->rule_count)
+        return sigma_refuse(src, condition, "the condition asks for %.15g of %zu rules",
+                            need, cor->rule_count);
+    if (cor->type == SIGMA_ORDERED && need != (double)cor->rule_count)
+        return sigma_refuse(src, condition,
+                            "temporal_ordered wants all of its rules, in their order");
+    cor->threshold = need;
+    cor->is_strict = 0;
+    return 0;
+}
+
+static int
+read_condition(const struct sigma_source *src, json_t *correlation,
+               const struct type_row *row, struct sigma_correlation *cor)
+{
+    json_t *condition = json_object_get(correlation, "condition"), *value;
+    const char *name;
+
+    if (row->has_steps && condition == NULL) {
+        cor->threshold = (double)cor->rule_count;       /* all of them */
+        return 0;
+    }
+    if (!json_is_object(condition))
+        return sigma_refuse(src, condition == NULL ? correlation : condition,
+                            "a correlation needs a condition like {gte: 5}");
+    json_object_foreach(condition, name, value) {
+        int rc = strcmp(name, "field") == 0 ? read_field(src, value, cor)
+                                            : read_threshold(src, name, value, cor);
+        if (rc != 0)
+            return -1;
+    }
+    if (cor->threshold == 0)
+        return sigma_refuse(src, condition, "the condition needs gt or gte");
+    if (row->needs_field && cor->field.len == 0)
+        return sigma_refuse(src, condition, "%s needs a field in its condition",
+                            row->name);
+    if (!row->needs_field && cor->field.len != 0)
+        return sigma_refuse(src, condition, "%s takes no field", row->name);
+    return row->has_steps ? check_steps(src, condition, cor) : 0;
+}
+
+static int
+read_keys(const struct sigma_source *src, json_t *correlation)
+{
+    static const char *const known[] = { "type", "rules", "group-by", "timespan",
+                                         "condition", "generate", "aliases" };
+    json_t *value;
+    const char *name;
+
+    json_object_foreach(correlation, name, value) {
+        size_t i = 0, n = sizeof(known) / sizeof(known[0]);
+
+        while (i < n && strcmp(known[i], name) != 0)
+            i++;
+        if (i == n)
+            return sigma_refuse(src, value, "unknown key \"correlation.%.40s\"", name);
+    }
+    return 0;
+}
+
+static int
+read_span(const struct sigma_source *src, json_t *correlation,
+          struct sigma_correlation *cor)
+{
+    json_t *value = json_object_get(correlation, "timespan");
+
+    if (!json_is_string(value) ||
+        sigma_timespan_parse(text_of(json_string_value(value)), &cor->span_us) != 0)
+        return sigma_refuse(src, value == NULL ? correlation : value,
+                            "timespan must be a time like 5m (s, m, h, d, w)");
+    return 0;
+}
+
+static int
+read_alias(const struct sigma_source *src, const char *name, json_t *fields,
+           struct sigma_correlation *cor)
+{
+    json_t *value;
+    const char *rule;
+
+    if (!json_is_object(fields) || json_object_size(fields) == 0)
+        return sigma_refuse(src, fields, "an alias must be a map of rules to fields");
+    json_object_foreach(fields, rule, value) {
+        struct sigma_alias *alias = &cor->aliases[cor->alias_count++];
+
+        if (!json_is_string(value) || json_string_length(value) == 0 ||
+            json_string_length(value) > EVENT_MAX_NAME)
+            return sigma_refuse(src, value, "an alias must name a field for each rule");
+        *alias = (struct sigma_alias){
+            arena_copy(src->arena, text_of(name)), arena_copy(src->arena, text_of(rule)),
+            arena_copy(src->arena, text_of(json_string_value(value))),
+            yaml_line(src->yaml, value),
+        };
+        if (alias->name.ptr == NULL || alias->rule.ptr == NULL || alias->field.ptr == NULL)
+            return sigma_no_memory(src);
+    }
+    return 0;
+}
+
+/* Aliases are for group-by only, and each of them must be used there. */
+static int
+read_aliases(const struct sigma_source *src, json_t *aliases,
+             struct sigma_correlation *cor)
+{
+    json_t *value;
+    const char *name;
+    size_t count = 0;
+
+    if (!json_is_object(aliases) || json_object_size(aliases) == 0)
+        return sigma_refuse(src, aliases, "aliases must be a map of names");
+    json_object_foreach(aliases, name, value) {
+        size_t i = 0;
+
+        count += json_object_size(value);
+        while (i < cor->group_count && !text_is(cor->group_by[i], name))
+            i++;
+        if (i == cor->group_count)
+            return sigma_refuse(src, value, "alias \"%.60s\" is not in group-by", name);
+    }
+    if (cor->rule_count > SIGMA_MAX_STEPS ||
+        count > (size_t)SIGMA_MAX_STEPS * INCIDENT_MAX_KEYS)
+        return sigma_refuse(src, aliases, "aliases are for at most %d rules",
+                            SIGMA_MAX_STEPS);
+    cor->aliases = arena_alloc(src->arena, (count + 1) * sizeof(cor->aliases[0]));
+    if (cor->aliases == NULL)
+        return sigma_no_memory(src);
+    json_object_foreach(aliases, name, value)
+        if (read_alias(src, name, value, cor) != 0)
+            return -1;
+    return 0;
+}
+
+/* What tells the correlation's events apart. */
+static int
+read_group(const struct sigma_source *src, json_t *correlation,
+           struct sigma_correlation *cor)
+{
+    json_t *value = json_object_get(correlation, "group-by");
+
+    if (value != NULL && sigma_names_read(src, value, "group-by", INCIDENT_MAX_KEYS,
+                                          &cor->group_by, &cor->group_count) != 0)
+        return -1;
+    value = json_object_get(correlation, "aliases");
+    return value == NULL ? 0 : read_aliases(src, value, cor);
+}
+
+int
+sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
+                       struct sigma_rule *rule)
+{
+    struct sigma_correlation *cor = &rule->correlation;
+    const struct type_row *row = NULL;
+    json_t *value;
+
+    if (!json_is_object(correlation))
+        return sigma_refuse(src, correlation, "\"correlation\" must be a map");
+    cor->line = yaml_line(src->yaml, correlation);
+    if (read_keys(src, correlation) != 0 ||
+        read_type(src, correlation, &row, rule) != 0 ||
+        read_span(src, correlation, cor) != 0)
+        return -1;
+    value = json_object_get(correlation, "rules");
+    if (value == NULL)
+        return sigma_refuse(src, correlation, "a correlation needs rules");
+    if (sigma_names_read(src, value, "rules", row->has_steps ? SIGMA_MAX_STEPS : MAX_RULES,
+                         &cor->rules, &cor->rule_count) != 0 ||
+        read_group(src, correlation, cor) != 0)
+        return -1;
+    value = json_object_get(correlation, "generate");
+    if (value != NULL && !json_is_boolean(value))
+        return sigma_refuse(src, value, "generate must be true or false");
+    cor->is_generate = json_is_true(value);
+    return read_condition(src, correlation, row, cor);
+}

@@ -1,0 +1,179 @@
+/*
+ * sigma_rule.h - a Sigma 2.1.0 document, read and checked
+ *
+ * The first station of a rule: YAML in, struct out, nothing compiled yet.
+ * Whatever Bongsu cannot honour is refused here or when the rule is compiled,
+ * with "file:line: reason"; nothing in a rule is quietly ignored but what the
+ * specification leaves to tools (custom top-level keys). The logsource is
+ * read and kept; events carry none yet, so it does not restrict a rule.
+ * Bongsu's own keys are all below `bongsu:`.
+ */
+#ifndef DETECTOR_SIGMA_SIGMA_RULE_H
+#define DETECTOR_SIGMA_SIGMA_RULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/text/details.h"
+#include "detector/text/pattern.h"
+#include "detector/sigma/sigma_condition.h"
+#include "detector/text/attack.h"
+#include "proto/base/arena.h"
+#include "proto/base/err.h"
+#include "proto/base/yaml.h"
+
+enum sigma_op {
+    SIGMA_EQUALS, SIGMA_REGEX, SIGMA_CIDR, SIGMA_EXISTS,
+    SIGMA_GT, SIGMA_GTE, SIGMA_LT, SIGMA_LTE, SIGMA_ATTACK
+};
+
+/* Which part of a time is compared (in the site's zone). */
+enum sigma_part {
+    PART_NONE, PART_MINUTE, PART_HOUR, PART_DAY, PART_WEEK, PART_MONTH, PART_YEAR
+};
+
+enum { SIGMA_RE_I = 1, SIGMA_RE_M = 2, SIGMA_RE_S = 4 };
+
+struct cidr {
+    unsigned char net[16];
+    int family;                 /* AF_INET, AF_INET6 */
+    int bits;
+};
+
+struct sigma_value {
+    int is_null;                /* EQUALS: null or absent */
+    struct pattern pattern;     /* EQUALS */
+    struct text text;           /* REGEX */
+    struct cidr cidr;           /* CIDR */
+    double number;              /* GT..LTE, a part of a time; EXISTS: 0 or 1 */
+    int line;
+};
+
+/* A field of bongsu.checks, which is looked at unless the other is there. */
+struct sigma_check {
+    enum attack attack;
+    struct text field, unless;  /* unless: ptr NULL for always */
+};
+
+/* field|modifiers: values */
+struct sigma_item {
+    struct text field;          /* ptr NULL: keywords, in raw_log and description */
+    enum sigma_op op;
+    enum sigma_part part;
+    enum attack attack;         /* SIGMA_ATTACK */
+    unsigned open;              /* PATTERN_OPEN_* */
+    unsigned regex_flags;       /* SIGMA_RE_* */
+    int is_cased, is_all, is_negated;
+    struct sigma_value *values;
+    size_t value_count;
+    int line;
+};
+
+/* A map: all items must hold. */
+struct sigma_group {
+    struct sigma_item *items;
+    size_t item_count;
+};
+
+/* A named selection: one of its groups must hold. */
+struct sigma_selection {
+    struct text name;
+    struct sigma_group *groups;
+    size_t group_count;
+    int line;
+};
+
+enum sigma_correlation_type { SIGMA_NONE, SIGMA_EVENT_COUNT, SIGMA_VALUE_COUNT,
+                              SIGMA_VALUE_SUM, SIGMA_TEMPORAL, SIGMA_ORDERED };
+
+/* Rules that a correlation with steps or aliases may refer to. */
+enum { SIGMA_MAX_STEPS = 32 };
+
+/* What a group-by name stands for in the events (or the group-by) of one rule. */
+struct sigma_alias {
+    struct text name, rule, field;
+    int line;
+};
+
+struct sigma_correlation {
+    enum sigma_correlation_type type;   /* SIGMA_NONE: the document is a detection */
+    struct text *rules;                 /* ids or names */
+    size_t rule_count;
+    struct text *group_by;
+    size_t group_count;
+    struct sigma_alias *aliases;
+    size_t alias_count;
+    int64_t span_us;
+    struct text field;                  /* value_*: what is counted or summed */
+    int is_strict;                      /* gt, not gte */
+    double threshold;
+    int is_generate;                    /* its rules alert by themselves too */
+    int line;
+};
+
+enum { SIGMA_MAX_CHECKS = 16 };
+
+struct sigma_rule {
+    const char *file;                   /* as given; lives in the arena */
+    int line;
+    const char *id, *name, *title, *level;  /* id never NULL; name may be */
+    const char *product, *category, *service;
+    char **tags;
+    size_t tag_count;
+    int severity;                       /* enum severity, from level */
+    struct sigma_selection *selections;
+    size_t selection_count;
+    struct sigma_condition *conditions; /* one of them must hold */
+    size_t condition_count;
+    struct sigma_correlation correlation;
+    /* bongsu: */
+    int64_t suppress_us;                /* 0: max(span, 1 h) */
+    const char *summary;                /* NULL: the default sentence */
+    int64_t seen_us, learn_us;          /* first_seen (its fields are the correlation's
+                                         * group_by); 0: the rule has none */
+    int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
+    struct sigma_check checks[SIGMA_MAX_CHECKS];    /* fields looked through for attacks */
+    size_t check_count;
+    struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */
+    size_t detail_count;
+};
+
+/* Where a document stands while it is read. */
+struct sigma_source {
+    const char *file;
+    const struct yaml *yaml;
+    struct arena *arena;
+    struct err *err;
+};
+
+/* Read one document into *ret_rule (memory is the arena's). 0, or -1 with
+ * "file:line: reason". */
+int sigma_rule_read(const struct sigma_source *src, json_t *document,
+                    struct sigma_rule *ret_rule);
+
+/* The detection: part alone, and the correlation: part (used by sigma_rule.c). */
+int sigma_detection_read(const struct sigma_source *src, json_t *detection,
+                         struct sigma_rule *rule);
+int sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
+                           struct sigma_rule *rule);
+
+/* The bongsu: part: our own keys. */
+int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,
+                      struct sigma_rule *rule);
+
+/* A text or a list of up to max texts, copied. `what` names it in the reason. */
+int sigma_names_read(const struct sigma_source *src, json_t *value, const char *what,
+                     size_t max, struct text **ret_names, size_t *ret_count);
+
+/* "5m", "90s", "2h", "1d", "1w" -> microseconds; -1 when it is none of these
+ * or over 366 days. */
+int sigma_timespan_parse(struct text text, int64_t *ret_us);
+
+/* Set the reason with file and the line of `at`; always -1. */
+int sigma_refuse(const struct sigma_source *src, const json_t *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "file: out of memory"; always -1. */
+int sigma_no_memory(const struct sigma_source *src);
+
+#endif

@@ -1,0 +1,190 @@
+#include "detector/text/pattern.h"
+
+#include <string.h>
+
+/* The tokens of a value: one kind and one byte each. */
+struct tokens {
+    char *kinds, *bytes;
+    size_t len;
+};
+
+static void
+token_add(struct tokens *tokens, char kind, char byte)
+{
+    if (kind == '*' && tokens->len > 0 && tokens->kinds[tokens->len - 1] == '*')
+        return;             /* "**" means no more than "*" */
+    tokens->kinds[tokens->len] = kind;
+    tokens->bytes[tokens->len++] = byte;
+}
+
+static int
+is_escape(struct text value, size_t i)
+{
+    return value.ptr[i] == '\\' && i + 1 < value.len &&
+           (value.ptr[i + 1] == '*' || value.ptr[i + 1] == '?' ||
+            value.ptr[i + 1] == '\\');
+}
+
+static void
+tokens_read(struct tokens *tokens, struct text value, unsigned open, int is_cased)
+{
+    if (open & PATTERN_OPEN_START)
+        token_add(tokens, '*', 0);
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+
+        if (is_escape(value, i))
+            c = value.ptr[++i];
+        else if (c == '*' || c == '?') {
+            token_add(tokens, c, 0);
+            continue;
+        }
+        token_add(tokens, 'c', is_cased ? c : fold_char(c));
+    }
+    if (open & PATTERN_OPEN_END)
+        token_add(tokens, '*', 0);
+}
+
+/* Most patterns are one literal with an open end or two: those need no
+ * general matching. */
+static void
+pattern_shape_find(struct pattern *pattern)
+{
+    size_t from = 0, to = pattern->len;
+    int open_start = 0, open_end = 0;
+
+    if (to > 0 && pattern->kinds[0] == '*') {
+        open_start = 1;
+        from = 1;
+    }
+    if (to > from && pattern->kinds[to - 1] == '*') {
+        open_end = 1;
+        to--;
+    }
+    for (size_t i = from; i < to; i++)
+        if (pattern->kinds[i] != 'c') {
+            pattern->shape = PATTERN_GLOB;
+            return;
+        }
+    pattern->literal = (struct text){ pattern->bytes + from, to - from };
+    if (open_start && pattern->len == 1)
+        pattern->shape = PATTERN_ANY;
+    else if (open_start && open_end)
+        pattern->shape = PATTERN_CONTAINS;
+    else if (open_start)
+        pattern->shape = PATTERN_SUFFIX;
+    else
+        pattern->shape = open_end ? PATTERN_PREFIX : PATTERN_EXACT;
+}
+
+int
+pattern_parse(struct arena *arena, struct text value, unsigned open, int is_cased,
+              struct pattern *ret_pattern)
+{
+    struct tokens tokens = { 0 };
+
+    tokens.kinds = arena_alloc(arena, value.len + 2);
+    tokens.bytes = arena_alloc(arena, value.len + 2);
+    if (tokens.kinds == NULL || tokens.bytes == NULL)
+        return -1;
+    tokens_read(&tokens, value, open, is_cased);
+    *ret_pattern = (struct pattern){ .is_cased = is_cased, .kinds = tokens.kinds,
+                                     .bytes = tokens.bytes, .len = tokens.len };
+    pattern_shape_find(ret_pattern);
+    return 0;
+}
+
+static int
+same_at(const struct pattern *pattern, const char *text)
+{
+    const char *literal = pattern->literal.ptr;
+    size_t len = pattern->literal.len;
+
+    if (pattern->is_cased)
+        return memcmp(literal, text, len) == 0;
+    for (size_t i = 0; i < len; i++)
+        if (literal[i] != fold_char(text[i]))
+            return 0;
+    return 1;
+}
+
+static int
+contains(const struct pattern *pattern, struct text text)
+{
+    char first = pattern->literal.ptr[0];
+    char other = !pattern->is_cased && first >= 'a' && first <= 'z'
+                 ? (char)(first & ~0x20) : first;
+    size_t last = text.len - pattern->literal.len;
+
+    for (size_t i = 0; i <= last; i++)
+        if ((text.ptr[i] == first || text.ptr[i] == other) &&
+            same_at(pattern, text.ptr + i))
+            return 1;
+    return 0;
+}
+
+/* The length of the UTF-8 character at text.ptr[i], at least 1. */
+static size_t
+character_len(struct text text, size_t i)
+{
+    size_t n = 1;
+
+    if ((text.ptr[i] & 0xC0) != 0xC0)
+        return 1;
+    while (i + n < text.len && n < 4 && (text.ptr[i + n] & 0xC0) == 0x80)
+        n++;
+    return n;
+}
+
+/* After a mismatch only the last "*" needs to take one byte more. */
+static int
+glob_matches(const struct pattern *pattern, struct text text)
+{
+    size_t p = 0, t = 0, star = (size_t)-1, star_text = 0;
+
+    while (t < text.len) {
+        char c = pattern->is_cased ? text.ptr[t] : fold_char(text.ptr[t]);
+
+        if (p < pattern->len && pattern->kinds[p] == '*') {
+            star = p++;
+            star_text = t;
+        } else if (p < pattern->len && pattern->kinds[p] == '?') {
+            t += character_len(text, t);
+            p++;
+        } else if (p < pattern->len && pattern->bytes[p] == c) {
+            t++;
+            p++;
+        } else if (star != (size_t)-1) {
+            p = star + 1;
+            t = ++star_text;
+        } else {
+            return 0;
+        }
+    }
+    while (p < pattern->len && pattern->kinds[p] == '*')
+        p++;
+    return p == pattern->len;
+}
+
+int
+pattern_matches(const struct pattern *pattern, struct text text)
+{
+    size_t len = pattern->literal.len;
+
+    if (pattern->shape == PATTERN_GLOB)
+        return glob_matches(pattern, text);
+    if (text.len < len)
+        return 0;
+    switch (pattern->shape) {
+    case PATTERN_EXACT:
+        return text.len == len && same_at(pattern, text.ptr);
+    case PATTERN_PREFIX:
+        return same_at(pattern, text.ptr);
+    case PATTERN_SUFFIX:
+        return same_at(pattern, text.ptr + text.len - len);
+    case PATTERN_CONTAINS:
+        return len == 0 || contains(pattern, text);
+    default:
+        return 1;
+    }
+}
