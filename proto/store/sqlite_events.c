@@ -156,6 +156,8 @@ write_day(struct batch *batch, int32_t day, struct err *err)
         if (batch->days[i] == day)
             outcome = insert_event(batch, &batch->events[i], err);
     if (outcome == DB_DONE && batch->written.inserted > 0)
+        outcome = seen_write(batch->file, &batch->store->tally, err);
+    if (outcome == DB_DONE && batch->written.inserted > 0)
         outcome = counts_write(batch->file, &batch->store->tally, err);
     if (outcome == DB_DONE && batch->written.inserted > 0)
         outcome = touch_span(batch, err);
@@ -185,6 +187,7 @@ put_day(struct batch *batch, int32_t day, struct err *err)
         if (!sqlite3_get_autocommit(batch->file->db))
             sqlite3_exec(batch->file->db, "ROLLBACK", NULL, NULL, NULL);
         sqlite_tally_clear(&batch->file->sheets);
+        sqlite_tally_clear(&batch->file->seen);
     }
     return (enum store_outcome)outcome;
 }

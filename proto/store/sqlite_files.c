@@ -24,6 +24,8 @@ static const char day_schema[] =
     "CREATE TABLE counts(kind INTEGER NOT NULL, bucket INTEGER NOT NULL,"
     " part INTEGER NOT NULL, sheet BLOB NOT NULL,"
     " PRIMARY KEY(kind, bucket, part)) WITHOUT ROWID;"
+    "CREATE TABLE seen(day INTEGER NOT NULL, source BLOB NOT NULL,"
+    " first INTEGER NOT NULL, PRIMARY KEY(day, source)) WITHOUT ROWID;"
     "CREATE TABLE span(only_row INTEGER PRIMARY KEY CHECK(only_row = 1),"
     " min_at INTEGER NOT NULL, max_at INTEGER NOT NULL, last_write INTEGER NOT NULL)";
 
@@ -47,6 +49,9 @@ static const char *const day_sql[DAY_STMTS] = {
     [DAY_READ_SPAN] = "SELECT min_at, max_at, last_write FROM span",
     [DAY_READ_EVENT] = "SELECT id, received, body FROM events WHERE n = ?1",
     [DAY_FIND_ID] = "SELECT id, received, body FROM events WHERE id = ?1",
+    [DAY_INSERT_SEEN] = "INSERT INTO seen(day, source, first) VALUES(?1, ?2, ?3)"
+                        " ON CONFLICT DO UPDATE SET first = min(first, excluded.first)",
+    [DAY_READ_SEEN] = "SELECT day, source, first FROM seen WHERE day >= ?1 AND day < ?2",
 };
 
 char *
@@ -63,6 +68,7 @@ file_close(struct day_file *file)
 {
     connection_close(&file->db);
     sqlite_tally_release(&file->sheets);
+    sqlite_tally_release(&file->seen);
     *file = (struct day_file){ 0 };
 }
 

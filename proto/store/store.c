@@ -40,3 +40,15 @@ counts_release(struct counts *counts)
     free(counts->timeline);
     *counts = (struct counts){ 0 };
 }
+
+void
+source_changes_release(struct source_changes *changes)
+{
+    for (size_t i = 0; i < changes->fresh_count; i++)
+        free(changes->fresh[i].value);
+    for (size_t i = 0; i < changes->quiet_count; i++)
+        free(changes->quiet[i].value);
+    free(changes->fresh);
+    free(changes->quiet);
+    *changes = (struct source_changes){ 0 };
+}

@@ -95,6 +95,31 @@ struct count_query {
     size_t top;                 /* rows per dimension */
 };
 
+/* Which source addresses a span of days has that were not seen before it, and
+ * which it lacks that were there shortly before. Days are the site's calendar
+ * days, numbered like UTC's, as they were called where the event was written. */
+struct source_query {
+    int32_t from_day, to_day;   /* to is the first day after the span */
+    unsigned quiet_days;        /* before the span, at most 31: then was who is quiet now */
+    unsigned known_days;        /* before the span, not fewer: who was there is not new */
+    size_t top;                 /* rows of each list */
+};
+
+struct source_seen {
+    char *value;
+    int64_t first_us;           /* new: when it was first seen, to the minute */
+    int32_t last_day;           /* quiet: the last day on which it was there */
+    unsigned days;              /* quiet: on how many of the days before it was */
+};
+
+struct source_changes {
+    struct source_seen *fresh, *quiet;          /* earliest first; most days first */
+    size_t fresh_count, quiet_count;
+    size_t fresh_total, quiet_total, total;     /* total: distinct ones in the span */
+    int has_history;            /* any source was seen in the known_days before */
+    int is_partial;             /* there were more than one question takes in */
+};
+
 /* What became of the events of one row of a journal. */
 struct store_ledger_row {
     uint64_t journal, first;    /* the row */
@@ -145,6 +170,8 @@ struct store_ops {
                       struct err *err);
     int (*count)(struct store *store, const struct count_query *query,
                  struct counts *ret_counts, struct err *err);
+    int (*compare_sources)(struct store *store, const struct source_query *query,
+                           struct source_changes *ret_changes, struct err *err);
 
     /* The balance sheet (proto/ledger.h). put_ledger notes rows, each once by
      * (journal, first); put_balance keeps the given hours, each number as it
@@ -168,5 +195,6 @@ void store_close(struct store **store);
 
 void store_free_incidents(struct incident ***incidents, size_t count);
 void counts_release(struct counts *counts);
+void source_changes_release(struct source_changes *changes);
 
 #endif

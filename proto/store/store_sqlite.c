@@ -34,6 +34,7 @@ static const struct store_ops sqlite_ops = {
     .get_incident = sqlite_get_incident,
     .set_status = sqlite_set_status,
     .count = sqlite_count,
+    .compare_sources = sqlite_compare_sources,
     .put_ledger = sqlite_put_ledger,
     .put_balance = sqlite_put_balance,
     .get_ledger = sqlite_get_ledger,

@@ -38,7 +38,8 @@ extern const struct place_row places[PLACE_COUNT];
 
 enum day_stmt { DAY_INSERT_EVENT, DAY_INSERT_PLACE, DAY_INSERT_SHEET, DAY_COUNT_SHEETS,
                 DAY_READ_SHEETS, DAY_READ_HOURS, DAY_DELETE_SHEETS, DAY_TOUCH,
-                DAY_READ_SPAN, DAY_READ_EVENT, DAY_FIND_ID, DAY_STMTS };
+                DAY_READ_SPAN, DAY_READ_EVENT, DAY_FIND_ID, DAY_INSERT_SEEN, DAY_READ_SEEN,
+                DAY_STMTS };
 
 /* An open file. The pointer is good until the next day is opened. */
 struct day_file {
@@ -48,6 +49,7 @@ struct day_file {
     sqlite3_stmt *stmts[DAY_STMTS];
     uint64_t used;                      /* the larger the later */
     struct tally sheets;                /* how many a bucket has, as far as known */
+    struct tally seen;                  /* sources that are written, as far as known */
 };
 
 /* What is known of a file, open or not. */
@@ -98,6 +100,13 @@ int32_t place_hash(struct text value);
  * minute, and the same per hour. The tally is used up. */
 extern const struct text count_other;
 enum db_outcome counts_write(struct day_file *file, struct tally *tally, struct err *err);
+
+/* sqlite_seen.c: note which sources the tally, not used up yet, has on which day. */
+enum db_outcome seen_write(struct day_file *file, const struct tally *tally, struct err *err);
+int has_seen(const struct day_file *file);      /* 0: made before there was such a table */
+int32_t seen_day(int64_t at_us);
+int sqlite_compare_sources(struct store *base, const struct source_query *query,
+                           struct source_changes *ret_changes, struct err *err);
 
 /* sqlite_get.c: an id's bytes; the event of a row (id, received, body), which
  * ev borrows. 0 or -1. */

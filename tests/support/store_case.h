@@ -15,7 +15,7 @@
 #define CASE_DAY (24 * CASE_HOUR)
 #define CASE_START (INT64_C(20513) * CASE_DAY)
 
-enum { CASE_EVENTS = 20000 };
+enum { CASE_EVENTS = 40000 };
 
 /* What a test says of an event; NULL texts are left out. */
 struct event_plan {
