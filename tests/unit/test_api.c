@@ -20,6 +20,9 @@
 
 enum { MAX_QUERIES = 8 };
 
+/* When the incidents are: on 2026-11-18, in Seoul too. */
+#define INCIDENTS_US (INT64_C(1795000000) * 1000000)
+
 /* A store that answers what the test wants, and notes what it was asked. */
 struct desk {
     struct store store;                 /* first: the handlers get only this */
@@ -39,11 +42,13 @@ struct desk {
 
     struct count_query counted[MAX_QUERIES];
     size_t counted_count;
-    struct incident_query asked;
+    struct incident_query asked, asked_first;
     size_t asked_count;
     struct event_query events_asked;
     char filter[256];
     json_t *body;
+    struct daemon daemon;
+    struct settings settings;
 };
 
 static struct desk *
@@ -93,7 +98,7 @@ make_incident(size_t n, int status)
     inc->rule_level = strdup("high");
     inc->severity = SEVERITY_HIGH;
     inc->summary = strdup("five failed logins");
-    inc->opened_us = inc->last_seen_us = INT64_C(1795000000) * 1000000 - (int64_t)n;
+    inc->opened_us = inc->last_seen_us = INCIDENTS_US - (int64_t)n;
     inc->count = 5;
     inc->status = status;
     inc->evidence_count = 2;
@@ -111,11 +116,13 @@ stub_find_incidents(struct store *store, const struct incident_query *query,
     size_t total = 0, first = 0, count;
 
     desk->asked = *query;
-    desk->asked_count++;
+    if (desk->asked_count++ == 0)
+        desk->asked_first = *query;
     if (down(desk, err))
         return -1;
     for (int s = 0; s < STATUS_COUNT; s++)
-        total += query->status < 0 || query->status == s ? desk->incident_count[s] : 0;
+        total += (query->status < 0 || query->status == s) && query->from_us <= INCIDENTS_US
+                     ? desk->incident_count[s] : 0;
     if (query->has_cursor)
         first = (size_t)strtoull(query->cursor_id, NULL, 16) + 1;
     count = total > first ? total - first : 0;
@@ -217,10 +224,36 @@ stub_get_event(struct store *store, const struct event_id *id, int32_t day,
     return 1;
 }
 
+static int
+stub_compare_sources(struct store *store, const struct source_query *query,
+                     struct source_changes *ret, struct err *err)
+{
+    ret->total = 2;
+    ret->has_history = 1;
+    ret->fresh_total = ret->fresh_count = ret->quiet_total = ret->quiet_count = 1;
+    ret->fresh = calloc(1, sizeof(*ret->fresh));
+    ret->quiet = calloc(1, sizeof(*ret->quiet));
+    ret->fresh[0] = (struct source_seen){ .value = strdup("x"), .first_us = INCIDENTS_US };
+    ret->quiet[0] = (struct source_seen){ .value = strdup("<q>"), .days = 3, .last_day = 20000 };
+    return down(desk_of(store), err) ? -1 : 0;
+}
+
+static int
+stub_get_ledger(struct store *store, int64_t from_hour, int64_t to_hour, struct ledger *ret,
+                struct err *err)
+{
+    ledger_add(ret, 1, from_hour, LEDGER_ACCEPTED, 10);
+    ledger_add(ret, 1, from_hour, LEDGER_REFUSED_JSON, 2);
+    ledger_add(ret, 1, from_hour, LEDGER_STORED, 9);
+    ledger_add(ret, 1, from_hour, LEDGER_NOT_STORED, 1);
+    return down(desk_of(store), err) ? -1 : 0;
+}
+
 static const struct store_ops stub_ops = {
     .name = "stub", .count = stub_count, .find_incidents = stub_find_incidents,
     .get_incident = stub_get_incident, .set_status = stub_set_status,
     .find_events = stub_find_events, .get_event = stub_get_event,
+    .compare_sources = stub_compare_sources, .get_ledger = stub_get_ledger,
 };
 
 static void
@@ -248,6 +281,8 @@ open_desk(void **state)
     desk->metrics = metrics_new();
     desk->store.ops = &stub_ops;
     desk->api.store = &desk->store;
+    desk->api.daemon = &desk->daemon;
+    desk->daemon.settings = &desk->settings;
     desk->api.queries = metrics_number(desk->metrics, METRIC_COUNTER, "q", "", "");
     desk->api.query_failures = metrics_number(desk->metrics, METRIC_COUNTER, "f", "", "");
     desk->api.status_changes = metrics_number(desk->metrics, METRIC_COUNTER, "s", "", "");
@@ -503,7 +538,7 @@ static void
 assert_period(struct desk *desk, const struct period *period)
 {
     use_zone(period->zone);
-    desk->counted_count = 0;
+    desk->counted_count = desk->asked_count = 0;
     assert_int_equal(get(desk, period->target), 200);
     assert_string_equal(text_at(desk, "from"), period->from);
     assert_string_equal(text_at(desk, "to"), period->to);
@@ -516,9 +551,10 @@ assert_period(struct desk *desk, const struct period *period)
                      period->hours * INT64_C(3600000000));
     assert_int_equal(desk->counted[1].from_us, time_of(period->previous));
     assert_int_equal(desk->counted[1].to_us, time_of(period->from));
-    /* incidents are asked for the same span */
-    assert_int_equal(desk->asked.from_us, desk->counted[0].from_us);
-    assert_int_equal(desk->asked.to_us, desk->counted[0].to_us);
+    /* incidents: of both spans, and what went on after them */
+    assert_int_equal(desk->asked_first.from_us, desk->counted[1].from_us);
+    assert_int_equal(desk->asked_first.to_us, desk->counted[0].to_us);
+    assert_int_equal(desk->asked.from_us, desk->counted[0].to_us);
 }
 
 static void
@@ -585,16 +621,124 @@ a_report_counts_incidents_of_all_pages(void **state)
     struct desk *desk = *state;
 
     desk->incident_count[STATUS_OPEN] = 2500;
-    assert_int_equal(get(desk, "/report/daily?date=2026-11-22"), 200);
+    assert_int_equal(get(desk, "/report/daily?date=2026-11-18"), 200);
     assert_int_equal(number_at(desk, "totals/incidents"), 2500);
     assert_true(json_is_false(at(desk, "totals/incidents_more")));
     assert_int_equal(number_at(desk, "incidents/by_rule/Brute force"), 2500);
     assert_int_equal(number_at(desk, "incidents/by_severity/high"), 2500);
     assert_int_equal(number_at(desk, "incidents/by_status/open"), 2500);
     desk->incident_count[STATUS_OPEN] = 30000;
-    assert_int_equal(get(desk, "/report/daily?date=2026-11-22"), 200);
+    assert_int_equal(get(desk, "/report/daily?date=2026-11-18"), 200);
     assert_int_equal(number_at(desk, "totals/incidents"), 20000);
     assert_true(json_is_true(at(desk, "totals/incidents_more")));
+}
+
+static int
+get_page(struct desk *desk, const char *target, const char *headers)
+{
+    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
+                     headers);
+    return loop_client_wait(desk->client);
+}
+
+static void
+a_report_is_given_in_the_form_that_is_asked_for(void **state)
+{
+    static const struct { const char *format, *type, *begin; } forms[] = {
+        { "html", "text/html; charset=utf-8", "<!DOCTYPE html>\n<html lang=\"en\">" },
+        { "csv", "text/csv; charset=utf-8", "report,title,\"Daily report 2026-11-18" },
+        { "md", "text/markdown; charset=utf-8", "# Daily report 2026-11-18 (Wednesday)\n" },
+        { "json", "application/json", "{\"period\":\"daily\",\"date\":\"2026-11-18\"" },
+    };
+    struct desk *desk = *state;
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        char target[80];
+
+        snprintf(target, sizeof(target), "/report/daily?date=2026-11-18&format=%s",
+                 forms[i].format);
+        assert_int_equal(get_page(desk, target, ""), 200);
+        assert_string_equal(loop_client_header(desk->client, "Content-Type"), forms[i].type);
+        if (!text_starts_with(loop_client_body(desk->client), forms[i].begin))
+            fail_msg("%s: %.200s", forms[i].format, loop_client_body(desk->client).ptr);
+    }
+}
+
+static void
+the_language_of_a_page_is_the_readers(void **state)
+{
+    static const struct { const char *query, *accept, *language; } cases[] = {
+        { "format=html", "", "en" },
+        { "format=html", "Accept-Language: ko-KR,ko;q=0.9,en-US;q=0.8\r\n", "ko" },
+        { "format=html", "Accept-Language: en;q=0.5, KO;q=0.501\r\n", "ko" },
+        { "format=html", "Accept-Language: fr, de;q=0.9\r\n", "en" },
+        { "format=html", "Accept-Language: ko;q=0, en\r\n", "en" },
+        { "format=html", "Accept-Language: ko;q=0\r\n", "en" },
+        { "format=html", "Accept-Language: ,;,;q=,korean;q=9\r\n", "en" },
+        { "format=html&lang=en", "Accept-Language: ko\r\n", "en" },
+        { "format=md", "Accept-Language: ko\r\n", "en" },
+        { "format=csv&lang=ko", "", "ko" },
+    };
+    struct desk *desk = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char target[80];
+
+        snprintf(target, sizeof(target), "/report/weekly?%s", cases[i].query);
+        assert_int_equal(get_page(desk, target, cases[i].accept), 200);
+        if (strcmp(loop_client_header(desk->client, "Content-Language"), cases[i].language) != 0)
+            fail_msg("%s %s", cases[i].query, cases[i].accept);
+    }
+}
+
+static void
+a_page_lets_nothing_in_from_elsewhere(void **state)
+{
+    struct desk *desk = *state;
+    struct text body;
+
+    assert_int_equal(get_page(desk, "/report/daily?format=html", ""), 200);
+    assert_non_null(strstr(loop_client_header(desk->client, "Content-Security-Policy"),
+                           "default-src 'none'; style-src 'sha256-"));
+    body = loop_client_body(desk->client);
+    assert_null(text_find(body, "<script"));
+    assert_null(text_find(body, " style="));
+    assert_null(text_find(body, "src="));
+    assert_null(text_find(body, "@import"));
+    assert_null(text_find(body, "url("));
+}
+
+static void
+links_lead_to_incidents_only_where_the_address_is_known(void **state)
+{
+    struct desk *desk = *state;
+
+    desk->incident_count[STATUS_OPEN] = 1;
+    assert_int_equal(get_page(desk, "/report/daily?date=2026-11-18&format=html", ""), 200);
+    assert_null(text_find(loop_client_body(desk->client), "/incidents/"));
+    desk->settings.public_url = (char *)"https://siem.example/";
+    assert_int_equal(get_page(desk, "/report/daily?date=2026-11-18&format=html", ""), 200);
+    assert_non_null(text_find(loop_client_body(desk->client),
+                              "<a href=\"https://siem.example/incidents/0000"));
+    desk->settings.public_url = (char *)"javascript:alert(1)//";
+    assert_int_equal(get_page(desk, "/report/daily?date=2026-11-18&format=html", ""), 200);
+    assert_null(text_find(loop_client_body(desk->client), "/incidents/"));
+}
+
+static void
+a_report_says_what_is_new_quiet_and_whether_it_adds_up(void **state)
+{
+    struct desk *desk = *state;
+
+    assert_int_equal(get(desk, "/report/daily?date=2026-11-18"), 200);
+    assert_string_equal(text_at(desk, "new_sources/sources/0/value"), "x");
+    assert_int_equal(number_at(desk, "new_sources/sources/0/count"), 7);
+    assert_string_equal(text_at(desk, "quiet_sources/sources/0/value"), "<q>");
+    assert_string_equal(text_at(desk, "quiet_sources/sources/0/last_seen"), "2024-10-04");
+    assert_int_equal(number_at(desk, "balance/received"), 12);
+    assert_int_equal(number_at(desk, "balance/not_yet_stored"), 0);
+    assert_int_equal(number_at(desk, "balance/not_stored"), 1);
+    assert_int_equal(number_at(desk, "change/events/absolute"), 0);
 }
 
 static void
@@ -605,6 +749,7 @@ a_report_refuses_what_makes_no_sense(void **state)
         { "/report/daily?date=", "date" }, { "/report/daily?date=2026-11-22x", "date" },
         { "/report/daily?date=9999-12-31", "date" }, { "/report/weekly?date=0000-01-01", "date" },
         { "/report/daily?day=2026-11-22", "day" }, { "/report/weekly?format=pdf", "format" },
+        { "/report/daily?format=", "format" }, { "/report/daily?lang=fr", "lang" },
     };
 
     assert_wrong(*state, cases, sizeof(cases) / sizeof(cases[0]));
@@ -913,7 +1058,7 @@ memory_that_runs_out_anywhere_makes_no_half_answer(void **state)
 {
     static const char *const targets[] = {
         "/dashboard?from=2026-11-22T10:00:00Z&to=2026-11-22T10:03:00Z",
-        "/report/daily?date=2026-11-22", "/incidents?limit=2", "/incidents/" ID,
+        "/report/daily?date=2026-11-18", "/incidents?limit=2", "/incidents/" ID,
         "/events?limit=2",
     };
     static char whole[65536], part[65536];
@@ -954,6 +1099,11 @@ main(void)
         TEST(a_weekly_report_begins_on_monday),
         TEST(a_report_without_a_date_is_of_today),
         TEST(a_report_counts_incidents_of_all_pages),
+        TEST(a_report_is_given_in_the_form_that_is_asked_for),
+        TEST(the_language_of_a_page_is_the_readers),
+        TEST(a_page_lets_nothing_in_from_elsewhere),
+        TEST(links_lead_to_incidents_only_where_the_address_is_known),
+        TEST(a_report_says_what_is_new_quiet_and_whether_it_adds_up),
         TEST(a_report_refuses_what_makes_no_sense),
         TEST(incidents_come_in_pages_that_a_cursor_joins),
         TEST(incidents_are_filtered),
