@@ -32,7 +32,7 @@ static const char style[] =
     "th{color:var(--soft);font-weight:600;font-size:.85rem;vertical-align:bottom}\n"
     "th:first-child,td:first-child{padding-left:0}\n"
     "th.n,td.n{text-align:right}\n"
-    "td.n,td.t{white-space:nowrap}\n"
+    "td.n,td.t,td:last-child,th:first-child{white-space:nowrap}\n"
     "td.v{min-width:7rem;word-break:normal}\n"
     ".sev{font-weight:600;white-space:nowrap}\n"
     ".sev0{color:var(--low)}.sev1{color:var(--medium)}.sev2{color:var(--high)}.sev3{color:var(--critical)}\n"

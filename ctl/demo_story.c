@@ -173,7 +173,7 @@ tell_cron(struct telling *telling, int64_t at_us)
     const char *host = hosts[draw(telling, COUNT_OF(hosts))];
 
     tell(telling, at_us,
-         json_pack("{s:s, s:s, s:s, s:s, s:s}", "event_type", "session_start", "username", "root",
+         json_pack("{s:s, s:s, s:s, s:s, s:s}", "event_type", "session_opened", "username", "root",
                    "host.name", host, "process.name", "CRON", "description",
                    "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)"));
 }
