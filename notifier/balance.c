@@ -125,16 +125,25 @@ balance_check(struct balance *balance, const json_t *ingest, const json_t *detec
             check_row(balance, &balance->hours.rows[i], reached, now_us, since_us);
 }
 
+void
+balance_sum(const struct balance *balance, int64_t now_us, uint64_t ret[LEDGER_COLUMNS])
+{
+    int64_t from = ledger_hour(now_us) - 23;
+
+    memset(ret, 0, LEDGER_COLUMNS * sizeof(*ret));
+    for (size_t i = 0; i < balance->hours.count; i++)
+        for (int k = 0; k < LEDGER_COLUMNS && balance->hours.rows[i].hour >= from; k++)
+            ret[k] += balance->hours.rows[i].counts[k];
+}
+
 json_t *
 balance_to_json(const struct balance *balance, int64_t now_us)
 {
-    uint64_t sums[LEDGER_COLUMNS] = { 0 };
-    int64_t from = ledger_hour(now_us) - 23, waiting;
+    uint64_t sums[LEDGER_COLUMNS];
     json_t *json = json_object();
+    int64_t waiting;
 
-    for (size_t i = 0; i < balance->hours.count; i++)
-        for (int k = 0; k < LEDGER_COLUMNS && balance->hours.rows[i].hour >= from; k++)
-            sums[k] += balance->hours.rows[i].counts[k];
+    balance_sum(balance, now_us, sums);
     for (int k = 0; k < LEDGER_COLUMNS && json != NULL; k++)
         json_object_set_new(json, ledger_names[k], json_integer((json_int_t)sums[k]));
     waiting = (int64_t)(sums[LEDGER_ACCEPTED] - sums[LEDGER_STORED] - sums[LEDGER_NOT_STORED]);

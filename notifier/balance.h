@@ -34,6 +34,9 @@ void balance_take(struct balance *balance, const json_t *ingest, const json_t *d
 void balance_check(struct balance *balance, const json_t *ingest, const json_t *detector,
                    int64_t now_us);
 
+/* The same as numbers. */
+void balance_sum(const struct balance *balance, int64_t now_us, uint64_t ret[LEDGER_COLUMNS]);
+
 /* The sums of the last 24 hours, for /status; what is still on the way too. */
 json_t *balance_to_json(const struct balance *balance, int64_t now_us);
 

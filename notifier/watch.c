@@ -156,6 +156,7 @@ open_metrics(struct watch *watch)
                                      "times that the store or the outbox did not take it");
     watch->left_out = metrics_number(metrics, METRIC_COUNTER, "bongsu_watch_left_out_total", "",
                                      "findings for which there was no room");
+    watch_open_balance_metrics(watch);
 }
 
 struct watch *

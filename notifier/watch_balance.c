@@ -1,8 +1,10 @@
 /* The balance sheet: read, checked and kept once a minute. */
+#include <stdio.h>
+
 #include "notifier/watch_inner.h"
 #include "proto/base/clock.h"
 
-enum { BALANCE_EVERY_MS = 60000 };
+enum { BALANCE_EVERY_MS = 60000, ALLOWED_AT_ONCE = 1000 };
 
 static int
 read_balance(struct watch *watch, int64_t now_us, struct err *err)
@@ -13,6 +15,58 @@ read_balance(struct watch *watch, int64_t now_us, struct err *err)
     balance->hours.count = 0;
     return watch->store->ops->get_ledger(watch->store, hour - LEDGER_SHOWN_HOURS, hour + 1,
                                          &balance->hours, err);
+}
+
+void
+watch_open_balance_metrics(struct watch *watch)
+{
+    struct metrics *metrics = watch->nt->daemon->metrics;
+    char label[64];
+
+    for (int i = 0; i < LEDGER_COLUMNS; i++) {
+        snprintf(label, sizeof(label), "what=\"%s\"", ledger_names[i]);
+        watch->balance_numbers[i] =
+            metrics_number(metrics, METRIC_GAUGE, "bongsu_balance_events", label,
+                           "events of the last 24 hours by what became of them");
+    }
+    watch->hours_off = metrics_number(metrics, METRIC_GAUGE, "bongsu_balance_hours_off", "",
+                                      "hours of the last two days that do not close");
+}
+
+static void
+show_numbers(struct watch *watch, int64_t now_us)
+{
+    uint64_t sums[LEDGER_COLUMNS];
+
+    balance_sum(&watch->balance, now_us, sums);
+    for (int i = 0; i < LEDGER_COLUMNS; i++)
+        *watch->balance_numbers[i] = sums[i];
+    *watch->hours_off = watch->balance.off_count;
+}
+
+/* What the allow list took from the rules, for the reports. */
+static int
+keep_allowed(struct watch *watch, const json_t *detector, struct err *err)
+{
+    const json_t *entry, *events;
+    struct store_allowed rows[ALLOWED_AT_ONCE];
+    const char *day;
+    size_t i, count = 0;
+
+    json_array_foreach(json_object_get(json_object_get(detector, "allow"), "entries"), i, entry) {
+        json_object_foreach((json_t *)json_object_get(entry, "days"), day, events) {
+            if (count == ALLOWED_AT_ONCE)
+                break;
+            rows[count++] = (struct store_allowed){
+                .day = day, .entry = json_string_value(json_object_get(entry, "entry")),
+                .reason = json_string_value(json_object_get(entry, "reason")),
+                .events = (uint64_t)json_integer_value(events) };
+            if (rows[count - 1].entry == NULL || rows[count - 1].reason == NULL)
+                count--;
+        }
+    }
+    return count == 0 || watch->store->ops->put_allowed(watch->store, rows, count, err) == STORE_DONE
+               ? 0 : -1;
 }
 
 void
@@ -28,7 +82,9 @@ watch_look_at_balance(struct watch *watch)
     if (read_balance(watch, now_us, &err) == 0) {
         balance_take(&watch->balance, ingest, detector);
         balance_check(&watch->balance, ingest, detector, now_us);
-        if (watch->store->ops->put_balance(watch->store, &watch->balance.hours, &err) == STORE_DONE)
+        show_numbers(watch, now_us);
+        if (watch->store->ops->put_balance(watch->store, &watch->balance.hours, &err) == STORE_DONE &&
+            keep_allowed(watch, detector, &err) == 0)
             return;
     }
     ++*watch->failures;

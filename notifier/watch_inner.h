@@ -33,6 +33,7 @@ struct watch {
     void (*fill_own)(void *self, json_t *status);
     struct log_burst burst;
     uint64_t *opened, *ended, *failures, *left_out;
+    uint64_t *balance_numbers[LEDGER_COLUMNS], *hours_off;
 };
 
 /* Read watch.stages and begin to ask. 0, or -1 with the reason. */
@@ -43,5 +44,6 @@ void watch_end_asking(struct watch *watch);
 void watch_judge(struct watch *watch);
 
 void watch_look_at_balance(struct watch *watch);
+void watch_open_balance_metrics(struct watch *watch);
 
 #endif

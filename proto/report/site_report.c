@@ -262,6 +262,24 @@ site_report_read_short(struct store *store, const struct report_span *span,
     return -1;
 }
 
+static int
+add_allowed(void *ctx, const struct store_allowed *sum)
+{
+    struct report_allow *allow = ctx;
+    struct report_allowed *one = &allow->entries[allow->count];
+
+    if (allow->count == STORE_MAX_ALLOWED || sum->entry == NULL || sum->reason == NULL)
+        return 1;
+    *one = (struct report_allowed){ strdup(sum->entry), strdup(sum->reason), sum->events };
+    if (one->entry == NULL || one->reason == NULL) {
+        free(one->entry);
+        free(one->reason);
+        return 1;
+    }
+    allow->count++;
+    return 0;
+}
+
 int
 site_report_read(struct store *store, const struct report_span *span, struct site_report *ret,
                  struct err *err)
@@ -269,7 +287,8 @@ site_report_read(struct store *store, const struct report_span *span, struct sit
     ret->span = *span;
     if (read_counts(store, ret, SOURCES_COUNTED, err) != 0 || read_before(store, ret, err) != 0 ||
         read_incidents(store, ret, err) != 0 || report_sources_read(store, ret, SOURCES_COUNTED, err) != 0 ||
-        read_balance(store, ret, err) != 0)
+        read_balance(store, ret, err) != 0 ||
+        store->ops->get_allowed(store, span->first, span->last, add_allowed, &ret->allow, err) != 0)
         goto failed;
     trim_rows(&ret->counts, REPORT_TOP);
     if (name_other(&ret->counts, REPORT_TOP) == 0)
@@ -287,5 +306,9 @@ site_report_release(struct site_report *report)
     counts_release(&report->counts);
     report_incidents_release(&report->incidents);
     report_sources_release(&report->sources);
+    for (size_t i = 0; i < report->allow.count; i++) {
+        free(report->allow.entries[i].entry);
+        free(report->allow.entries[i].reason);
+    }
     *report = (struct site_report){ 0 };
 }

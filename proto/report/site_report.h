@@ -64,10 +64,10 @@ struct report_sources {
     int has_history, is_partial;
 };
 
-/* What an entry of the allow lists has eaten. Filled by whoever has asked the
- * detector; there is no section without entries. */
+/* What the entries of the allow list have eaten, most first; there is no section
+ * without entries. */
 struct report_allow {
-    struct report_allowed { const char *entry, *reason; uint64_t events; } *entries;
+    struct report_allowed { char *entry, *reason; uint64_t events; } entries[STORE_MAX_ALLOWED];
     size_t count;
 };
 
@@ -91,7 +91,7 @@ struct site_report {
     size_t bar_count;
     struct report_incidents incidents;
     struct report_sources sources;
-    struct report_allow allow;      /* borrowed */
+    struct report_allow allow;
     struct report_balance balance;
 };
 

@@ -16,7 +16,9 @@ static const char ledger_schema[] =
     " WITHOUT ROWID;"
     "CREATE INDEX rows_hour ON rows(hour);"
     "CREATE TABLE balance(hour INTEGER NOT NULL, journal INTEGER NOT NULL, what INTEGER NOT NULL,"
-    " events INTEGER NOT NULL, PRIMARY KEY(hour, journal, what)) WITHOUT ROWID";
+    " events INTEGER NOT NULL, PRIMARY KEY(hour, journal, what)) WITHOUT ROWID;"
+    "CREATE TABLE allowed(day TEXT NOT NULL, entry TEXT NOT NULL, reason TEXT NOT NULL,"
+    " events INTEGER NOT NULL, PRIMARY KEY(day, entry)) WITHOUT ROWID";
 
 static const char put_row_sql[] =
     "INSERT INTO rows VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
@@ -68,8 +70,8 @@ open_for_writing(struct sqlite_store *store, int *ret_outcome, struct err *err)
     return db;
 }
 
-static sqlite3 *
-begin(struct sqlite_store *store, enum store_outcome *ret_outcome, struct err *err)
+sqlite3 *
+ledger_begin(struct sqlite_store *store, enum store_outcome *ret_outcome, struct err *err)
 {
     int outcome = 1;
 
@@ -88,8 +90,8 @@ begin(struct sqlite_store *store, enum store_outcome *ret_outcome, struct err *e
     return *ret_outcome == STORE_DONE ? store->ledger : NULL;
 }
 
-static enum store_outcome
-end(sqlite3 *db, enum db_outcome outcome, struct err *err)
+enum store_outcome
+ledger_end(sqlite3 *db, enum db_outcome outcome, struct err *err)
 {
     if (outcome == DB_DONE)
         outcome = db_exec(db, "COMMIT", err);
@@ -104,7 +106,7 @@ sqlite_put_ledger(struct store *base, const struct store_ledger_row *rows, size_
 {
     enum db_outcome outcome = DB_DONE;
     enum store_outcome begun;
-    sqlite3 *db = begin((struct sqlite_store *)base, &begun, err);
+    sqlite3 *db = ledger_begin((struct sqlite_store *)base, &begun, err);
     sqlite3_stmt *stmt = NULL;
 
     if (db == NULL)
@@ -120,7 +122,7 @@ sqlite_put_ledger(struct store *base, const struct store_ledger_row *rows, size_
         outcome = db_step(stmt, err);
     }
     sqlite3_finalize(stmt);
-    return end(db, outcome, err);
+    return ledger_end(db, outcome, err);
 }
 
 enum store_outcome
@@ -128,7 +130,7 @@ sqlite_put_balance(struct store *base, const struct ledger *hours, struct err *e
 {
     enum db_outcome outcome = DB_DONE;
     enum store_outcome begun;
-    sqlite3 *db = begin((struct sqlite_store *)base, &begun, err);
+    sqlite3 *db = ledger_begin((struct sqlite_store *)base, &begun, err);
     sqlite3_stmt *stmt = NULL;
 
     if (db == NULL)
@@ -146,10 +148,26 @@ sqlite_put_balance(struct store *base, const struct ledger *hours, struct err *e
             outcome = db_step(stmt, err);
         }
     sqlite3_finalize(stmt);
-    return end(db, outcome, err);
+    return ledger_end(db, outcome, err);
 }
 
 /* --- reading --- */
+
+sqlite3 *
+ledger_open_to_read(struct sqlite_store *store, int *ret_outcome, struct err *err)
+{
+    char *path = ledger_path(store);
+    sqlite3 *db = NULL;
+
+    *ret_outcome = STORE_RETRY;
+    store->deadline_ms = clock_steady_ms() + READ_LIMIT_MS;
+    if (path == NULL)
+        err_set(err, "store: out of memory");
+    else
+        db = connection_open(store, path, NULL, ret_outcome, err);
+    free(path);
+    return db;
+}
 
 /* The larger counts: rows go on when sums were kept, and go when they are. */
 static void
@@ -214,23 +232,15 @@ int
 sqlite_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour,
                   struct ledger *ret_hours, struct err *err)
 {
-    struct sqlite_store *store = (struct sqlite_store *)base;
-    char *path = ledger_path(store);
-    int outcome = STORE_RETRY, rc = -1;
-    sqlite3 *db = NULL;
+    int outcome, rc = -1;
+    sqlite3 *db = ledger_open_to_read((struct sqlite_store *)base, &outcome, err);
 
-    store->deadline_ms = clock_steady_ms() + READ_LIMIT_MS;
-    if (path == NULL)
-        err_set(err, "store: out of memory");
-    else
-        db = connection_open(store, path, NULL, &outcome, err);
     if (db != NULL && read_sums(db, from_hour, to_hour, ret_hours, err) == 0 &&
         read_balance(db, from_hour, to_hour, ret_hours, err) == 0)
         rc = 0;
     else if (outcome == 0)
         rc = 0;                 /* nothing was written yet */
     connection_close(&db);
-    free(path);
     return rc;
 }
 
@@ -260,7 +270,7 @@ ledger_expire(struct sqlite_store *store, int64_t now_us, struct err *err)
     int64_t hour = ledger_hour(now_us);
     enum store_outcome begun;
     enum db_outcome outcome;
-    sqlite3 *db = begin(store, &begun, err);
+    sqlite3 *db = ledger_begin(store, &begun, err);
 
     if (db == NULL)
         return -1;
@@ -269,5 +279,8 @@ ledger_expire(struct sqlite_store *store, int64_t now_us, struct err *err)
         outcome = run(db, "DELETE FROM rows WHERE hour < ?1", hour - ROWS_HOURS, err);
     if (outcome == DB_DONE)
         outcome = run(db, "DELETE FROM balance WHERE hour < ?1", hour - BALANCE_HOURS, err);
-    return end(db, outcome, err) == STORE_DONE ? 0 : -1;
+    if (outcome == DB_DONE)
+        outcome = run(db, "DELETE FROM allowed WHERE day < date(?1 * 3600, 'unixepoch')",
+                      hour - BALANCE_HOURS, err);
+    return ledger_end(db, outcome, err) == STORE_DONE ? 0 : -1;
 }

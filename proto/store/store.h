@@ -37,7 +37,7 @@ struct store_event {
     struct text encoded;
 };
 
-enum { STORE_MAX_FILTERS = 16, STORE_MAX_PAGE = 1000 };
+enum { STORE_MAX_FILTERS = 16, STORE_MAX_PAGE = 1000, STORE_MAX_ALLOWED = 50 };
 
 /* Events with from_us <= time < to_us and every filter equal (ASCII case
  * ignored for text) and text, when set, inside raw_log, description or any
@@ -127,6 +127,13 @@ struct store_ledger_row {
     uint64_t stored, not_stored;
 };
 
+/* What an entry of the allow list took from the rules, on a day of the site's
+ * calendar ("2026-11-22"); borrowed. */
+struct store_allowed {
+    const char *day, *entry, *reason;
+    uint64_t events;
+};
+
 struct store;
 
 struct store_ops {
@@ -183,6 +190,15 @@ struct store_ops {
                                       struct err *err);
     int (*get_ledger)(struct store *store, int64_t from_hour, int64_t to_hour,
                       struct ledger *ret_hours, struct err *err);
+
+    /* Of the allow list: put_allowed keeps each (day, entry) with the number given
+     * last; get_allowed calls visit for each entry's sum from a day to a day (both
+     * included), most first, STORE_MAX_ALLOWED at most; it returns 0 to go on. */
+    enum store_outcome (*put_allowed)(struct store *store, const struct store_allowed *rows,
+                                      size_t count, struct err *err);
+    int (*get_allowed)(struct store *store, const char *first_day, const char *last_day,
+                       int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx,
+                       struct err *err);
 };
 
 struct store {

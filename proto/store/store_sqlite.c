@@ -38,6 +38,8 @@ static const struct store_ops sqlite_ops = {
     .put_ledger = sqlite_put_ledger,
     .put_balance = sqlite_put_balance,
     .get_ledger = sqlite_get_ledger,
+    .put_allowed = sqlite_put_allowed,
+    .get_allowed = sqlite_get_allowed,
 };
 
 /* A file's entry is only as durable as the entry of the folder it is in. */

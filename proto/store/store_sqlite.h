@@ -137,6 +137,20 @@ enum store_outcome sqlite_put_balance(struct store *base, const struct ledger *h
                                       struct err *err);
 int sqlite_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour,
                       struct ledger *ret_hours, struct err *err);
+enum store_outcome sqlite_put_allowed(struct store *base, const struct store_allowed *rows,
+                                      size_t count, struct err *err);
+int sqlite_get_allowed(struct store *base, const char *first_day, const char *last_day,
+                       int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx,
+                       struct err *err);
+
+/* A transaction on ledger.db; NULL with its outcome when there is none. And its end. */
+sqlite3 *ledger_begin(struct sqlite_store *store, enum store_outcome *ret_outcome,
+                      struct err *err);
+enum store_outcome ledger_end(sqlite3 *db, enum db_outcome outcome, struct err *err);
+
+/* ledger.db for reading: *ret_outcome 0 when it is not there yet. */
+sqlite3 *ledger_open_to_read(struct sqlite_store *store, int *ret_outcome, struct err *err);
+
 int ledger_expire(struct sqlite_store *store, int64_t now_us, struct err *err);
 
 int sqlite_count(struct store *base, const struct count_query *query,

@@ -1,0 +1,79 @@
+/* What the allow list took from the rules, by day: a table of ledger.db. */
+#include "proto/store/store_sqlite.h"
+
+static const char put_sql[] =
+    "INSERT INTO allowed VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET"
+    " reason = excluded.reason, events = excluded.events";
+
+static const char sums_sql[] =
+    "SELECT entry, max(reason), sum(events) FROM allowed WHERE day >= ?1 AND day <= ?2"
+    " GROUP BY entry ORDER BY 3 DESC, 1 LIMIT ?3";
+
+enum store_outcome
+sqlite_put_allowed(struct store *base, const struct store_allowed *rows, size_t count,
+                   struct err *err)
+{
+    enum db_outcome outcome = DB_DONE;
+    enum store_outcome begun;
+    sqlite3 *db = ledger_begin((struct sqlite_store *)base, &begun, err);
+    sqlite3_stmt *stmt = NULL;
+
+    if (db == NULL)
+        return begun;
+    if (db_prepare(db, &stmt, put_sql, err) != 0)
+        outcome = db_failed(db, err);
+    for (size_t i = 0; i < count && outcome == DB_DONE; i++) {
+        db_bind_text(stmt, 1, text_of(rows[i].day));
+        db_bind_text(stmt, 2, text_of(rows[i].entry));
+        db_bind_text(stmt, 3, text_of(rows[i].reason));
+        sqlite3_bind_int64(stmt, 4, (sqlite3_int64)rows[i].events);
+        outcome = db_step(stmt, err);
+    }
+    sqlite3_finalize(stmt);
+    return ledger_end(db, outcome, err);
+}
+
+static int
+read_sums(sqlite3 *db, const char *first_day, const char *last_day,
+          int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int code;
+
+    if (db_prepare(db, &stmt, sums_sql, err) != 0)
+        return -1;
+    db_bind_text(stmt, 1, text_of(first_day));
+    db_bind_text(stmt, 2, text_of(last_day));
+    sqlite3_bind_int(stmt, 3, STORE_MAX_ALLOWED);
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const struct store_allowed sum = {
+            .entry = (const char *)sqlite3_column_text(stmt, 0),
+            .reason = (const char *)sqlite3_column_text(stmt, 1),
+            .events = (uint64_t)sqlite3_column_int64(stmt, 2) };
+
+        if (visit(ctx, &sum) != 0) {
+            code = SQLITE_DONE;
+            break;
+        }
+    }
+    if (code != SQLITE_DONE)
+        db_failed(db, err);
+    sqlite3_finalize(stmt);
+    return code == SQLITE_DONE ? 0 : -1;
+}
+
+int
+sqlite_get_allowed(struct store *base, const char *first_day, const char *last_day,
+                   int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx,
+                   struct err *err)
+{
+    int outcome, rc = -1;
+    sqlite3 *db = ledger_open_to_read((struct sqlite_store *)base, &outcome, err);
+
+    if (db != NULL)
+        rc = read_sums(db, first_day, last_day, visit, ctx, err);
+    else if (outcome == 0)
+        rc = 0;                 /* nothing was written yet */
+    connection_close(&db);
+    return rc;
+}

@@ -1,0 +1,187 @@
+/* The balance sheet and the allow list's counts, as the store keeps them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/support/store_case.h"
+
+enum { HOUR = 492312, JOURNAL = 7 };
+
+static struct err err;
+
+static void
+put(struct store_case *the, uint64_t first, int64_t hour, uint64_t stored, uint64_t not_stored)
+{
+    const struct store_ledger_row row = { JOURNAL, first, hour, stored, not_stored };
+
+    if (the->writer->ops->put_ledger(the->writer, &row, 1, &err) != STORE_DONE)
+        fail_msg("%s", err.text);
+}
+
+static struct ledger
+get(struct store_case *the, int64_t from, int64_t to)
+{
+    struct ledger ledger = { 0 };
+
+    if (the->reader->ops->get_ledger(the->reader, from, to, &ledger, &err) != 0)
+        fail_msg("%s", err.text);
+    return ledger;
+}
+
+static uint64_t
+count_of(struct store_case *the, int64_t hour, enum ledger_column column)
+{
+    struct ledger ledger = get(the, hour, hour + 1);
+    const struct ledger_row *row = ledger_find(&ledger, JOURNAL, hour);
+
+    return row == NULL ? 0 : row->counts[column];
+}
+
+static void
+a_row_that_comes_again_counts_once(void **state)
+{
+    struct store_case *the = *state;
+
+    assert_int_equal(get(the, 0, INT64_MAX).count, 0);     /* nothing is there yet */
+    put(the, 1, HOUR, 10, 0);
+    put(the, 11, HOUR, 5, 1);
+    put(the, 1, HOUR, 10, 0);
+    put(the, 17, HOUR + 1, 3, 0);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 15);
+    assert_int_equal(count_of(the, HOUR, LEDGER_NOT_STORED), 1);
+    assert_int_equal(count_of(the, HOUR + 1, LEDGER_STORED), 3);
+    assert_int_equal(get(the, HOUR, HOUR + 1).count, 1);
+}
+
+static void
+keeps_the_sums_when_the_rows_go(void **state)
+{
+    struct store_case *the = *state;
+    int64_t later_us = (int64_t)(HOUR + 100) * CASE_HOUR;
+    unsigned deleted;
+
+    put(the, 1, HOUR, 10, 2);
+    put(the, 13, HOUR + 99, 4, 0);
+    assert_int_equal(the->writer->ops->retain(the->writer, later_us, &deleted, &err), 0);
+    assert_int_equal(the->writer->ops->retain(the->writer, later_us, &deleted, &err), 0);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 10);
+    assert_int_equal(count_of(the, HOUR, LEDGER_NOT_STORED), 2);
+    assert_int_equal(count_of(the, HOUR + 99, LEDGER_STORED), 4);
+    later_us += INT64_C(401) * CASE_DAY;
+    assert_int_equal(the->writer->ops->retain(the->writer, later_us, &deleted, &err), 0);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 0);
+}
+
+static void
+keeps_what_the_other_stages_have_counted(void **state)
+{
+    struct store_case *the = *state;
+    struct ledger hours = { 0 };
+
+    ledger_add(&hours, JOURNAL, HOUR, LEDGER_ACCEPTED, 20);
+    ledger_add(&hours, JOURNAL, HOUR, LEDGER_REFUSED_FIELD, 3);
+    ledger_add(&hours, JOURNAL, HOUR, LEDGER_STORED, 4);
+    assert_int_equal(the->writer->ops->put_balance(the->writer, &hours, &err), STORE_DONE);
+    put(the, 1, HOUR, 18, 2);
+    ledger_add(&hours, JOURNAL, HOUR, LEDGER_ACCEPTED, 2);
+    assert_int_equal(the->writer->ops->put_balance(the->writer, &hours, &err), STORE_DONE);
+    assert_int_equal(count_of(the, HOUR, LEDGER_ACCEPTED), 22);
+    assert_int_equal(count_of(the, HOUR, LEDGER_REFUSED_FIELD), 3);
+    /* the rows know more than was kept of them */
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 18);
+}
+
+static void
+a_damaged_sheet_is_begun_anew_and_stops_nobody(void **state)
+{
+    struct store_case *the = *state;
+    char path[256];
+    FILE *file;
+
+    put(the, 1, HOUR, 10, 0);
+    store_case_reopen(the);
+    snprintf(path, sizeof(path), "%s/ledger.db-wal", the->store_dir);
+    unlink(path);
+    path[strlen(path) - 4] = '\0';
+    file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 5000; i++)
+        fputs("no database ", file);
+    fclose(file);
+    put(the, 11, HOUR, 7, 0);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 7);
+}
+
+/* --- the allow list --- */
+
+struct sums {
+    char entries[4][32];
+    uint64_t events[4];
+    size_t count;
+};
+
+static int
+take(void *ctx, const struct store_allowed *sum)
+{
+    struct sums *sums = ctx;
+
+    assert_true(sums->count < 4);
+    snprintf(sums->entries[sums->count], sizeof(sums->entries[0]), "%s: %s", sum->entry,
+             sum->reason);
+    sums->events[sums->count++] = sum->events;
+    return 0;
+}
+
+static struct sums
+allowed(struct store_case *the, const char *first, const char *last)
+{
+    struct sums sums = { .count = 0 };
+
+    if (the->reader->ops->get_allowed(the->reader, first, last, take, &sums, &err) != 0)
+        fail_msg("%s", err.text);
+    return sums;
+}
+
+static void
+sums_up_what_each_entry_took_within_the_days(void **state)
+{
+    static const struct store_allowed rows[] = {
+        { "2026-11-20", "scanner", "ours", 5 }, { "2026-11-21", "scanner", "ours", 7 },
+        { "2026-11-21", "backup", "nightly", 9 }, { "2026-11-22", "scanner", "ours", 100 },
+    };
+    struct store_case *the = *state;
+    struct sums sums;
+
+    assert_int_equal(allowed(the, "2026-01-01", "2026-12-31").count, 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(the->writer->ops->put_allowed(the->writer, rows, 4, &err), STORE_DONE);
+    sums = allowed(the, "2026-11-20", "2026-11-21");
+    assert_int_equal(sums.count, 2);
+    assert_string_equal(sums.entries[0], "scanner: ours");
+    assert_int_equal(sums.events[0], 12);
+    assert_int_equal(sums.events[1], 9);
+    assert_int_equal(allowed(the, "2026-11-22", "2026-11-22").events[0], 100);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, store_case_open, store_case_close)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_row_that_comes_again_counts_once),
+        TEST(keeps_the_sums_when_the_rows_go),
+        TEST(keeps_what_the_other_stages_have_counted),
+        TEST(a_damaged_sheet_is_begun_anew_and_stops_nobody),
+        TEST(sums_up_what_each_entry_took_within_the_days),
+    };
+
+    return cmocka_run_group_tests_name("store ledger", tests, NULL, NULL);
+}
