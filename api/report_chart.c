@@ -46,20 +46,21 @@ put_bar(struct buf *out, const struct page *page, const struct section *section,
     return rc | buf_append_str(out, "</title></rect>\n");
 }
 
-/* Under the bars: each day, or every sixth hour at its place. */
+/* Under the bars: each day, or every sixth hour, at the place of its bar. */
 static int
 put_axis(struct buf *out, const struct page *page, const struct section *section)
 {
     int is_daily = page->report->span.period == REPORT_DAILY;
-    size_t step = is_daily ? 6 : 1;
     int rc = buf_append_str(out, "<div class=\"axis\" aria-hidden=\"true\">");
 
-    for (size_t r = 0; r < section->row_count; r += step) {
+    for (size_t r = 0; r < section->row_count; r++) {
+        const struct cell *cell = &section->cells[r * section->column_count];
+
         rc |= buf_append_str(out, "<span>");
-        if (is_daily)
-            rc |= cell_put(out, page, &section->cells[r * section->column_count]);
-        else
-            rc |= buf_printf(out, "%.5s", section->cells[r * section->column_count].text + 5);
+        if (!is_daily)
+            rc |= buf_printf(out, "%.5s", cell->text + 5);
+        else if (r % 6 == 0)
+            rc |= cell_put(out, page, cell);
         rc |= buf_append_str(out, "</span>");
     }
     return rc | buf_append_str(out, "</div>\n");

@@ -15,25 +15,26 @@ static const char style[] =
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"
     "\"Segoe UI\",\"Noto Sans KR\",\"Malgun Gothic\",sans-serif;word-break:keep-all;"
-    "overflow-wrap:anywhere}\n"
-    "main{max-width:62rem;margin:0 auto;padding:1.5rem 1rem 3rem}\n"
+    "overflow-wrap:break-word}\n"
+    "main{max-width:66rem;margin:0 auto;padding:1.5rem 1rem 3rem}\n"
     "h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0}\n"
     "h2{font-size:1.1rem;margin:0 0 .5rem}\n"
     "p{margin:.3rem 0}\n"
     ".soft,nav,footer{color:var(--soft);font-size:.9rem}\n"
     ".lead{font-size:1.1rem;margin:1rem 0;padding:.8rem 1rem;background:var(--panel);"
     "border-left:4px solid var(--bar);border-radius:4px}\n"
+    "footer{margin-top:2.5rem}\n"
     "nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin-bottom:1rem}\n"
     "a{color:var(--link)}\n"
-    "section{margin:2rem 0;break-inside:auto}\n"
+    "section{margin:1.8rem 0 0}\n"
     ".wrap{overflow-x:auto}\n"
     "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\n"
     "th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid var(--line)}\n"
     "th{color:var(--soft);font-weight:600;font-size:.85rem;vertical-align:bottom}\n"
     "th:first-child,td:first-child{padding-left:0}\n"
     "th.n,td.n{text-align:right}\n"
-    "td.n,td.t,td:last-child,th:first-child{white-space:nowrap}\n"
-    "td.v{min-width:7rem;word-break:normal}\n"
+    "td.n,td.t,td.w{white-space:nowrap}\n"
+    "td.v{min-width:7rem;overflow-wrap:anywhere}\n"
     ".sev{font-weight:600;white-space:nowrap}\n"
     ".sev0{color:var(--low)}.sev1{color:var(--medium)}.sev2{color:var(--high)}.sev3{color:var(--critical)}\n"
     ".two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:0 2.5rem}\n"
@@ -42,12 +43,12 @@ static const char style[] =
     "svg{display:block;width:100%;height:9rem;border-bottom:1px solid var(--soft)}\n"
     "rect{fill:var(--bar)}rect.peak{fill:var(--peak)}rect:hover{opacity:.75}\n"
     ".axis{display:flex;color:var(--soft);font-size:.8rem}\n"
-    ".axis span{flex:1}\n"
+    ".axis span{flex:1 1 0;min-width:0;white-space:nowrap}\n"
     ".aside{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}\n"
     "@media(max-width:40rem){body{font-size:14px}h1{font-size:1.3rem}main{padding:1rem .8rem 2rem}"
     "th,td{padding:.3rem .45rem}svg{height:7rem}"
     ".stack thead{display:none}.stack tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--line)}"
-    ".stack td{display:inline-block;border:0;padding:0 .6rem 0 0}.stack td.v{display:block}}\n"
+    ".stack td{display:inline-block;border:0;padding:0 .6rem 0 0}.stack td.v{display:block}.stack td.v:nth-child(2){display:inline-block}}\n"
     "@media print{@page{size:A4;margin:14mm}:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;"
     "--page:#fff;--panel:#f4f4f4;--bar:#6d8ba6;--peak:#a8431f;--link:#000;"
     "--low:#444;--medium:#6b4b00;--high:#8f2f10;--critical:#800028}"
@@ -151,7 +152,8 @@ put_text(struct buf *out, const struct page *page, const struct cell *cell)
 static int
 put_cell(struct buf *out, const struct page *page, const struct cell *cell, int is_number)
 {
-    static const char *const classes[] = { "", " class=\"n\"", " class=\"v\"", " class=\"t\"" };
+    static const char *const classes[] = { " class=\"w\"", " class=\"n\"", " class=\"v\"",
+                                           " class=\"t\"" };
     int is_time = cell->kind == CELL_TIME || cell->kind == CELL_SAFE;
     int rc = buf_printf(out, "<td%s>", classes[is_number                 ? 1
                                                : cell->kind == CELL_TEXT ? 2

@@ -50,10 +50,6 @@ say_peak(struct page *page, struct section *section, const struct report_bar *pe
     char day[REPORT_DAY_LEN];
     const char *when;
 
-    if (peak == NULL) {
-        section->lead = page_word(page, WORD_NOTHING_TO_DRAW);
-        return;
-    }
     report_day_name(report_day_of(peak->at_us), day);
     when = is_weekly ? day : page_clock(page, peak->at_us);
     section->lead = page_say(page, is_weekly ? WORD_PEAK_DAY : WORD_PEAK_HOUR,
@@ -68,6 +64,8 @@ fill_timeline(struct page *page, struct section *section)
     int is_weekly = report->span.period == REPORT_WEEKLY;
     const struct report_bar *peak = NULL;
 
+    if (report->counts.total == 0)
+        return;
     page_column(page, section, is_weekly ? WORD_DAY : WORD_HOUR, 0);
     page_column(page, section, WORD_EVENTS, 1);
     section->is_chart = 1;
@@ -84,7 +82,8 @@ fill_timeline(struct page *page, struct section *section)
         }
         page_row(page, section, (struct cell[]){ when, cell_count(bar->events) });
     }
-    say_peak(page, section, peak);
+    if (peak != NULL)
+        say_peak(page, section, peak);
 }
 
 static void
@@ -155,6 +154,8 @@ fill_rules(struct page *page, struct section *section)
         page_column(page, section, report_status_word(s), 1);
     page_column(page, section, WORD_ACK_TIME, 1);
     page_column(page, section, WORD_RESOLVE_TIME, 1);
+    if (incidents->rule_count > 0)
+        section->lead = page_word(page, WORD_TIMES_ARE);
     for (size_t i = 0; i < incidents->rule_count; i++) {
         const struct report_rule *rule = &incidents->rules[i];
         struct cell cells[FIXED + STATUS_COUNT + 2] = {

@@ -3,7 +3,8 @@
  *
  * usage: bench_store [EVENTS [FOLDER]]     (1,000,000 events, a folder below $TMPDIR)
  * One process, batches of 5,000, bodies of 300 B (9 of 10) to 2 KB, 5,000
- * sources, 2,000 users, event times over one day.
+ * sources, 2,000 users, event times over one day; and before it a month of days
+ * on which each source was seen once.
  */
 #include <ftw.h>
 #include <inttypes.h>
@@ -14,6 +15,8 @@
 
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
+#include "proto/base/timestamp.h"
+#include "proto/report/site_report.h"
 #include "proto/store/store.h"
 
 enum { BATCH = 5000, SOURCES = 5000, USERS = 2000 };
@@ -112,6 +115,43 @@ write_all(struct store *store, uint64_t total)
 }
 
 static void
+write_month(struct store *store)
+{
+    static struct store_event events[SOURCES];
+
+    for (int day = 1; day <= 30; day++) {
+        struct store_written written;
+        struct err err;
+
+        for (size_t i = 0; i < SOURCES; i++) {
+            struct sample *sample = &samples[i];
+
+            make_event(sample, ((uint64_t)day << 40) + i, START - day * DAY + DAY / 2);
+            sample->ev.received_us = sample->ev.at_us;
+            events[i] = (struct store_event){ &sample->ev, buf_text(&sample->encoded) };
+        }
+        if (store->ops->put_events(store, events, SOURCES, &written, &err) != STORE_DONE)
+            fail("put_events", &err);
+    }
+}
+
+static void
+report(struct store *store, const char *what, enum report_period period)
+{
+    struct report_span span = report_span_make(period, (int32_t)(START / DAY), INT64_MAX);
+    struct site_report report = { 0 };
+    struct err err;
+    int64_t before = clock_real_us();
+
+    if (site_report_read(store, &span, &report, &err) != 0)
+        fail("report", &err);
+    printf("report, %s: %" PRIu64 " events, %zu sources, %zu new, %zu quiet, %.1f ms\n", what,
+           report.counts.total, report.sources.total, report.sources.fresh_total,
+           report.sources.quiet_total, (double)(clock_real_us() - before) / 1000);
+    site_report_release(&report);
+}
+
+static void
 dashboard(struct store *store, const char *what, int64_t from_us, int64_t to_us)
 {
     const struct count_query query = { from_us, to_us, 900 * SECOND, 10 };
@@ -178,11 +218,18 @@ main(int argc, char **argv)
     if (store == NULL)
         fail("store_open", &err);
     printf("%ld processors\n", sysconf(_SC_NPROCESSORS_ONLN));
-    if (total > 0)
+    if (timestamp_init(&err) != 0)
+        fail("timestamp_init", &err);
+    if (total > 0) {
+        write_month(store);
         write_all(store, total);
+    }
     dashboard(store, "whole day", START, START + DAY);
     dashboard(store, "24 h off the hour", START + 1740 * SECOND,
               START + DAY - 1740 * SECOND);
+    report(store, "daily", REPORT_DAILY);
+    report(store, "daily again", REPORT_DAILY);
+    report(store, "weekly", REPORT_WEEKLY);
     search(store, "newest 100", NULL, NULL, NULL);
     search(store, "one source", "source_address", "10.3.9.7", NULL);
     search(store, "one type", "event_type", "DNS_query", NULL);
