@@ -19,7 +19,6 @@
 
 struct desk {
     struct site_report report;
-    struct report_allowed allowed[1];
     struct page page;
     struct buf out;
     const char *name;           /* what stands in every place */
@@ -107,8 +106,8 @@ fill(struct desk *desk, const char *name)
     report->sources.fresh[0] = (struct report_source){ .value = strdup(name) };
     report->sources.quiet[0] = (struct report_source){ .value = strdup(name), .days = 2,
                                                        .last = "2026-11-20" };
-    desk->allowed[0] = (struct report_allowed){ name, name, 5 };
-    report->allow = (struct report_allow){ desk->allowed, 1 };
+    report->allow.entries[0] = (struct report_allowed){ strdup(name), strdup(name), 5 };
+    report->allow.count = 1;
 }
 
 static const char *
@@ -315,6 +314,8 @@ what_has_no_numbers_has_no_section(void **state)
     render(desk, REPORT_EN, report_to_markdown);
     assert_non_null(strstr(desk->out.ptr, "## What the allow lists let pass"));
     assert_null(strstr(desk->out.ptr, "## Balance sheet"));
+    free(desk->report.allow.entries[0].entry);
+    free(desk->report.allow.entries[0].reason);
     desk->report.allow.count = 0;
     desk->report.balance = (struct report_balance){ .has_numbers = 1, .received = 1003,
                                                     .on_the_way = 3 };
