@@ -249,11 +249,25 @@ stub_get_ledger(struct store *store, int64_t from_hour, int64_t to_hour, struct 
     return down(desk_of(store), err) ? -1 : 0;
 }
 
+static int
+stub_get_allowed(struct store *store, const char *first_day, const char *last_day,
+                 int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx,
+                 struct err *err)
+{
+    const struct store_allowed sum = { .entry = "source=192.0.2.10", .reason = "ours",
+                                       .events = 3 };
+
+    assert_true(strcmp(first_day, last_day) <= 0);
+    visit(ctx, &sum);
+    return down(desk_of(store), err) ? -1 : 0;
+}
+
 static const struct store_ops stub_ops = {
     .name = "stub", .count = stub_count, .find_incidents = stub_find_incidents,
     .get_incident = stub_get_incident, .set_status = stub_set_status,
     .find_events = stub_find_events, .get_event = stub_get_event,
     .compare_sources = stub_compare_sources, .get_ledger = stub_get_ledger,
+    .get_allowed = stub_get_allowed,
 };
 
 static void
