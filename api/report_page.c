@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/base/timestamp.h"
+#include "proto/report/report_note.h"
 
 void
 page_release(struct page *page)
@@ -59,19 +60,6 @@ page_join(struct page *page, const char *first, const char *second)
                         second);
 
     return keep(page, &buf, rc);
-}
-
-const char *
-page_when(struct page *page)
-{
-    const struct report_span *span = &page->report->span;
-    static const enum report_word words[REPORT_PERIODS][2] = {
-        [REPORT_DAILY] = { WORD_WHEN_DAY, WORD_WHEN_DAY_SO_FAR },
-        [REPORT_WEEKLY] = { WORD_WHEN_WEEK, WORD_WHEN_WEEK_SO_FAR },
-    };
-
-    return page_say(page, words[span->period][span->is_so_far != 0],
-                    (const char *const[]){ span->first, span->last, NULL });
 }
 
 static int
@@ -266,50 +254,14 @@ make_heading(struct page *page)
     const struct report_span *span = &page->report->span;
     const char *from = page_time(page, span->from_us), *to = page_time(page, span->to_us);
     const char *now = page_time(page, span->now_us);
-    struct buf title = { 0 };
-    int rc;
+    struct buf buf = { 0 };
+    int rc = report_put_title(&buf, page->language, span);
 
-    if (span->period == REPORT_WEEKLY)
-        rc = buf_printf(&title, "%s %s ~ %s", page_word(page, WORD_TITLE_WEEKLY), span->first,
-                        span->last);
-    else
-        rc = buf_printf(&title, "%s %s (%s)", page_word(page, WORD_TITLE_DAILY), span->first,
-                        page_word(page, report_weekday_word(span->weekday)));
-    if (rc == 0 && span->is_so_far)
-        rc = buf_printf(&title, " \xc2\xb7 %s", page_word(page, WORD_SO_FAR));
-    page->title = keep(page, &title, rc);
+    page->title = keep(page, &buf, rc);
     page->subtitle = page_say(page, span->is_so_far ? WORD_SPAN_SO_FAR : WORD_SPAN,
                               (const char *const[]){ from, to, timestamp_zone(), now, NULL });
-}
-
-static const char *
-say_incidents(struct page *page)
-{
-    const struct report_incidents *incidents = &page->report->incidents;
-    const char *said = page_say(
-        page, incidents->total == 0   ? WORD_INCIDENTS_NONE
-              : incidents->total == 1 ? WORD_INCIDENTS_ONE
-                                      : WORD_INCIDENTS_MANY,
-        (const char *const[]){ page_when(page), page_number(page, incidents->open),
-                               page_number(page, incidents->total), NULL });
-
-    if (!incidents->is_more)
-        return said;
-    return page_join(page, said,
-                     page_say(page, WORD_INCIDENTS_CUT,
-                              (const char *const[]){ page_number(page, REPORT_MAX_INCIDENTS),
-                                                     NULL }));
-}
-
-static const char *
-say_events(struct page *page)
-{
-    uint64_t total = page->report->counts.total;
-
-    return page_say(page, total == 0   ? WORD_EVENTS_NONE
-                          : total == 1 ? WORD_EVENTS_ONE
-                                       : WORD_EVENTS_MANY,
-                    (const char *const[]){ page_number(page, total), NULL });
+    rc = report_put_lead(&buf, page->language, page->report);
+    page->lead = keep(page, &buf, rc);
 }
 
 /* It goes into links: nothing that would end one, and no other scheme. */
@@ -334,7 +286,6 @@ page_make(struct page *page, const struct site_report *report, enum report_langu
     if (len > 0 && is_web_address(public_url))
         page->public_url = arena_copy(&page->arena, (struct text){ public_url, len }).ptr;
     make_heading(page);
-    page->lead = page_join(page, say_incidents(page), say_events(page));
     for (size_t i = 0; i < report_section_count; i++) {
         const struct section_row *row = &report_sections[i];
         struct section *section = &page->sections[page->section_count];

@@ -87,8 +87,6 @@ const char *page_word(const struct page *page, enum report_word word);
 const char *page_say(struct page *page, enum report_word word, const char *const *args);
 const char *page_number(struct page *page, uint64_t number);
 const char *page_join(struct page *page, const char *first, const char *second);
-/* The day, or both ends, as "on ..."; a time as text. */
-const char *page_when(struct page *page);
 const char *page_clock(struct page *page, int64_t at_us);
 const char *page_time(struct page *page, int64_t at_us);
 void page_column(struct page *page, struct section *section, enum report_word title,

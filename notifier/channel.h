@@ -11,14 +11,16 @@
 
 #include "proto/base/buf.h"
 #include "proto/incident.h"
+#include "proto/report/report_note.h"
 #include "proto/run/http_client.h"
 
 enum verdict { VERDICT_SENT, VERDICT_RETRY, VERDICT_FAILED };
 
-/* One incident to tell of, and why now. */
+/* One incident to tell of, and why now; or a report, always by itself. */
 struct notice {
-    const struct incident *inc;
+    const struct incident *inc; /* NULL: a report */
     const char *what;           /* "opened", "severity:high", "reopened:1" */
+    const struct report_note *note;
 };
 
 struct channel {

@@ -11,7 +11,7 @@
  * section. All parts at their largest come to less than 3,000: they are counted as
  * Slack sees them, "&amp;" as five. */
 enum { MAX_TITLE = 150, MAX_SUMMARY = 1000, MAX_FIELD = 40, MAX_VALUE = 100, MAX_LINK = 300,
-       MAX_LISTED = 20, MAX_LISTED_SUMMARY = 120, MAX_DIGEST_BYTES = 2300 };
+       MAX_LINE = 320, MAX_LISTED = 20, MAX_LISTED_SUMMARY = 120, MAX_DIGEST_BYTES = 2300 };
 
 /* U+2028 and 2029 end a line; U+202A..202E and 2066..2069 turn the writing
  * direction, so that a name could show as another. */
@@ -184,6 +184,29 @@ append_digest(struct buf *out, const struct notice *notices, size_t count, size_
     return 0;
 }
 
+/* Title, lines and link of a report: eight lines at most. */
+static int
+append_report(struct buf *out, const struct report_note *note, const char *public_url)
+{
+    size_t len = link_len(public_url);
+    int rc = buf_append_str(out, ":bar_chart: *");
+
+    rc |= append_escaped(out, note->title, MAX_TITLE);
+    rc |= buf_append_char(out, '*');
+    for (size_t i = 0; i < note->line_count; i++) {
+        rc |= buf_append_char(out, '\n');
+        rc |= append_escaped(out, note->lines[i], MAX_LINE);
+    }
+    if (len > 0) {
+        rc |= buf_printf(out, "\n<%.*s", (int)len, public_url);
+        rc |= append_escaped(out, note->path, MAX_LINK);
+        rc |= buf_append_char(out, '|');
+        rc |= append_escaped(out, note->link, MAX_FIELD);
+        rc |= buf_append_char(out, '>');
+    }
+    return rc == 0 ? 0 : -1;
+}
+
 static int
 slack_write(struct buf *out, const struct notice *notices, size_t count, size_t total,
             const char *public_url)
@@ -191,8 +214,9 @@ slack_write(struct buf *out, const struct notice *notices, size_t count, size_t 
     struct buf text = { 0 };
     char *json = NULL;
     json_t *body = NULL;
-    int rc = total == 1 ? append_one(&text, &notices[0], public_url)
-                        : append_digest(&text, notices, count, total, public_url);
+    int rc = notices[0].note != NULL ? append_report(&text, notices[0].note, public_url)
+             : total == 1            ? append_one(&text, &notices[0], public_url)
+                                     : append_digest(&text, notices, count, total, public_url);
 
     if (rc == 0)
         body = json_pack("{s:s#, s:b, s:b}", "text", text.ptr, (int)text.len,

@@ -192,7 +192,10 @@ tell_log(struct notifier *nt, size_t total)
     struct http_answer answer = { .status = 200, .retry_after_s = -1 };
 
     fault_point("notifier.before_send");
-    for (size_t i = 0; i < nt->delivery_count; i++)
+    if (nt->deliveries[0].note != NULL)
+        log_info("report", "title=\"%s\" summary=\"%s\"", nt->deliveries[0].note->title,
+                 nt->deliveries[0].note->line_count > 0 ? nt->deliveries[0].note->lines[0] : "");
+    for (size_t i = 0; i < nt->delivery_count && nt->deliveries[i].inc != NULL; i++)
         log_warn("incident", "what=%s severity=%s rule=\"%s\" summary=\"%s\" id=%s",
                  nt->deliveries[i].what, severity_name(nt->deliveries[i].inc->severity),
                  nt->deliveries[i].inc->rule_title, nt->deliveries[i].inc->summary,
@@ -217,7 +220,8 @@ send_attempt(struct notifier *nt, size_t total)
         return;
     }
     for (size_t i = 0; i < nt->delivery_count; i++)
-        notices[i] = (struct notice){ nt->deliveries[i].inc, nt->deliveries[i].what };
+        notices[i] = (struct notice){ nt->deliveries[i].inc, nt->deliveries[i].what,
+                                       nt->deliveries[i].note };
     fault_point("notifier.before_send");
     if (nt->channel->write(&body, notices, nt->delivery_count, total,
                            nt->daemon->settings->public_url) != 0)
@@ -276,7 +280,8 @@ choose(struct notifier *nt)
         pump_in(nt, wait_ms);
         return 0;
     }
-    nt->attempt.is_digest = nt->is_over_rate && total > 1;
+    /* a report, which comes first, goes by itself */
+    nt->attempt.is_digest = nt->is_over_rate && total > 1 && nt->deliveries[0].note == NULL;
     if (nt->attempt.is_digest)
         return total;
     for (size_t i = 1; i < nt->delivery_count; i++)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "notifier/reports.h"
 #include "notifier/watch.h"
 #include "proto/base/clock.h"
 #include "proto/bus.h"
@@ -327,6 +328,8 @@ check_settings(const struct settings *settings, struct err *err)
         err_set(err, "slack.min_severity: must be low, medium, high or critical");
         return -1;
     }
+    if (reports_check(settings, err) != 0)
+        return -1;
     if (settings->slack_webhook_url == NULL || settings->slack_webhook_url[0] == '\0')
         return 0;
     if (http_url_check_webhook(settings->slack_webhook_url, err) == 0)
@@ -371,6 +374,7 @@ notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     zloop_timer(daemon->loop, READ_STORE_MS, 0, on_read_store, nt);
     zloop_timer(daemon->loop, LOOK_MS, 0, on_look, nt);
     on_look(daemon->loop, 0, nt);
+    reports_start(nt);
     return on_read_store(daemon->loop, 0, nt);
 }
 

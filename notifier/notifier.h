@@ -57,7 +57,9 @@ struct notifier {
     int is_over_rate;               /* the one on the way is such a message */
     struct log_burst burst;
     uint64_t *sent, *digests, *retries, *failed, *heard, *found, *pruned, *refused, *gaps, *broken;
-    uint64_t *outbox_failures;
+    uint64_t *outbox_failures, *reports;
+    int has_reported[REPORT_PERIODS];           /* since the start, */
+    int32_t reported_day[REPORT_PERIODS];       /* of the span that begins here */
     struct watch *watch;
 };
 

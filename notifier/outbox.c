@@ -27,7 +27,8 @@ static const char *const statements[OUTBOX_STATEMENTS] = {
             " made_us, body) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?6, ?7)"
             " ON CONFLICT DO NOTHING",
     [DUE] = "SELECT number, what, attempts, body FROM delivery"
-            " WHERE state = 0 AND next_us <= ?1 ORDER BY number LIMIT ?2",
+            " WHERE state = 0 AND next_us <= ?1 ORDER BY what <> 'report', number"
+            " LIMIT ?2",
     [COUNT_DUE] = "SELECT count(*), max(number) FROM delivery"
                   " WHERE state = 0 AND next_us <= ?1",
     /* what was told needs no copy of the incident any more */
@@ -266,7 +267,7 @@ read_due(struct outbox *outbox, int64_t now_us, size_t max, struct due *due, str
                                   .attempts = (unsigned)sqlite3_column_int(stmt, 2) };
         snprintf(one->what, sizeof(one->what), "%s",
                  (const char *)sqlite3_column_text(stmt, 1));
-        if (incident_unpack(body.ptr, body.len, &one->inc, &why) == 0) {
+        if (delivery_read(one, body, &why) == 0) {
             due->count++;
         } else {
             due->broken = one->number;
@@ -335,12 +336,6 @@ uint64_t
 outbox_broken(const struct outbox *outbox)
 {
     return outbox->broken;
-}
-
-void
-delivery_release(struct delivery *delivery)
-{
-    incident_destroy(&delivery->inc);
 }
 
 int

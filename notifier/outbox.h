@@ -2,7 +2,8 @@
  * outbox.h - what is to be told, durably, before it is told
  *
  * One row per delivery: (incident, why), where why is "opened", "severity:
- * <level>", "reopened:<n>" or, of what Bongsu found wrong with itself, "over:<n>".
+ * <level>", "reopened:<n>" or, of what Bongsu found wrong with itself, "over:<n>";
+ * a report is ("report|daily|2026-11-21", "report").
  * A row exists before the first attempt and stays as the record that it was
  * told, until nobody can hear of the incident any more. At least once, at most
  * one extra per crash (between sending and marking).
@@ -16,6 +17,7 @@
 #include "proto/base/db.h"
 #include "proto/base/err.h"
 #include "proto/incident.h"
+#include "proto/report/report_note.h"
 
 struct outbox;
 
@@ -24,7 +26,8 @@ enum { OUTBOX_WHAT_LEN = 32, OUTBOX_MAX_DUE = 64 };
 struct delivery {
     int64_t number;
     char what[OUTBOX_WHAT_LEN];
-    struct incident *inc;       /* as it was when the row was made */
+    struct incident *inc;       /* as it was when the row was made; NULL: a report */
+    struct report_note *note;   /* the report */
     unsigned attempts;
 };
 
@@ -64,7 +67,13 @@ int outbox_add(struct outbox *outbox, const struct incident *inc, int min_severi
 int outbox_commit(struct outbox *outbox, struct err *err);
 void outbox_rollback(struct outbox *outbox);
 
-/* Up to max deliveries that are due, oldest first (the caller releases each),
+/* Make the row of a report, unless one with this key is there: 1, 0, or -1. In a
+ * transaction of its own. And whether it is there: 1, 0, or -1. */
+int outbox_add_report(struct outbox *outbox, const char *key, const struct report_note *note,
+                      int64_t now_us, struct err *err);
+int outbox_has_report(struct outbox *outbox, const char *key, struct err *err);
+
+/* Up to max deliveries that are due, reports first, then oldest first (the caller releases each),
  * how many are due in all, and that as an attempt. One that cannot be read
  * is set to failed, logged and counted in outbox_broken. 0 or -1. */
 int outbox_due(struct outbox *outbox, int64_t now_us, size_t max, struct delivery *ret,

@@ -28,6 +28,9 @@ struct outbox {
     struct log_burst burst;
 };
 
+/* Fill inc or note of a delivery whose what is known. 0 or -1. */
+int delivery_read(struct delivery *delivery, struct text body, struct err *err);
+
 /* An incident was heard of that calls for no message: its rows stay. Written down
  * once a day; part of the caller's transaction. 0 or -1. */
 int outbox_note_heard(struct outbox *outbox, const char *incident, int64_t heard_us,

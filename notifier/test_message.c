@@ -55,7 +55,7 @@ handle_test(struct http_request *req, void *self)
 {
     struct notifier *nt = self;
     struct incident *inc = make_example();
-    const struct notice notice = { inc, "opened" };
+    const struct notice notice = { inc, "opened", NULL };
     struct http_call call = { .method = "POST", .url = nt->url,
                               .content_type = "application/json" };
     struct buf body = { 0 };

@@ -114,6 +114,13 @@ const struct option settings_options[] = {
       "least severity that Slack is told: low, medium, high or critical" },
     { "slack.digest_over", NULL, OPTION_INT, AT(slack_digest_over), "20",
       1, 10000, 0, NULL, "incidents a minute beyond which they become one digest" },
+    { "report.daily_at", NULL, OPTION_TEXT, AT(report_daily_at), NULL, 0, 16, 0, NULL,
+      "when the day before is summed up to Slack, as in 09:00, in the site's time zone; "
+      "unset: never" },
+    { "report.weekly_at", NULL, OPTION_TEXT, AT(report_weekly_at), NULL, 0, 16, 0, NULL,
+      "when the week before is, as in Mon 09:00; unset: never" },
+    { "report.lang", NULL, OPTION_TEXT, AT(report_lang), "en", 0, 8, 0, NULL,
+      "language of these messages: en or ko" },
     { "watch.stages", NULL, OPTION_TEXT, AT(watch_stages), "ingest detector indexer api",
       0, 1024, 0, NULL, "processes that the notifier watches, by their sockets in data_dir, or as "
       "name=http://host:port, or none; what is wrong becomes an incident" },

@@ -59,6 +59,9 @@ struct settings {
     char *slack_min_severity;       /* medium */
     int64_t slack_digest_over;      /* per minute, 20 */
 
+    char *report_daily_at, *report_weekly_at;   /* "09:00", "Mon 09:00"; NULL: never */
+    char *report_lang;              /* en */
+
     char *watch_stages;             /* names, or name=URL, space separated */
     int64_t watch_after_ms;         /* 60 s */
     char *health_listen;            /* host:port instead of the unix socket; NULL */

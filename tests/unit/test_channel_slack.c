@@ -96,7 +96,7 @@ write_all(struct desk *desk, const struct notice *notices, size_t count, size_t 
 static const char *
 write_one(struct desk *desk, const char *what, const char *url)
 {
-    const struct notice notice = { desk->inc, what };
+    const struct notice notice = { desk->inc, what, NULL };
 
     return write_all(desk, &notice, 1, 1, url);
 }
@@ -297,7 +297,7 @@ a_digest_of_a_thousand_lists_some_and_counts_the_rest(void **state)
     int listed = 0;
 
     for (size_t i = 0; i < 64; i++)
-        notices[i] = (struct notice){ desk->inc, "opened" };
+        notices[i] = (struct notice){ desk->inc, "opened", NULL };
     text = write_all(desk, notices, 64, 1000, URL);
     assert_has(text, "*1000 more incidents*");
     for (at = strstr(text, "\n\xe2\x80\xa2 "); at != NULL; at = strstr(at + 1, "\n\xe2\x80\xa2 "))
@@ -316,7 +316,7 @@ a_digest_of_long_texts_stays_short(void **state)
     struct notice notices[64];
 
     for (size_t i = 0; i < 64; i++)
-        notices[i] = (struct notice){ desk->inc, "reopened:1" };
+        notices[i] = (struct notice){ desk->inc, "reopened:1", NULL };
     for (size_t i = 0; i < 3; i++) {
         char *text = many(pieces[i], 20000);
 
@@ -331,7 +331,7 @@ static void
 a_digest_that_lists_all_counts_no_rest(void **state)
 {
     struct desk *desk = *state;
-    const struct notice notices[2] = { { desk->inc, "opened" }, { desk->inc, "opened" } };
+    const struct notice notices[2] = { { desk->inc, "opened", NULL }, { desk->inc, "opened", NULL } };
 
     assert_lacks(write_all(desk, notices, 2, 2, NULL), "\nand ");
     assert_lacks(desk->text, "Open all");
