@@ -95,24 +95,39 @@ end_record(struct buf *out, size_t fields, size_t width)
     return rc | buf_append_str(out, "\r\n");
 }
 
+/* The id of the incident that a row is about, "" when it is about none. */
+static const char *
+incident_of(const struct section *section, size_t row)
+{
+    for (size_t c = 0; c < section->column_count; c++)
+        if (section->cells[row * section->column_count + c].incident != NULL)
+            return section->cells[row * section->column_count + c].incident;
+    return "";
+}
+
 static int
 put_section(struct buf *out, const struct page *page, const struct section *section,
             size_t width)
 {
+    size_t has_id = incident_of(section, 0)[0] != '\0';
     int rc = buf_append_str(out, section->id);
 
     for (size_t c = 0; c < section->column_count; c++) {
         rc |= buf_append_char(out, ',');
         rc |= put_text(out, section->columns[c].title);
     }
-    rc |= end_record(out, section->column_count, width);
+    if (has_id)
+        rc |= buf_append_str(out, ",\"id\"");
+    rc |= end_record(out, section->column_count + has_id, width);
     for (size_t r = 0; r < section->row_count; r++) {
         rc |= buf_append_str(out, section->id);
         for (size_t c = 0; c < section->column_count; c++) {
             rc |= buf_append_char(out, ',');
             rc |= put_cell(out, page, &section->cells[r * section->column_count + c]);
         }
-        rc |= end_record(out, section->column_count, width);
+        if (has_id)
+            rc |= buf_printf(out, ",\"%s\"", incident_of(section, r));
+        rc |= end_record(out, section->column_count + has_id, width);
     }
     return rc;
 }
@@ -129,8 +144,8 @@ report_to_csv(struct buf *out, const struct page *page)
     int rc = 0;
 
     for (size_t i = 0; i < page->section_count; i++)
-        if (page->sections[i].column_count > width)
-            width = page->sections[i].column_count;
+        if (page->sections[i].column_count + 1 > width)
+            width = page->sections[i].column_count + 1;
     /* without it Excel takes UTF-8 for the machine's own encoding */
     if (page->language == REPORT_KO)
         rc |= buf_append_str(out, "\xef\xbb\xbf");

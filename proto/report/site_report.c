@@ -5,6 +5,8 @@
 
 #define HOUR_US (INT64_C(3600) * 1000000)
 
+static const int64_t settled_us = INT64_C(150) * 1000000;
+
 /* Sources whose events are counted, so that the new among them can say how many. */
 enum { SOURCES_COUNTED = 20000 };
 
@@ -223,15 +225,19 @@ report_balance_add(struct report_balance *balance, const struct ledger *hours)
                                     balance->counts[LEDGER_STORED] - balance->dead_letters);
 }
 
-/* A ledger holds a bounded number of rows: a day at a time. */
+/* Only hours that are over: of the one that runs, ingest's count is as old as the
+ * last look of the notifier, which writes it down. A ledger holds a bounded number
+ * of rows, so it is read a day at a time. */
 static int
 read_balance(struct store *store, struct site_report *report, struct err *err)
 {
     int64_t from = ledger_hour(report->span.from_us);
     int64_t to = ledger_hour(report->span.to_us + HOUR_US - 1);
+    int64_t over = ledger_hour(report->span.now_us - settled_us);
     struct ledger *hours = NULL;
     int rc = 0;
 
+    to = over < to ? over : to;
     report->balance.from_us = from * HOUR_US;
     report->balance.to_us = to * HOUR_US;
     for (; from < to && rc == 0; from += 24) {

@@ -207,7 +207,7 @@ csv_stays_a_rectangle_whatever_is_in_it(void **state)
         fill(desk, names[i]);
         at = render(desk, REPORT_EN, report_to_csv);
         while (*at != '\0') {
-            assert_int_equal(read_record(&at, section), 11);
+            assert_int_equal(read_record(&at, section), 12);
             assert_true(islower((unsigned char)section[0]));
             records++;
         }
@@ -247,6 +247,7 @@ csv_numbers_are_for_programs_and_excel_knows_the_letters(void **state)
 
     fill(desk, "x");
     assert_non_null(strstr(render(desk, REPORT_EN, report_to_csv), "sources,\"x\",12000,97.2,"));
+    assert_non_null(strstr(desk->out.ptr, "\"Open\",\"00000000000000000000000000000001\","));
     assert_non_null(strstr(desk->out.ptr, "timeline,2026-11-21T09:00:00+09:00,12345,"));
     assert_int_equal(strncmp(desk->out.ptr, "report,", 7), 0);
     assert_int_equal(strncmp(render(desk, REPORT_KO, report_to_csv), "\xef\xbb\xbfreport,", 10), 0);
