@@ -7,7 +7,8 @@
 #include "proto/run/http_client.h"
 #include "proto/run/run_dir.h"
 
-enum { ASK_EVERY_MS = 5000, ASK_LEAST_MS = 250, ASK_TIMEOUT_MS = 4000 };
+enum { ASK_EVERY_MS = 5000, ASK_LEAST_MS = 250, ASK_TIMEOUT_MS = 4000,
+       ASK_MAX_ANSWER = 4 * 1024 * 1024 };
 
 static void
 forget_look(struct watch *watch)
@@ -43,7 +44,8 @@ ask(struct watch *watch, struct stage *stage)
     char header[600];
     const char *const headers[] = { header, NULL };
     struct http_call call = { .method = "GET", .url = stage->url, .unix_socket = stage->socket,
-                              .timeout_ms = ASK_TIMEOUT_MS, .allow_plain = 1 };
+                              .timeout_ms = ASK_TIMEOUT_MS, .max_answer = ASK_MAX_ANSWER,
+                              .allow_plain = 1 };
     struct err err;
 
     if (key != NULL && stage->socket == NULL) {

@@ -335,7 +335,8 @@ http_client_start(struct http_client *client, const struct http_call *call,
     }
     transfer->done = done;
     transfer->ctx = ctx;
-    if (http_exchange_prepare(&transfer->exchange, transfer->easy, call, MAX_BODY_LOOP,
+    if (http_exchange_prepare(&transfer->exchange, transfer->easy, call,
+                              call->max_answer > 0 ? call->max_answer : MAX_BODY_LOOP,
                               err) != 0)
         goto failed;
     code = curl_multi_add_handle(client->multi, transfer->easy);

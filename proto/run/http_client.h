@@ -3,7 +3,7 @@
  *
  * No redirects, no proxy from the environment, no netrc; https, or plain
  * http to loopback only where a call says so. Answers over 64 KiB are cut
- * (daemons). Never logs a URL.
+ * (daemons), unless a call says otherwise. Never logs a URL.
  */
 #ifndef PROTO_RUN_HTTP_CLIENT_H
 #define PROTO_RUN_HTTP_CLIENT_H
@@ -23,6 +23,7 @@ struct http_call {
     struct text body;
     const char *content_type;       /* of body */
     long timeout_ms;                /* in all; 0: 15 s */
+    size_t max_answer;              /* bytes, on a loop; 0: 64 KiB */
     int allow_plain;                /* http:// to anywhere (our own programs) */
 };
 

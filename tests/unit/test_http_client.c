@@ -298,6 +298,26 @@ cuts_a_body_over_64_KiB_and_keeps_the_status(void **state)
 }
 
 static void
+takes_a_longer_body_where_the_call_says_so(void **state)
+{
+    struct world *world = *state;
+    struct http_call call = post(world, "a");
+    char *body = malloc(100 * 1024 + 1);
+    struct stub_answer answer = { .status = 200, .body = body };
+
+    assert_non_null(body);
+    memset(body, 'x', 100 * 1024);
+    body[100 * 1024] = '\0';
+    call.max_answer = 1024 * 1024;
+    stub_script(world->stub, &answer, 1);
+    start(world, &call);
+    http_client_finish(world->client, DEADLINE_MS);
+    assert_int_equal(world->count, 1);
+    assert_int_equal(world->body_len, 100 * 1024);
+    free(body);
+}
+
+static void
 takes_a_body_of_exactly_64_KiB_whole(void **state)
 {
     struct world *world = *state;
@@ -668,6 +688,7 @@ main(void)
         TEST(finish_waits_for_what_is_under_way_without_the_loop),
         TEST(finish_waits_no_longer_than_it_may),
         TEST(cuts_a_body_over_64_KiB_and_keeps_the_status),
+        TEST(takes_a_longer_body_where_the_call_says_so),
         TEST(takes_a_body_of_exactly_64_KiB_whole),
         TEST(reads_retry_after_in_all_its_forms),
         TEST(reads_a_date_in_retry_after_as_seconds_from_now),
