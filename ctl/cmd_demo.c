@@ -5,6 +5,7 @@
 
 #include "ctl/demo_story.h"
 #include "ctl/key_file.h"
+#include "ctl/screen.h"
 #include "ctl/send_post.h"
 #include "ctl/stop_signal.h"
 #include "ctl/subcommand.h"
@@ -108,6 +109,21 @@ tell_what_to_see(const struct call *call, const struct demo_story *story,
     free(api);
 }
 
+static void
+tell(const struct call *call, const struct demo_story *story, const struct tally *tally)
+{
+    json_t *json;
+
+    if (!call->json) {
+        tell_what_to_see(call, story, tally);
+        tally_print_refusals(tally, stdout);
+        return;
+    }
+    json = tally_to_json(tally);
+    screen_print_json(json);
+    json_decref(json);
+}
+
 int
 demo_run(struct call *call)
 {
@@ -129,8 +145,7 @@ demo_run(struct call *call)
     if (rc != 0) {
         fprintf(stderr, "bongsu demo: %s\n", err.text);
     } else if (!call->print) {
-        tell_what_to_see(call, &story, &tally);
-        tally_print_refusals(&tally, stdout);
+        tell(call, &story, &tally);
         rc = tally.accepted == tally.lines ? EXIT_DONE : EXIT_PARTLY;
     }
     buf_release(&events);

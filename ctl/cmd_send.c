@@ -8,6 +8,7 @@
 
 #include "ctl/key_file.h"
 #include "ctl/line_sorter.h"
+#include "ctl/screen.h"
 #include "ctl/send_post.h"
 #include "ctl/send_progress.h"
 #include "ctl/send_source.h"
@@ -210,6 +211,13 @@ print_report(const struct sending *sending)
     const struct tally *tally = &sending->tally;
     int64_t spent_ms = clock_steady_ms() - sending->progress.began_ms;
 
+    if (sending->call->json) {
+        json_t *json = tally_to_json(tally);
+
+        screen_print_json(json);
+        json_decref(json);
+        return;
+    }
     printf("%" PRIu64 " lines in %.1f s: %" PRIu64 " accepted, %" PRIu64 " refused",
            tally->lines, (double)spent_ms / 1000, tally->accepted, tally->refused);
     if (tally->blank_lines > 0)

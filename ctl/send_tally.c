@@ -209,3 +209,37 @@ tally_print_refusals(const struct tally *tally, FILE *out)
     if (tally->unanswered > 0)
         fprintf(out, "  %" PRIu64 " of which ingest said nothing\n", tally->unanswered);
 }
+
+static json_t *
+reason_to_json(const struct tally_reason *reason)
+{
+    json_t *examples = json_array();
+
+    for (size_t i = 0; i < TALLY_MAX_EXAMPLES && reason->examples[i].file != NULL; i++)
+        json_array_append_new(examples,
+                              json_pack("{s:s, s:I}", "file", reason->examples[i].file, "line",
+                                        (json_int_t)reason->examples[i].line));
+    return json_pack("{s:s, s:I, s:o}", "reason", reason->text, "count",
+                     (json_int_t)reason->count, "examples", examples);
+}
+
+json_t *
+tally_to_json(const struct tally *tally)
+{
+    json_t *refusals = json_array(), *json;
+    char first[TIMESTAMP_LEN], last[TIMESTAMP_LEN];
+
+    for (size_t i = 0; i < tally->reason_count; i++)
+        json_array_append_new(refusals, reason_to_json(&tally->reasons[i]));
+    json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "lines", (json_int_t)tally->lines,
+                     "accepted", (json_int_t)tally->accepted, "refused",
+                     (json_int_t)tally->refused, "unanswered", (json_int_t)tally->unanswered,
+                     "blank", (json_int_t)tally->blank_lines, "refusals", refusals);
+    if (json == NULL || !tally->has_time)
+        return json;
+    timestamp_format(tally->first_us, first);
+    timestamp_format(tally->last_us, last);
+    json_object_set_new(json, "first_time", json_string(first));
+    json_object_set_new(json, "last_time", json_string(last));
+    return json;
+}

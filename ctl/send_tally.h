@@ -7,6 +7,7 @@
 #ifndef CTL_SEND_TALLY_H
 #define CTL_SEND_TALLY_H
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -49,6 +50,11 @@ void tally_refuse(struct tally *tally, const char *file, uint64_t line, uint64_t
  * 0, or -1 with the reason when it has not that shape; nothing is counted then. */
 int tally_answer(struct tally *tally, const char *file, const struct line_piece *piece,
                  struct text body, struct err *err);
+
+/* The same for programs: {"lines", "accepted", "refused", "unanswered", "blank",
+ * "refusals": [{"reason", "count", "examples": [{"file", "line"}]}]}, and the
+ * times of the accepted lines. A new reference; NULL when out of memory. */
+json_t *tally_to_json(const struct tally *tally);
 
 /* Write the refusals, one reason a line. */
 void tally_print_refusals(const struct tally *tally, FILE *out);

@@ -48,7 +48,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "send", .args = "FILE|-...", .run = send_run,
-        .flags = "ingest no-sort no-progress batch-lines give-up key-file", .min_args = 1, .max_args = -1,
+        .flags = "ingest no-sort no-progress batch-lines give-up json key-file", .min_args = 1, .max_args = -1,
         .kind = ARGUMENT_FILE,
         .summary = "Send log files or standard input to ingest, each line once",
         .about = "Lines of logs, or NDJSON events. A line is stored once, however often its file is\n"
@@ -72,7 +72,7 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_IO, EXIT_CONFIG },
     },
     {
-        .name = "demo", .args = "", .run = demo_run, .flags = "seed events print ingest give-up key-file",
+        .name = "demo", .args = "", .run = demo_run, .flags = "seed events print ingest give-up json key-file",
         .summary = "Send a made-up morning of normal traffic with one attack in it",
         .about = "It ends at the present minute. One address scans the web server, guesses passwords,\n"
                  "gets in and becomes root. All addresses are reserved for documentation. The same\n"

@@ -166,6 +166,8 @@ demo_opens_incidents_and_is_stored_once(void **state)
 {
     json_t *answer, *events;
 
+    json_t *sent;
+
     (void)state;
     expect(0, "demo --seed 5 --events 500", "accepted");
     answer = wait_for("incidents", "incidents list --rule brute|force --severity high --json", 1);
@@ -175,6 +177,11 @@ demo_opens_incidents_and_is_stored_once(void **state)
     events = json_of(0, "events search event_type=sudo username=deploy --json");
     assert_true(json_array_size(json_object_get(events, "events")) >= 2);
     json_decref(events);
+    sent = json_of(0, "demo --seed 5 --json");
+    assert_true(json_integer_value(json_object_get(sent, "lines")) > 0);
+    assert_int_equal(json_integer_value(json_object_get(sent, "accepted")),
+                     json_integer_value(json_object_get(sent, "lines")));
+    json_decref(sent);
 }
 
 static void
