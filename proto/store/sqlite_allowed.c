@@ -40,6 +40,10 @@ read_sums(sqlite3 *db, const char *first_day, const char *last_day,
     sqlite3_stmt *stmt = NULL;
     int code;
 
+    /* a file that was made before there was such a table, and not written to since */
+    if (sqlite3_table_column_metadata(db, NULL, "allowed", NULL, NULL, NULL, NULL, NULL,
+                                      NULL) != SQLITE_OK)
+        return 0;
     if (db_prepare(db, &stmt, sums_sql, err) != 0)
         return -1;
     db_bind_text(stmt, 1, text_of(first_day));

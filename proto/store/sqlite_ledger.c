@@ -16,8 +16,11 @@ static const char ledger_schema[] =
     " WITHOUT ROWID;"
     "CREATE INDEX rows_hour ON rows(hour);"
     "CREATE TABLE balance(hour INTEGER NOT NULL, journal INTEGER NOT NULL, what INTEGER NOT NULL,"
-    " events INTEGER NOT NULL, PRIMARY KEY(hour, journal, what)) WITHOUT ROWID;"
-    "CREATE TABLE allowed(day TEXT NOT NULL, entry TEXT NOT NULL, reason TEXT NOT NULL,"
+    " events INTEGER NOT NULL, PRIMARY KEY(hour, journal, what)) WITHOUT ROWID";
+
+/* Apart, since there are files that were made before it. */
+static const char allowed_schema[] =
+    "CREATE TABLE IF NOT EXISTS allowed(day TEXT NOT NULL, entry TEXT NOT NULL, reason TEXT NOT NULL,"
     " events INTEGER NOT NULL, PRIMARY KEY(day, entry)) WITHOUT ROWID";
 
 static const char put_row_sql[] =
@@ -65,6 +68,10 @@ open_for_writing(struct sqlite_store *store, int *ret_outcome, struct err *err)
         db_set_aside(path, clock_real_us(), kept, err) == 0) {
         log_error("balance sheet is damaged; a new one is begun", "kept=\"%s\"", kept);
         db = connection_open(store, path, ledger_schema, ret_outcome, err);
+    }
+    if (db != NULL && db_exec(db, allowed_schema, err) != DB_DONE) {
+        *ret_outcome = STORE_RETRY;
+        connection_close(&db);
     }
     free(path);
     return db;

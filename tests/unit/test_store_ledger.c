@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "tests/support/store_case.h"
 
@@ -170,6 +171,36 @@ sums_up_what_each_entry_took_within_the_days(void **state)
     assert_int_equal(allowed(the, "2026-11-22", "2026-11-22").events[0], 100);
 }
 
+/* As a version before there were allow lists left it. */
+static void
+drop_table(struct store_case *the)
+{
+    char path[256];
+    sqlite3 *db = NULL;
+
+    store_close(&the->writer);
+    store_close(&the->reader);
+    snprintf(path, sizeof(path), "%s/ledger.db", the->store_dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE allowed", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    store_case_reopen(the);
+}
+
+static void
+an_older_file_has_nothing_of_the_allow_list_and_takes_it(void **state)
+{
+    static const struct store_allowed row = { "2026-11-20", "a", "why", 3 };
+    struct store_case *the = *state;
+
+    put(the, 1, HOUR, 10, 0);
+    drop_table(the);
+    assert_int_equal(allowed(the, "2026-01-01", "2026-12-31").count, 0);
+    assert_int_equal(the->writer->ops->put_allowed(the->writer, &row, 1, &err), STORE_DONE);
+    assert_int_equal(allowed(the, "2026-01-01", "2026-12-31").count, 1);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 10);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_case_open, store_case_close)
 
 int
@@ -181,6 +212,7 @@ main(void)
         TEST(keeps_what_the_other_stages_have_counted),
         TEST(a_damaged_sheet_is_begun_anew_and_stops_nobody),
         TEST(sums_up_what_each_entry_took_within_the_days),
+        TEST(an_older_file_has_nothing_of_the_allow_list_and_takes_it),
     };
 
     return cmocka_run_group_tests_name("store ledger", tests, NULL, NULL);
