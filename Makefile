@@ -59,7 +59,7 @@ CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DBONGSU_VERSION='"$(VERSION)"' -I. -I$(BUIL
              -ffunction-sections -fdata-sections $(HARDEN) $(WARN) $(WERROR) -MMD -MP $(PKG_CFLAGS) $(CFLAGS)
 LIBS = $(PKG_LIBS) -l:libmodsecurity.a -lm -lpthread
 
-PROTO_SRC := $(wildcard proto/*.c proto/*/*.c)
+PROTO_SRC := $(wildcard proto/*.c proto/*/*.c proto/*/*/*.c)
 PART_SRC  := $(foreach p,$(PROGRAMS) ctl,$(filter-out $(p)/main.c,$(wildcard $(p)/*.c $(p)/*/*.c)))
 SUPPORT_SRC := $(wildcard tests/support/*.c)
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

@@ -7,8 +7,8 @@
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
 #include "proto/base/option_value.h"
+#include "proto/http/http_client.h"
 #include "proto/run/daemon.h"
-#include "proto/run/http_client.h"
 
 int
 config_docs_run(struct call *call)

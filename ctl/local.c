@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 #include "proto/run/run_dir.h"
 
 const char *const local_processes[] = { "ingest", "detector", "indexer", "notifier", "api" };

@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 #include "ctl/key_file.h"
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 
 struct remote {
     struct http_session *session;

@@ -13,8 +13,8 @@
 #include "ctl/send_progress.h"
 #include "ctl/send_source.h"
 #include "ctl/send_tally.h"
+#include "proto/http/http_client.h"
 #include "proto/run/daemon.h"
-#include "proto/run/http_client.h"
 
 struct poster {
     struct http_session *session;

@@ -10,9 +10,9 @@
 #include <stddef.h>
 
 #include "proto/base/buf.h"
+#include "proto/http/http_client.h"
 #include "proto/incident.h"
 #include "proto/report/report_note.h"
-#include "proto/run/http_client.h"
 
 enum verdict { VERDICT_SENT, VERDICT_RETRY, VERDICT_FAILED };
 

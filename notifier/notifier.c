@@ -8,7 +8,7 @@
 #include "proto/base/clock.h"
 #include "proto/bus.h"
 #include "proto/endpoints.h"
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 
 enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200, PRUNE = 500, LAST_ANSWER_MS = 1000,
        CATCH_UP_MS = 500,          /* the indexer has stored by then what was published */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 
 /* POST /test on the notifier's own socket: what `bongsu notify test` calls. */
 

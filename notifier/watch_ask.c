@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "notifier/watch_inner.h"
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 #include "proto/run/run_dir.h"
 
 enum { ASK_EVERY_MS = 5000, ASK_LEAST_MS = 250, ASK_TIMEOUT_MS = 4000,

@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #include "proto/base/clock.h"
+#include "proto/http/http_client.h"
 #include "proto/run/daemon.h"
-#include "proto/run/http_client.h"
 
 enum { WAIT_MS = 10000, MAX_ARGS = 16 };
 

@@ -1,4 +1,4 @@
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,12 +5,12 @@
  * restrictions (protocols, no redirects, no proxy, loopback for plain http,
  * bounded answers) are made in one place. Of no use to others.
  */
-#ifndef PROTO_RUN_HTTP_EXCHANGE_H
-#define PROTO_RUN_HTTP_EXCHANGE_H
+#ifndef PROTO_HTTP_HTTP_EXCHANGE_H
+#define PROTO_HTTP_HTTP_EXCHANGE_H
 
 #include <curl/curl.h>
 
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 
 struct http_exchange {
     CURL *easy;                 /* borrowed */

@@ -5,8 +5,8 @@
  * http to loopback only where a call says so. Answers over 64 KiB are cut
  * (daemons), unless a call says otherwise. Never logs a URL.
  */
-#ifndef PROTO_RUN_HTTP_CLIENT_H
-#define PROTO_RUN_HTTP_CLIENT_H
+#ifndef PROTO_HTTP_HTTP_CLIENT_H
+#define PROTO_HTTP_HTTP_CLIENT_H
 
 #include <czmq.h>
 #include <stddef.h>

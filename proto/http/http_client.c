@@ -1,4 +1,4 @@
-#include "proto/run/http_client.h"
+#include "proto/http/http_client.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "proto/base/clock.h"
-#include "proto/run/http_exchange.h"
+#include "proto/http/http_exchange.h"
 
 #define MAX_BODY_LOOP ((size_t)64 * 1024)
 #define MAX_BODY_BLOCKING ((size_t)64 * 1024 * 1024)

@@ -1,4 +1,4 @@
-#include "proto/run/http_exchange.h"
+#include "proto/http/http_exchange.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
