@@ -69,7 +69,13 @@ BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
 TORTURE := test_kill test_faults
-TORTURE_TESTS := $(filter $(TORTURE:%=$(BUILD)/tests/%),$(PIPELINE_TESTS))
+# The long ones begin, so that none is left over at the end; what measures time, and
+# so wants the machine for itself, runs last and alone. All others in between.
+LONG := test_faults test_poisoned test_full_disk test_order test_up test_restored test_silent test_corpus
+ALONE := test_stopped test_hostile test_chain
+built = $(1:%=$(BUILD)/tests/%)
+ORDERED_TESTS = $(call built,$(LONG)) \
+    $(filter-out $(call built,$(LONG) $(ALONE)),$(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
@@ -146,7 +152,7 @@ pipeline: $(BINS) $(PIPELINE_TESTS)
 	@scripts/run-tests $(BUILD) $(PIPELINE_TESTS)
 
 check: tests
-	@scripts/run-tests $(BUILD) $(UNIT_TESTS) $(filter-out $(TORTURE_TESTS),$(PIPELINE_TESTS)) -- $(TORTURE_TESTS)
+	@scripts/run-tests $(BUILD) $(ORDERED_TESTS)
 
 test: setup-test
 	@scripts/lint

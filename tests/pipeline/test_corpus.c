@@ -17,8 +17,7 @@
 
 #include "tests/support/attack_log.h"
 #include "tests/support/chain.h"
-#include "tests/support/command.h"
-#include "tests/support/load.h"
+#include "tests/support/sending.h"
 
 #define CORPUS "../shared/corpora/loghub/OpenSSH_2k.log"
 
@@ -50,37 +49,10 @@ path_of(char out[PATH_LEN], const char *name)
     snprintf(out, PATH_LEN, "%s/%s", chain_dir(chain), name);
 }
 
-static struct command *
-start_send(const char *path)
-{
-    char key[128];
-    const char *env[] = { key, "TZ=" CHAIN_ZONE, NULL };
-    const char *args[] = { "bongsu", "send", "--url", chain_ingest_url(chain), path, NULL };
-
-    snprintf(key, sizeof(key), "API_KEY=%s", chain_key(chain));
-    return command_start(&(struct command_spec){ .env = env }, args);
-}
-
-/* Exit code 0, and it says that all lines were accepted. */
-static void
-end_send(struct command *send, size_t lines)
-{
-    char expected[64];
-    int code = command_wait(send, 240000);
-
-    snprintf(expected, sizeof(expected), "%zu accepted, 0 refused", lines);
-    if (code != 0 || strstr(command_output(send), expected) == NULL)
-        fail_msg("send ends with %d and no \"%s\":\n%s", code, expected, command_output(send));
-}
-
 static void
 send_file(const char *path)
 {
-    struct command *send = start_send(path);
-
-    end_send(send, attack_log_lines(path));
-    command_destroy(&send);
-    load_wait_delivered(chain, 120000);
+    send_whole(chain, path, attack_log_lines(path));
 }
 
 /* --- what is stored --- */
@@ -213,7 +185,7 @@ print_keys(const char *word, json_t *object)
 static void
 wait_told(void)
 {
-    int64_t deadline = now_ms() + 30000;
+    int64_t deadline = now_ms() + 60000;
     json_int_t left = 1;
 
     while (left != 0) {
@@ -339,7 +311,7 @@ a_long_log_is_stored_once_though_the_connection_breaks(void **state)
     attack_log_write(once);
     attack_log_repeat(access(CORPUS, R_OK) == 0 ? CORPUS : once, path,
                       is_slow() ? SLOW_DAYS : DAYS);
-    send = start_send(path);
+    send = sending_start(chain, path);
     while (!command_has_ended(send) && kills < KILLS) {
         if (chain_metric(chain, INGEST, "bongsu_ingest_events_accepted_total") < 2000)
             continue;
@@ -347,12 +319,12 @@ a_long_log_is_stored_once_though_the_connection_breaks(void **state)
         kills++;
         chain_revive(chain);
     }
-    end_send(send, attack_log_lines(path));
+    sending_end(send, attack_log_lines(path));
     printf("  ingest killed %u times while it was sent\n", kills);
     if (kills == 0 || strstr(command_output(send), "answers again") == NULL)
         fail_msg("void: no connection was broken");
     command_destroy(&send);
-    load_wait_delivered(chain, 120000);
+    chain_wait_delivered(chain, 120000);
     check_stored(path);
     found = check_attackers(path);
     check_days_alike(found);

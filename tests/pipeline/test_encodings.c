@@ -13,8 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/support/chain.h"
-#include "tests/support/command.h"
-#include "tests/support/load.h"
+#include "tests/support/sending.h"
 
 static struct chain *chain;
 
@@ -33,22 +32,6 @@ close_chain(void **state)
     (void)state;
     chain_destroy(&chain);
     return 0;
-}
-
-static void
-send_file(const char *path)
-{
-    char key[128];
-    const char *env[] = { key, NULL };
-    const char *args[] = { "bongsu", "send", "--url", chain_ingest_url(chain), path, NULL };
-    struct command *send;
-    int code;
-
-    snprintf(key, sizeof(key), "API_KEY=%s", chain_key(chain));
-    send = command_run(&(struct command_spec){ .env = env }, args, &code);
-    assert_int_equal(code, 0);
-    assert_non_null(strstr(command_output(send), "5 accepted, 0 refused"));
-    command_destroy(&send);
 }
 
 static const char korean[] = "Dec 10 09:00:00 host app[1]: "
@@ -132,8 +115,7 @@ lines_in_any_encoding_are_stored_and_counted(void **state)
     assert_int_equal(fwrite(bytes, 1, len, file), len);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chain_post(chain, "/logs", "text/plain", bytes, len, NULL), 202);
-    send_file(path);
-    load_wait_delivered(chain, 30000);
+    send_whole(chain, path, 5);
     chain_each_event(chain, note_korean, &noted);
     assert_int_equal(noted.events, 10);
     assert_int_equal(noted.korean, 4);      /* as UTF-8 and from CP949, posted and sent */

@@ -21,21 +21,14 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
 #include "tests/support/command.h"
-#include "tests/support/load.h"
+#include "tests/support/rig.h"
 
-enum { RESUME_MS = 10000, FULL_FOR_MS = 2000, PATH_LEN = 512 };
+enum { RESUME_MS = 10000, FULL_FOR_MS = 2000, TOLD_MS = 60000, PATH_LEN = 512 };
 
-struct fixture {
-    struct stub *slack;
-    struct chain *chain;
-    struct load *load;
-    char folder[64];                /* of the disk, when the chain is on it; else "" */
-    char disk[PATH_LEN];            /* "": nothing is mounted */
-};
-
-static struct fixture fix;
+static struct rig rig;
+static char folder_of_disk[96];     /* when the chain is on the disk; else "" */
+static char disk[PATH_LEN];         /* "": nothing is mounted */
 
 /* --- the disk --- */
 
@@ -79,13 +72,13 @@ mount_disk(const char *folder, const char *size)
 {
     char options[64];
 
-    snprintf(fix.disk, sizeof(fix.disk), "%s/disk", folder);
+    snprintf(disk, sizeof(disk), "%s/disk", folder);
     snprintf(options, sizeof(options), "mode=0700,size=%s", size);
-    assert_int_equal(mkdir(fix.disk, 0700), 0);
-    if (mount("bongsu-test", fix.disk, "tmpfs", 0, options) == 0)
+    assert_int_equal(mkdir(disk, 0700), 0);
+    if (mount("bongsu-test", disk, "tmpfs", 0, options) == 0)
         return;
     print_message("[  SKIPPED ] no disk to fill: %s\n", strerror(errno));
-    fix.disk[0] = '\0';
+    disk[0] = '\0';
     skip();
 }
 
@@ -98,7 +91,7 @@ fill_disk(void)
     size_t size = sizeof(block);
     int fd;
 
-    snprintf(path, sizeof(path), "%s/filler", fix.disk);
+    snprintf(path, sizeof(path), "%s/filler", disk);
     fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     memset(block, 'f', sizeof(block));
@@ -113,26 +106,17 @@ empty_disk(void)
 {
     char path[PATH_LEN + 16];
 
-    snprintf(path, sizeof(path), "%s/filler", fix.disk);
+    snprintf(path, sizeof(path), "%s/filler", disk);
     assert_int_equal(unlink(path), 0);
 }
 
 /* --- the chain on it --- */
 
-static void
-make_chain(const char *parent)
-{
-    fix.chain = chain_new(parent, stub_url(fix.slack));
-    chain_set(fix.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
-    chain_set(fix.chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
-}
-
 static int
 open_chain(void **state)
 {
     (void)state;
-    fix = (struct fixture){ .slack = stub_new() };
-    make_chain(NULL);
+    rig_open(&rig, NULL);
     return 0;
 }
 
@@ -140,16 +124,16 @@ static int
 close_chain(void **state)
 {
     (void)state;
-    load_destroy(&fix.load);
-    for (int i = 0; fix.chain != NULL && i < PROCESSES; i++)
-        chain_kill(fix.chain, (enum process)i);
-    if (fix.disk[0] != '\0')
-        umount2(fix.disk, MNT_DETACH);
-    chain_destroy(&fix.chain);
-    if (fix.folder[0] != '\0')
-        command_remove_folder(fix.folder);
+    load_destroy(&rig.load);
+    for (int i = 0; rig.chain != NULL && i < PROCESSES; i++)
+        chain_kill(rig.chain, (enum process)i);
+    if (disk[0] != '\0')
+        umount2(disk, MNT_DETACH);
+    rig_close(&rig);
+    if (folder_of_disk[0] != '\0')
+        command_remove_folder(folder_of_disk);
+    disk[0] = folder_of_disk[0] = '\0';
     unsetenv("BONGSU_STORE_DIR");
-    stub_destroy(&fix.slack);
     return 0;
 }
 
@@ -158,21 +142,12 @@ close_chain(void **state)
 static void
 start_load(unsigned per_second)
 {
-    fix.load = load_new(&(struct load_spec){ .chain = fix.chain, .clients = 3, .batch = 10,
+    rig.load = load_new(&(struct load_spec){ .chain = rig.chain, .clients = 3, .batch = 10,
                                              .padding = 300, .sources = 50,
                                              .per_second = per_second });
-    chain_start_all(fix.chain);
-    load_start(fix.load);
-    load_wait_accepted(fix.load, 100, 30000);
-}
-
-static void
-pass_ms(int64_t ms)
-{
-    int64_t until = now_ms() + ms;
-
-    while (now_ms() < until)
-        wait_a_little();
+    chain_start_all(rig.chain);
+    load_start(rig.load);
+    load_wait_accepted(rig.load, 100, 30000);
 }
 
 /* Nobody has gone and come back. */
@@ -180,17 +155,14 @@ static void
 check_all_live(void)
 {
     for (int i = 0; i < PROCESSES; i++)
-        if (chain_has_died(fix.chain, (enum process)i))
+        if (chain_has_died(rig.chain, (enum process)i))
             fail_msg("%s ended when the disk was full", process_names[i]);
 }
 
 static void
 check_nothing_lost(void)
 {
-    load_stop(fix.load);
-    load_check_stored(fix.load, 60000);
-    load_check_incidents(fix.chain, 30000);
-    load_check_told(fix.chain, fix.slack, 0, is_slow() ? 60000 : RESUME_MS);
+    rig_check_nothing_lost(&rig, is_slow() ? TOLD_MS : RESUME_MS);
     check_all_live();
 }
 
@@ -198,10 +170,10 @@ check_nothing_lost(void)
 static void
 fill_until_noticed(enum process which, const char *metric)
 {
-    double before = chain_metric(fix.chain, which, metric);
+    double before = chain_metric(rig.chain, which, metric);
 
     fill_disk();
-    chain_wait_metric(fix.chain, which, metric, before + 1, 30000);
+    chain_wait_metric(rig.chain, which, metric, before + 1, 30000);
     pass_ms(FULL_FOR_MS);
     check_all_live();
 }
@@ -214,8 +186,8 @@ make_room_and_resume(void)
 
     empty_disk();
     started = now_ms();
-    chain_wait_ready(fix.chain, is_slow() ? 3 * RESUME_MS : RESUME_MS);
-    load_wait_accepted(fix.load, 100, is_slow() ? 3 * RESUME_MS : RESUME_MS);
+    chain_wait_ready(rig.chain, is_slow() ? 3 * RESUME_MS : RESUME_MS);
+    load_wait_accepted(rig.load, 100, is_slow() ? 3 * RESUME_MS : RESUME_MS);
     printf("  ready again after %lld ms\n", (long long)(now_ms() - started));
 }
 
@@ -225,12 +197,12 @@ ingest_answers_503_while_the_journals_disk_is_full(void **state)
     struct load_numbers numbers;
 
     (void)state;
-    mount_disk(chain_dir(fix.chain), "24m");
-    chain_set(fix.chain, "BONGSU_JOURNAL_DIR", fix.disk);
-    chain_set(fix.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "1MiB");
+    mount_disk(chain_dir(rig.chain), "24m");
+    chain_set(rig.chain, "BONGSU_JOURNAL_DIR", disk);
+    chain_set(rig.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "1MiB");
     start_load(200);
     fill_until_noticed(INGEST, "bongsu_ingest_requests_unavailable_total");
-    numbers = load_numbers(fix.load);
+    numbers = load_numbers(rig.load);
     assert_true(numbers.unavailable > 0);
     assert_int_equal(numbers.without_retry, 0);
     assert_int_equal(numbers.others, 0);
@@ -242,14 +214,14 @@ static void
 ingest_answers_while_the_stores_disk_is_full(void **state)
 {
     (void)state;
-    mount_disk(chain_dir(fix.chain), "24m");
-    chain_set(fix.chain, "BONGSU_STORE_DIR", fix.disk);
-    setenv("BONGSU_STORE_DIR", fix.disk, 1);    /* for the replay, which reads it */
+    mount_disk(chain_dir(rig.chain), "24m");
+    chain_set(rig.chain, "BONGSU_STORE_DIR", disk);
+    setenv("BONGSU_STORE_DIR", disk, 1);    /* for the replay, which reads it */
     start_load(200);
     fill_until_noticed(INDEXER, "bongsu_indexer_retries_total");
-    load_wait_accepted(fix.load, 200, 10000);
+    load_wait_accepted(rig.load, 200, 10000);
     make_room_and_resume();
-    assert_int_equal(load_numbers(fix.load).unavailable, 0);
+    assert_int_equal(load_numbers(rig.load).unavailable, 0);
     check_nothing_lost();
 }
 
@@ -260,8 +232,8 @@ put_on_disk(const char *name)
 {
     char link[PATH_LEN], target[PATH_LEN + 64];
 
-    snprintf(link, sizeof(link), "%s/%s", chain_dir(fix.chain), name);
-    snprintf(target, sizeof(target), "%s/%s", fix.disk, name);
+    snprintf(link, sizeof(link), "%s/%s", chain_dir(rig.chain), name);
+    snprintf(target, sizeof(target), "%s/%s", disk, name);
     assert_int_equal(symlink(target, link), 0);
 }
 
@@ -269,13 +241,13 @@ static void
 the_detector_waits_while_its_disk_is_full(void **state)
 {
     (void)state;
-    mount_disk(chain_dir(fix.chain), "4m");
+    mount_disk(chain_dir(rig.chain), "4m");
     put_on_disk("detector-0.db");
     start_load(200);
     fill_until_noticed(DETECTOR, "bongsu_detector_commits_failed_total");
-    load_wait_accepted(fix.load, 200, 10000);
+    load_wait_accepted(rig.load, 200, 10000);
     make_room_and_resume();
-    assert_int_equal(load_numbers(fix.load).unavailable, 0);
+    assert_int_equal(load_numbers(rig.load).unavailable, 0);
     check_nothing_lost();
 }
 
@@ -283,13 +255,13 @@ static void
 the_notifier_waits_while_its_disk_is_full(void **state)
 {
     (void)state;
-    mount_disk(chain_dir(fix.chain), "4m");
+    mount_disk(chain_dir(rig.chain), "4m");
     put_on_disk("notifier.db");
     start_load(200);
     fill_until_noticed(NOTIFIER, "bongsu_notifier_outbox_failures_total");
-    load_wait_accepted(fix.load, 200, 10000);
+    load_wait_accepted(rig.load, 200, 10000);
     make_room_and_resume();
-    assert_int_equal(load_numbers(fix.load).unavailable, 0);
+    assert_int_equal(load_numbers(rig.load).unavailable, 0);
     check_nothing_lost();
 }
 
@@ -300,14 +272,14 @@ all_go_on_after_their_one_disk_was_full(void **state)
     struct load_numbers numbers;
 
     (void)state;
-    chain_destroy(&fix.chain);
-    command_make_folder(fix.folder, sizeof(fix.folder));
-    mount_disk(fix.folder, "48m");
-    make_chain(fix.disk);
-    chain_set(fix.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "1MiB");
+    rig_close(&rig);
+    command_make_folder(folder_of_disk, sizeof(folder_of_disk));
+    mount_disk(folder_of_disk, "48m");
+    rig_open(&rig, disk);
+    chain_set(rig.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "1MiB");
     start_load(200);
     fill_until_noticed(INGEST, "bongsu_ingest_requests_unavailable_total");
-    numbers = load_numbers(fix.load);
+    numbers = load_numbers(rig.load);
     assert_int_equal(numbers.without_retry, 0);
     assert_int_equal(numbers.others, 0);
     make_room_and_resume();
@@ -322,20 +294,20 @@ ingest_answers_503_at_the_journals_quota(void **state)
     int64_t deadline;
 
     (void)state;
-    chain_set(fix.chain, "BONGSU_JOURNAL_MAX_BYTES", "6MiB");
-    chain_set(fix.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "256KiB");
+    chain_set(rig.chain, "BONGSU_JOURNAL_MAX_BYTES", "6MiB");
+    chain_set(rig.chain, "BONGSU_JOURNAL_SEGMENT_BYTES", "256KiB");
     start_load(is_slow() ? 400 : 2000);
-    chain_signal(fix.chain, INDEXER, SIGSTOP);
-    for (deadline = now_ms() + 60000; load_numbers(fix.load).unavailable < 20;) {
+    chain_signal(rig.chain, INDEXER, SIGSTOP);
+    for (deadline = now_ms() + 60000; load_numbers(rig.load).unavailable < 20;) {
         if (now_ms() > deadline)
             fail_msg("the quota is never reached");
         wait_a_little();
     }
-    numbers = load_numbers(fix.load);
+    numbers = load_numbers(rig.load);
     assert_int_equal(numbers.without_retry, 0);
     assert_int_equal(numbers.others, 0);
-    chain_signal(fix.chain, INDEXER, SIGCONT);
-    load_wait_accepted(fix.load, 100, is_slow() ? 3 * RESUME_MS : RESUME_MS);
+    chain_signal(rig.chain, INDEXER, SIGCONT);
+    load_wait_accepted(rig.load, 100, is_slow() ? 3 * RESUME_MS : RESUME_MS);
     check_nothing_lost();
 }
 

@@ -16,7 +16,6 @@
 #include "proto/base/buf.h"
 #include "tests/support/chain.h"
 #include "tests/support/http_stub.h"
-#include "tests/support/load.h"
 #include "tests/support/raw_client.h"
 
 enum { CONNECTIONS = 64, CROWD = 4 * CONNECTIONS, GOOD_MS = 100, OTHER_DESCRIPTORS = 128,
@@ -44,9 +43,7 @@ static int
 stop(void **state)
 {
     (void)state;
-    for (int i = 0; i < PROCESSES; i++)
-        if (chain_stop(chain, (enum process)i) != 0)
-            fail_msg("%s did not end cleanly", process_names[i]);
+    chain_stop_all(chain);
     chain_destroy(&chain);
     stub_destroy(&slack);
     return 0;
@@ -241,7 +238,7 @@ large_answers_that_nobody_reads_do_not_fill_the_api(void **state)
 
     (void)state;
     post_large_events(LARGE_EVENTS);
-    load_wait_delivered(chain, 20000);
+    chain_wait_delivered(chain, 60000);
     for (size_t i = 0; i < CONNECTIONS / 2; i++) {
         crowd[i] = raw_dial(chain_api_url(chain));
         raw_throw(crowd[i], ask, sizeof(ask) - 1);

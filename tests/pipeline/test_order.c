@@ -12,28 +12,18 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
-#include "tests/support/load.h"
+#include "tests/support/rig.h"
 
-enum { STOPS = 6 };
+enum { STOPS = 6, READY_MS = 60000, TOLD_MS = 120000 };
 
-struct fixture {
-    struct stub *slack;
-    struct chain *chain;
-    struct load *load;
-};
-
-static struct fixture fix;
+static struct rig rig;
 
 static int
 open_chain(void **state)
 {
     (void)state;
-    fix.slack = stub_new();
-    fix.chain = chain_new(NULL, stub_url(fix.slack));
-    chain_set(fix.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
-    chain_set(fix.chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
-    fix.load = load_new(&(struct load_spec){ .chain = fix.chain, .clients = 2, .batch = 5,
+    rig_open(&rig, NULL);
+    rig.load = load_new(&(struct load_spec){ .chain = rig.chain, .clients = 2, .batch = 5,
                                              .per_second = 400, .sources = 3 });
     return 0;
 }
@@ -42,9 +32,7 @@ static int
 close_chain(void **state)
 {
     (void)state;
-    load_destroy(&fix.load);
-    chain_destroy(&fix.chain);
-    stub_destroy(&fix.slack);
+    rig_close(&rig);
     return 0;
 }
 
@@ -52,10 +40,10 @@ close_chain(void **state)
 static void
 wait_alive(enum process which)
 {
-    int64_t deadline = now_ms() + 15000;
+    int64_t deadline = now_ms() + READY_MS;
 
-    while (chain_metric(fix.chain, which, "process_open_fds") < 0) {
-        if (now_ms() > deadline || chain_has_died(fix.chain, which))
+    while (chain_metric(rig.chain, which, "process_open_fds") < 0) {
+        if (now_ms() > deadline || chain_has_died(rig.chain, which))
             fail_msg("%s does not live without the others", process_names[which]);
         wait_a_little();
     }
@@ -66,37 +54,25 @@ start_others(enum process except)
 {
     for (int i = 0; i < PROCESSES; i++)
         if (i != (int)except)
-            chain_start(fix.chain, (enum process)i, NULL);
-}
-
-static void
-check_all(void)
-{
-    load_stop(fix.load);
-    load_check_stored(fix.load, 30000);
-    load_check_incidents(fix.chain, 20000);
-    load_check_told(fix.chain, fix.slack, 0, 75000);
+            chain_start(rig.chain, (enum process)i, NULL);
 }
 
 /* It comes before the others; and then all have to do without it for a while. */
 static void
 start_first_and_miss(enum process which)
 {
-    int64_t until;
-
-    chain_start(fix.chain, which, NULL);
+    chain_start(rig.chain, which, NULL);
     wait_alive(which);
     start_others(which);
-    chain_wait_ready(fix.chain, 20000);
-    load_start(fix.load);
-    load_wait_accepted(fix.load, 100, 20000);
-    assert_int_equal(chain_stop(fix.chain, which), 0);
-    for (until = now_ms() + 1000; now_ms() < until;)
-        wait_a_little();
-    chain_start(fix.chain, which, NULL);
-    chain_wait_ready(fix.chain, 20000);
-    load_wait_accepted(fix.load, 100, 20000);
-    check_all();
+    chain_wait_ready(rig.chain, READY_MS);
+    load_start(rig.load);
+    load_wait_accepted(rig.load, 100, READY_MS);
+    assert_int_equal(chain_stop(rig.chain, which), 0);
+    pass_ms(1000);
+    chain_start(rig.chain, which, NULL);
+    chain_wait_ready(rig.chain, READY_MS);
+    load_wait_accepted(rig.load, 100, READY_MS);
+    rig_check_nothing_lost(&rig, TOLD_MS);
 }
 
 /* With the others at work, if ingest is among them. */
@@ -107,13 +83,13 @@ start_last(enum process last)
     for (int i = 0; i < PROCESSES; i++)
         if (i != (int)last)
             wait_alive((enum process)i);
-    load_start(fix.load);
+    load_start(rig.load);
     if (last != INGEST)
-        load_wait_accepted(fix.load, 200, 20000);
-    chain_start(fix.chain, last, NULL);
-    chain_wait_ready(fix.chain, 20000);
-    load_wait_accepted(fix.load, 200, 20000);
-    check_all();
+        load_wait_accepted(rig.load, 200, READY_MS);
+    chain_start(rig.chain, last, NULL);
+    chain_wait_ready(rig.chain, READY_MS);
+    load_wait_accepted(rig.load, 200, READY_MS);
+    rig_check_nothing_lost(&rig, TOLD_MS);
 }
 
 #define ORDER(word, which, process)          \
@@ -139,26 +115,26 @@ ORDER(start_last, api, API)
 static void
 sigterm_of_ingest_loses_nothing_that_was_answered(void **state)
 {
-    struct load_spec spec = { .chain = fix.chain, .clients = 8, .batch = 20, .padding = 500,
+    struct load_spec spec = { .chain = rig.chain, .clients = 8, .batch = 20, .padding = 500,
                               .sources = 3 };
     unsigned unanswered = 0;
 
     (void)state;
-    load_destroy(&fix.load);
-    fix.load = load_new(&spec);
-    chain_start_all(fix.chain);
-    load_start(fix.load);
+    load_destroy(&rig.load);
+    rig.load = load_new(&spec);
+    chain_start_all(rig.chain);
+    load_start(rig.load);
     for (int i = 0; i < STOPS; i++) {
-        load_wait_accepted(fix.load, 1000, 20000);
-        assert_int_equal(chain_stop(fix.chain, INGEST), 0);
-        chain_start(fix.chain, INGEST, NULL);
+        load_wait_accepted(rig.load, 1000, READY_MS);
+        assert_int_equal(chain_stop(rig.chain, INGEST), 0);
+        chain_start(rig.chain, INGEST, NULL);
     }
-    load_wait_accepted(fix.load, 1000, 20000);
-    load_stop(fix.load);
-    unanswered = load_numbers(fix.load).others;
-    chain_wait_ready(fix.chain, 20000);
-    load_check_stored(fix.load, 60000);
-    load_check_incidents(fix.chain, 30000);
+    load_wait_accepted(rig.load, 1000, READY_MS);
+    load_stop(rig.load);
+    unanswered = load_numbers(rig.load).others;
+    chain_wait_ready(rig.chain, READY_MS);
+    load_check_stored(rig.load, TOLD_MS);
+    load_check_incidents(rig.chain, TOLD_MS);
     if (unanswered == 0)
         fail_msg("void: ingest was never stopped with requests in flight");
 }

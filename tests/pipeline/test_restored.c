@@ -18,6 +18,8 @@
 #include "tests/support/chain.h"
 #include "tests/support/temp_dir.h"
 
+enum { DEADLINE_MS = 60000 };
+
 static struct chain *chain;
 
 static int
@@ -120,19 +122,6 @@ attack_from_all(int first, int count)
         attack_from(first + i);
 }
 
-static void
-wait_no_backlog(void)
-{
-    int64_t deadline = now_ms() + 30000;
-    long left;
-
-    while ((left = chain_backlog(chain)) != 0) {
-        if (now_ms() > deadline)
-            fail_msg("the backlog does not drain: %ld events left", left);
-        wait_a_little();
-    }
-}
-
 static size_t
 count_incidents_of(int address)
 {
@@ -155,7 +144,7 @@ count_incidents_of(int address)
 static void
 wait_incidents_of(int first, int count)
 {
-    int64_t deadline = now_ms() + 20000;
+    int64_t deadline = now_ms() + DEADLINE_MS;
 
     for (int i = first; i < first + count; i++)
         while (count_incidents_of(i) == 0) {
@@ -180,10 +169,8 @@ static void
 assert_calm(void)
 {
     double gaps = chain_metric(chain, DETECTOR, "bongsu_detector_gaps_total");
-    int64_t until = now_ms() + 3000;
 
-    while (now_ms() < until)
-        wait_a_little();
+    pass_ms(3000);
     assert_in_range((int)(chain_metric(chain, DETECTOR, "bongsu_detector_gaps_total") - gaps), 0, 1);
 }
 
@@ -194,13 +181,13 @@ a_deleted_state_begins_again_with_what_the_journal_holds(void **state)
 {
     (void)state;
     attack_from_all(1, 60);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     chain_kill(chain, DETECTOR);
     delete_files("detector-0.db*");
     chain_start(chain, DETECTOR, NULL);
-    chain_wait_ready(chain, 20000);
+    chain_wait_ready(chain, DEADLINE_MS);
     attack_from_all(101, 5);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(101, 5);
     assert_int_equal(count_events(), 65 * 6);
     assert_calm();
@@ -211,14 +198,14 @@ a_deleted_journal_begins_a_new_one_for_the_same_state(void **state)
 {
     (void)state;
     attack_from_all(1, 20);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(1, 20);
     chain_kill(chain, INGEST);
     delete_files("journal/*");
     chain_start(chain, INGEST, NULL);
-    chain_wait_ready(chain, 20000);
+    chain_wait_ready(chain, DEADLINE_MS);
     attack_from_all(101, 5);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(101, 5);
     assert_int_equal(count_events(), 25 * 6);
     assert_calm();
@@ -232,17 +219,17 @@ a_journal_put_back_to_an_older_copy_goes_on_and_waits_for_nobody(void **state)
     chain_stop(chain, INGEST);
     copy_folder("journal", "kept");         /* not all of it acknowledged, perhaps */
     chain_start(chain, INGEST, NULL);
-    chain_wait_ready(chain, 20000);
+    chain_wait_ready(chain, DEADLINE_MS);
     attack_from_all(51, 20);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(51, 20);
     chain_kill(chain, INGEST);
     copy_folder("kept", "journal");
     chain_start(chain, INGEST, NULL);
-    chain_wait_ready(chain, 20000);
-    wait_no_backlog();                      /* before anything new has come */
+    chain_wait_ready(chain, DEADLINE_MS);
+    chain_wait_delivered(chain, DEADLINE_MS);                      /* before anything new has come */
     attack_from_all(101, 5);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(101, 5);
     assert_int_equal(count_events(), 45 * 6);
     assert_calm();
@@ -266,9 +253,9 @@ a_hole_in_the_journal_costs_only_what_was_in_it(void **state)
     globfree(&found);
     chain_start(chain, INGEST, NULL);
     chain_signal(chain, DETECTOR, SIGCONT);
-    chain_wait_ready(chain, 20000);
+    chain_wait_ready(chain, DEADLINE_MS);
     attack_from_all(101, 5);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(101, 5);
     assert_true(chain_metric(chain, DETECTOR, "bongsu_detector_rows_lost_total") >= 1);
     assert_calm();
@@ -283,14 +270,14 @@ a_state_put_back_to_an_older_copy_goes_on_telling_of_its_incidents(void **state)
 
     (void)state;
     attack_from(1);
-    wait_no_backlog();
+    chain_wait_delivered(chain, DEADLINE_MS);
     wait_incidents_of(1, 1);
     chain_stop(chain, DETECTOR);
     copy_folder(".", "kept");
     chain_start(chain, DETECTOR, NULL);
     for (int i = 0; i < 5; i++) {
         attack_from(1);
-        wait_no_backlog();
+        chain_wait_delivered(chain, DEADLINE_MS);
     }
     chain_stop(chain, DETECTOR);
     delete_files("detector-0.db*");
@@ -298,10 +285,10 @@ a_state_put_back_to_an_older_copy_goes_on_telling_of_its_incidents(void **state)
     path_of(to, "detector-0.db");
     copy_file(from, to);
     chain_start(chain, DETECTOR, NULL);
-    chain_wait_ready(chain, 20000);
+    chain_wait_ready(chain, DEADLINE_MS);
     attack_from(1);
-    wait_no_backlog();
-    for (int64_t deadline = now_ms() + 20000;;) {
+    chain_wait_delivered(chain, DEADLINE_MS);
+    for (int64_t deadline = now_ms() + DEADLINE_MS;;) {
         list = chain_all_incidents(chain);
         if (json_integer_value(json_object_get(json_array_get(list, 0), "count")) == 35)
             break;

@@ -12,31 +12,21 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
-#include "tests/support/load.h"
+#include "tests/support/rig.h"
 
 /* In ten seconds 70 MB come in: far more than ingest may hold in memory (16 MiB
  * on the way to a consumer, 4 MiB of the newest rows). */
 enum { STOPPED_MS = 10000, PER_SECOND = 2300, PADDING = 3000, AT_LEAST_PER_SECOND = 2000,
-       MAX_GROWTH_KIB = 40 * 1024, MAX_FLAT_KIB = 6 * 1024 };
+       MAX_GROWTH_KIB = 40 * 1024, MAX_FLAT_KIB = 6 * 1024, TOLD_MS = 120000 };
 
-struct fixture {
-    struct stub *slack;
-    struct chain *chain;
-    struct load *load;
-};
-
-static struct fixture fix;
+static struct rig rig;
 
 static int
 open_chain(void **state)
 {
     (void)state;
-    fix.slack = stub_new();
-    fix.chain = chain_new(NULL, stub_url(fix.slack));
-    chain_set(fix.chain, "BONGSU_PUBLIC_URL", "http://bongsu.example");
-    chain_set(fix.chain, "BONGSU_SLACK_DIGEST_OVER", "10000");
-    chain_start_all(fix.chain);
+    rig_open(&rig, NULL);
+    chain_start_all(rig.chain);
     return 0;
 }
 
@@ -44,19 +34,8 @@ static int
 close_chain(void **state)
 {
     (void)state;
-    load_destroy(&fix.load);
-    chain_destroy(&fix.chain);
-    stub_destroy(&fix.slack);
+    rig_close(&rig);
     return 0;
-}
-
-static void
-pass_ms(int64_t ms)
-{
-    int64_t until = now_ms() + ms;
-
-    while (now_ms() < until)
-        wait_a_little();
 }
 
 /* What of ingest's memory the stop costs: in its first half, and then in its second. */
@@ -67,15 +46,15 @@ struct growth {
 static struct growth
 stop_for_ten_seconds(enum process victim)
 {
-    long before = chain_resident_kib(fix.chain, INGEST), middle;
+    long before = chain_resident_kib(rig.chain, INGEST), middle;
     struct growth growth;
 
-    chain_signal(fix.chain, victim, SIGSTOP);
+    chain_signal(rig.chain, victim, SIGSTOP);
     pass_ms(STOPPED_MS / 2);
-    middle = chain_resident_kib(fix.chain, INGEST);
+    middle = chain_resident_kib(rig.chain, INGEST);
     pass_ms(STOPPED_MS / 2);
     growth.first_kib = middle - before;
-    growth.second_kib = chain_resident_kib(fix.chain, INGEST) - middle;
+    growth.second_kib = chain_resident_kib(rig.chain, INGEST) - middle;
     printf("  %s stopped: ingest's memory %ld KiB, then %+ld, then %+ld\n",
            process_names[victim], before, growth.first_kib, growth.second_kib);
     return growth;
@@ -85,7 +64,7 @@ stop_for_ten_seconds(enum process victim)
 static void
 check_answers(unsigned accepted)
 {
-    struct load_numbers numbers = load_numbers(fix.load);
+    struct load_numbers numbers = load_numbers(rig.load);
 
     printf("  %u events accepted meanwhile, slowest answer %lld ms\n", accepted,
            (long long)numbers.slowest_ms);
@@ -105,19 +84,19 @@ stop_under_load(enum process victim)
     struct growth growth;
     int64_t went_on_ms;
 
-    fix.load = load_new(&(struct load_spec){
-        .chain = fix.chain, .clients = 3, .batch = 50, .padding = PADDING, .sources = 20,
+    rig.load = load_new(&(struct load_spec){
+        .chain = rig.chain, .clients = 3, .batch = 50, .padding = PADDING, .sources = 20,
         .per_second = is_slow() ? PER_SECOND / 10 : PER_SECOND });
-    load_start(fix.load);
-    load_wait_accepted(fix.load, is_slow() ? 500 : 3000, 60000);
-    before = load_numbers(fix.load).accepted;
+    load_start(rig.load);
+    load_wait_accepted(rig.load, is_slow() ? 500 : 3000, 60000);
+    before = load_numbers(rig.load).accepted;
     growth = stop_for_ten_seconds(victim);
-    check_answers(load_numbers(fix.load).accepted - before);
-    chain_signal(fix.chain, victim, SIGCONT);
-    load_stop(fix.load);
+    check_answers(load_numbers(rig.load).accepted - before);
+    chain_signal(rig.chain, victim, SIGCONT);
+    load_stop(rig.load);
     went_on_ms = now_ms();
-    load_check_stored(fix.load, 90000);
-    load_check_incidents(fix.chain, 30000);
+    load_check_stored(rig.load, TOLD_MS);
+    load_check_incidents(rig.chain, TOLD_MS);
     printf("  all was there %lld ms later\n", (long long)(now_ms() - went_on_ms));
     if (is_slow())
         return;
@@ -131,11 +110,11 @@ static void
 all_arrives_after_indexer_and_notifier_were_stopped(void **state)
 {
     (void)state;
-    chain_signal(fix.chain, NOTIFIER, SIGSTOP);
+    chain_signal(rig.chain, NOTIFIER, SIGSTOP);
     stop_under_load(INDEXER);
-    assert_int_equal(stub_count(fix.slack), 0);
-    chain_signal(fix.chain, NOTIFIER, SIGCONT);
-    load_check_told(fix.chain, fix.slack, 0, 75000);
+    assert_int_equal(stub_count(rig.slack), 0);
+    chain_signal(rig.chain, NOTIFIER, SIGCONT);
+    load_check_told(rig.chain, rig.slack, 0, TOLD_MS);
 }
 
 static void
@@ -143,7 +122,7 @@ all_arrives_after_the_detector_was_stopped(void **state)
 {
     (void)state;
     stop_under_load(DETECTOR);
-    load_check_told(fix.chain, fix.slack, 0, 75000);
+    load_check_told(rig.chain, rig.slack, 0, TOLD_MS);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_chain, close_chain)

@@ -16,6 +16,7 @@
 
 #include "proto/run/daemon.h"
 #include "tests/support/chain.h"
+#include "tests/support/free_port.h"
 #include "tests/support/instance.h"
 #include "tests/support/load.h"
 

@@ -8,7 +8,10 @@
 #define TESTS_SUPPORT_CHAIN_H
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "tests/support/wait.h"
 
 enum process { INGEST, DETECTOR, INDEXER, NOTIFIER, API, PROCESSES };
 
@@ -20,7 +23,7 @@ extern const char *const process_names[PROCESSES];
 struct chain;
 
 /* A folder, free ports, an API key; nothing started. Fails the test when it
- * cannot. slack_url may be NULL. parent is where the folder goes (NULL: /tmp). */
+ * cannot. slack_url may be NULL. parent is where the folder goes (NULL: $TMPDIR). */
 struct chain *chain_new(const char *parent, const char *slack_url);
 
 /* Kill what runs; remove the folder. */
@@ -42,6 +45,9 @@ void chain_kill(struct chain *chain, enum process which);
 
 /* SIGTERM and wait: the exit code, or 128 + signal. */
 int chain_stop(struct chain *chain, enum process which);
+
+/* All of them, each with 0: in a build with ASan that is, too, no fault, no leak. */
+void chain_stop_all(struct chain *chain);
 
 /* 1 once it has died by itself (a fault point was hit); reaps it. */
 int chain_has_died(struct chain *chain, enum process which);
@@ -81,6 +87,9 @@ json_t *chain_status(struct chain *chain, enum process which);
  * does not answer. */
 long chain_backlog(struct chain *chain);
 
+/* Until no consumer of the journal has a backlog. */
+void chain_wait_delivered(struct chain *chain, int64_t deadline_ms);
+
 /* Once nothing is on the way: what ingest accepted is what is stored and what is
  * judged, or was set aside. */
 void chain_check_balance(struct chain *chain);
@@ -97,12 +106,5 @@ const char *chain_api_url(const struct chain *chain);
 const char *chain_key(const struct chain *chain);
 const char *chain_dir(const struct chain *chain);
 long chain_pid(const struct chain *chain, enum process which);
-
-/* A free port of 127.0.0.1, kept from other tests until this one ends. */
-int free_port(void);
-
-/* Milliseconds since some start; and a pause of a waiting loop (10 ms). */
-int64_t now_ms(void);
-void wait_a_little(void);
 
 #endif

@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
 
 enum { MAX_ARGS = 32, RUN_MS = 60000 };
 
@@ -58,10 +58,26 @@ become(const struct command_spec *spec, const char *path, char **args, int outpu
     _exit(127);
 }
 
+/* A file without a name, so that it goes with its last reader. */
+static int
+open_output(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    char path[PATH_MAX];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/bongsu-output-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    fd = mkostemp(path, O_APPEND | O_CLOEXEC);
+    if (fd < 0)
+        fail_msg("%s: %s", path, strerror(errno));
+    unlink(path);
+    return fd;
+}
+
 struct command *
 command_start(const struct command_spec *spec, const char *const *args)
 {
-    char path[PATH_MAX + 64], output[] = "/tmp/bongsu-output-XXXXXX", *copy[MAX_ARGS];
+    char path[PATH_MAX + 64], *copy[MAX_ARGS];
     struct command *command = calloc(1, sizeof(*command));
     size_t count = 0;
 
@@ -72,9 +88,7 @@ command_start(const struct command_spec *spec, const char *const *args)
         copy[count] = (char *)(uintptr_t)args[count];
     }
     copy[count] = NULL;
-    command->output = mkostemp(output, O_APPEND | O_CLOEXEC);
-    assert_true(command->output >= 0);
-    unlink(output);
+    command->output = open_output();
     command->pid = fork();
     assert_true(command->pid >= 0);
     if (command->pid == 0)
@@ -230,8 +244,7 @@ command_is_alive(pid_t pid)
 void
 command_make_folder(char *out, size_t size)
 {
-    assert_true(snprintf(out, size, "/tmp/bongsu-test-XXXXXX") < (int)size);
-    assert_non_null(mkdtemp(out));
+    temp_dir_make(NULL, out, size);
 }
 
 void

@@ -51,7 +51,7 @@ pid_t command_child(pid_t parent, const char *name);
 /* 1 while there is such a process (one that ended and was not reaped is none). */
 int command_is_alive(pid_t pid);
 
-/* A folder of its own below /tmp; and away with it and all that is in it. */
+/* A folder of its own (temp_dir_make); and away with it and all that is in it. */
 void command_make_folder(char *out, size_t size);
 void command_remove_folder(const char *dir);
 

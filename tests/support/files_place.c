@@ -73,14 +73,11 @@ int
 files_place_set_up(void **state)
 {
     struct files_place *place = calloc(1, sizeof(*place));
-    const char *parent = getenv("TMPDIR");
     struct err err;
 
     setenv("TZ", "UTC", 1);
     assert_int_equal(timestamp_init(&err), 0);
-    snprintf(place->dir, sizeof(place->dir), "%.30s/bongsu-files-XXXXXX",
-             parent == NULL ? "/tmp" : parent);
-    assert_non_null(mkdtemp(place->dir));
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     snprintf(place->logs, sizeof(place->logs), "%s/logs", place->dir);
     snprintf(place->journal_dir, sizeof(place->journal_dir), "%s/journal", place->dir);
     assert_int_equal(mkdir(place->logs, 0700), 0);

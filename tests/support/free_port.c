@@ -5,7 +5,7 @@
  * So one below that range, which no other test has: an abstract unix socket of
  * its name, kept until the test ends, says so.
  */
-#include "tests/support/chain.h"
+#include "tests/support/free_port.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

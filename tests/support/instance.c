@@ -8,9 +8,10 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
+#include "tests/support/free_port.h"
+#include "tests/support/wait.h"
 
-enum { READY_MS = 30000 };
+enum { READY_MS = 60000 };
 
 void
 instance_prepare(struct instance *instance)

@@ -17,7 +17,7 @@ enum { INSTANCE_PATH_LEN = 512 };
 #define INSTANCE_IS_UP "is up. Ctrl-C stops it."
 
 struct instance {
-    char dir[64];                       /* where it runs: ./.env is there */
+    char dir[96];                       /* where it runs: ./.env is there */
     char data[INSTANCE_PATH_LEN];       /* dir/var */
     char ingest[64], api[64];           /* 127.0.0.1:port */
     struct command *up;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "proto/base/text.h"
+#include "tests/support/temp_dir.h"
 
 const int64_t journal_place_now_us = INT64_C(1800000000000000);
 
@@ -36,8 +37,7 @@ journal_place_set_up(void **state)
     struct journal_place *place = calloc(1, sizeof(*place));
 
     assert_non_null(place);
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-journal-XXXXXX");
-    assert_non_null(mkdtemp(place->dir));
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     place->options = (struct journal_options){ .segment_bytes = 64 * MIB,
                                                .max_bytes = INT64_C(1) << 30, .slots = 1 };
     journal_place_open(place, journal_place_now_us);
@@ -46,19 +46,12 @@ journal_place_set_up(void **state)
 }
 
 int
-journal_place_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-int
 journal_place_tear_down(void **state)
 {
     struct journal_place *place = *state;
 
     journal_close(&place->journal);
-    nftw(place->dir, journal_place_remove, 8, FTW_DEPTH | FTW_PHYS);
+    temp_dir_remove(place->dir);
     free(place);
     return 0;
 }

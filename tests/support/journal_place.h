@@ -6,7 +6,6 @@
 #ifndef TESTS_SUPPORT_JOURNAL_PLACE_H
 #define TESTS_SUPPORT_JOURNAL_PLACE_H
 
-#include <ftw.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -28,9 +27,6 @@ struct journal_place {
 /* cmocka's set-up and tear-down; *state is the place. */
 int journal_place_set_up(void **state);
 int journal_place_tear_down(void **state);
-
-/* An nftw callback that removes everything. */
-int journal_place_remove(const char *path, const struct stat *st, int type, struct FTW *ftw);
 
 void journal_place_open(struct journal_place *place, int64_t at_us);
 void journal_place_reopen(struct journal_place *place, int64_t at_us);

@@ -28,16 +28,6 @@ struct load {
     char *padding;
 };
 
-int
-is_slow(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-    return 1;
-#else
-    return getenv("BONGSU_SLOW") != NULL;
-#endif
-}
-
 /* --- one client --- */
 
 static size_t
@@ -296,26 +286,13 @@ check_event(void *ctx, const json_t *ev)
 }
 
 void
-load_wait_delivered(struct chain *chain, int64_t deadline_ms)
-{
-    int64_t deadline = now_ms() + deadline_ms;
-    long left;
-
-    while ((left = chain_backlog(chain)) != 0) {
-        if (now_ms() > deadline)
-            fail_msg("the backlog does not drain: %ld events left", left);
-        wait_a_little();
-    }
-}
-
-void
 load_check_stored(struct load *load, int64_t deadline_ms)
 {
     struct check check = { .load = load, .seen = calloc(1, MAX_NONCES) };
     unsigned lost = 0, issued = atomic_load(&load->issued);
 
     assert_non_null(check.seen);
-    load_wait_delivered(load->spec.chain, deadline_ms);
+    chain_wait_delivered(load->spec.chain, deadline_ms);
     chain_each_event(load->spec.chain, check_event, &check);
     for (unsigned n = 0; n < issued && n < MAX_NONCES; n++)
         lost += load->acked[n] && !check.seen[n];

@@ -46,9 +46,6 @@ void load_wait_accepted(struct load *load, unsigned more, int64_t deadline_ms);
 long load_post(struct chain *chain, const char *path, const char *type, const char *body,
                size_t len, long *ret_retry_after);
 
-/* Until no consumer of the journal has a backlog. */
-void load_wait_delivered(struct chain *chain, int64_t deadline_ms);
-
 /* All is delivered; every accepted event is stored once, as it was sent. */
 void load_check_stored(struct load *load, int64_t deadline_ms);
 
@@ -60,8 +57,5 @@ void load_check_incidents(struct chain *chain, int64_t deadline_ms);
  * message), and none of them more than 1 + extra times. */
 void load_check_told(struct chain *chain, struct stub *slack, unsigned extra,
                      int64_t deadline_ms);
-
-/* 1 when times mean nothing: BONGSU_SLOW=1, or a build with ASan. */
-int is_slow(void);
 
 #endif

@@ -1,6 +1,5 @@
 #include "tests/support/store_case.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,11 +9,7 @@
 
 #include <cmocka.h>
 
-static int
-remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
-{
-    return remove(path);
-}
+#include "tests/support/temp_dir.h"
 
 static struct store *
 open_or_fail(const struct settings *settings, int mode)
@@ -35,10 +30,10 @@ store_case_open(void **state)
 
     if (the == NULL)
         return -1;
-    snprintf(the->dir, sizeof(the->dir), "/tmp/bongsu-store-XXXXXX");
+    temp_dir_make(NULL, the->dir, sizeof(the->dir));
     the->made = calloc(CASE_EVENTS, sizeof(*the->made));
     the->events = calloc(CASE_EVENTS, sizeof(*the->events));
-    if (the->made == NULL || the->events == NULL || mkdtemp(the->dir) == NULL)
+    if (the->made == NULL || the->events == NULL)
         return -1;
     snprintf(store_dir, sizeof(store_dir), "%s/var/store", the->dir);
     the->store_dir = strdup(store_dir);
@@ -60,7 +55,7 @@ store_case_close(void **state)
         event_release(&the->made[i].ev);
         buf_release(&the->made[i].encoded);
     }
-    nftw(the->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    temp_dir_remove(the->dir);
     free(the->store_dir);
     free(the->made);
     free(the->events);

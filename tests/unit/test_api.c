@@ -1,4 +1,5 @@
-#include "api/api.h"
+/* The api: its root, the dashboard, and what can go wrong at any route. */
+#include "tests/support/api_desk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,421 +12,17 @@
 #include <cmocka.h>
 
 #include "proto/base/clock.h"
-#include "proto/base/timestamp.h"
-#include "tests/support/loop_client.h"
-
-#define KEY "a-key-of-the-test"
-#define WITH_KEY "X-API-Key: " KEY "\r\nContent-Type: application/json\r\n"
-#define ID "00000000000000000000000000000001"
-
-enum { MAX_QUERIES = 8 };
-
-/* When the incidents are: on 2026-11-18, in Seoul too. */
-#define INCIDENTS_US (INT64_C(1795000000) * 1000000)
-
-/* A store that answers what the test wants, and notes what it was asked. */
-struct desk {
-    struct store store;                 /* first: the handlers get only this */
-    struct api api;
-    zloop_t *loop;
-    struct metrics *metrics;
-    struct loop_client *client;
-
-    int is_down;
-    size_t incident_count[STATUS_COUNT];        /* how many there are of each */
-    struct incident *inc;                       /* the one with ID */
-    int is_deleted_meanwhile;
-    size_t event_count, page_len, given;        /* given: of the last page */
-    const char *raw_log;                        /* that every event has */
-    int is_history_full;
-    int event_is_missing;
-
-    struct count_query counted[MAX_QUERIES];
-    size_t counted_count;
-    struct incident_query asked, asked_first;
-    size_t asked_count;
-    struct event_query events_asked;
-    char filter[256];
-    json_t *body;
-    struct daemon daemon;
-    struct settings settings;
-};
-
-static struct desk *
-desk_of(struct store *store)
-{
-    return (struct desk *)store;
-}
-
-static int
-down(const struct desk *desk, struct err *err)
-{
-    if (desk->is_down)
-        err_set(err, "the disk is gone");
-    return desk->is_down;
-}
-
-static int
-stub_count(struct store *store, const struct count_query *query, struct counts *ret,
-           struct err *err)
-{
-    struct desk *desk = desk_of(store);
-
-    if (desk->counted_count < MAX_QUERIES)
-        desk->counted[desk->counted_count++] = *query;
-    if (down(desk, err))
-        return -1;
-    ret->total = 7;
-    for (int d = COUNT_TYPE; d < COUNT_DIMENSIONS; d++) {
-        ret->rows[d] = calloc(1, sizeof(struct count_row));
-        ret->rows[d][0] = (struct count_row){ strdup(d == COUNT_USER ? "r\xff" : "x"), 7 };
-        ret->row_count[d] = 1;
-    }
-    ret->steps = (size_t)((query->to_us - query->from_us + query->step_us - 1) / query->step_us);
-    ret->timeline = calloc(ret->steps, sizeof(uint64_t));
-    ret->timeline[0] = 7;
-    return 0;
-}
-
-static struct incident *
-make_incident(size_t n, int status)
-{
-    struct incident *inc = incident_new();
-
-    snprintf(inc->id, sizeof(inc->id), "%032zx", n);
-    inc->rule_id = strdup("brute-force");
-    inc->rule_title = strdup("Brute force");
-    inc->rule_level = strdup("high");
-    inc->severity = SEVERITY_HIGH;
-    inc->summary = strdup("five failed logins");
-    inc->opened_us = inc->last_seen_us = INCIDENTS_US - (int64_t)n;
-    inc->count = 5;
-    inc->status = status;
-    inc->evidence_count = 2;
-    inc->evidence[0] = (struct evidence){ event_id_make(1, 2, 3), 20000 };
-    inc->evidence[1] = (struct evidence){ event_id_make(1, 2, 4), 20000 };
-    return inc;
-}
-
-/* Incidents are numbered from 0, newest first; a cursor names the last one given. */
-static int
-stub_find_incidents(struct store *store, const struct incident_query *query,
-                    struct incident ***ret, size_t *ret_count, int *ret_is_more, struct err *err)
-{
-    struct desk *desk = desk_of(store);
-    size_t total = 0, first = 0, count;
-
-    desk->asked = *query;
-    if (desk->asked_count++ == 0)
-        desk->asked_first = *query;
-    if (down(desk, err))
-        return -1;
-    for (int s = 0; s < STATUS_COUNT; s++)
-        total += (query->status < 0 || query->status == s) && query->from_us <= INCIDENTS_US
-                     ? desk->incident_count[s] : 0;
-    if (query->has_cursor)
-        first = (size_t)strtoull(query->cursor_id, NULL, 16) + 1;
-    count = total > first ? total - first : 0;
-    *ret_is_more = count > query->limit;
-    count = count > query->limit ? query->limit : count;
-    *ret = calloc(count + 1, sizeof(**ret));
-    for (size_t i = 0; i < count; i++)
-        (*ret)[i] = make_incident(first + i, query->status < 0 ? 0 : query->status);
-    *ret_count = count;
-    return 0;
-}
-
-static int
-stub_get_incident(struct store *store, const char *id, struct incident **ret, struct err *err)
-{
-    struct desk *desk = desk_of(store);
-
-    if (down(desk, err))
-        return -1;
-    if (desk->inc == NULL || strcmp(id, desk->inc->id) != 0)
-        return 0;
-    *ret = incident_copy(desk->inc);
-    return 1;
-}
-
-static int
-stub_set_status(struct store *store, const char *id, const struct incident_change *change,
-                struct err *err)
-{
-    struct desk *desk = desk_of(store);
-
-    if (desk->is_deleted_meanwhile)
-        incident_destroy(&desk->inc);
-    if (desk->inc == NULL)
-        return 0;
-    if (desk->is_history_full) {
-        err_set(err, "its history is full");
-        return -2;
-    }
-    assert_string_equal(id, desk->inc->id);
-    assert_int_equal(incident_add_history(desk->inc, change->at_us, change->by,
-                                          desk->inc->status, change->to, change->note), 0);
-    desk->inc->status = change->to;
-    return 1;
-}
-
-static int
-give_event(const struct desk *desk, int (*visit)(void *ctx, const struct event *ev), void *ctx,
-           uint64_t n)
-{
-    struct event ev = { .id = event_id_make(1, 2, n) };
-
-    if (desk->raw_log != NULL)
-        ev.known[EVENT_RAW_LOG] = value_text(text_of(desk->raw_log));
-
-    ev.known[EVENT_TIMESTAMP] = value_text(text_of("2026-11-22T10:00:00+09:00"));
-    ev.known[EVENT_TYPE] = value_text(text_of("login_failed"));
-    ev.known[EVENT_RECEIVED_FROM] = value_text(text_of("192.0.2.1"));
-    ev.at_us = ev.received_us = INT64_C(1795000000) * 1000000;
-    return visit(ctx, &ev);
-}
-
-static int
-stub_find_events(struct store *store, const struct event_query *query,
-                 int (*visit)(void *ctx, const struct event *ev), void *ctx,
-                 struct event_page *ret, struct err *err)
-{
-    struct desk *desk = desk_of(store);
-
-    desk->events_asked = *query;
-    desk->given = 0;
-    desk->filter[0] = '\0';
-    for (size_t i = 0; i < query->filter_count; i++)
-        snprintf(desk->filter + strlen(desk->filter), sizeof(desk->filter) - strlen(desk->filter),
-                 "%.*s=%.*s;", (int)query->filters[i].field.len, query->filters[i].field.ptr,
-                 (int)query->filters[i].value.len, query->filters[i].value.ptr);
-    if (down(desk, err))
-        return -1;
-    for (size_t i = 0; i < desk->event_count && i < query->limit; i++)
-        if (desk->given++, give_event(desk, visit, ctx, i + 1) != 0)
-            break;
-    *ret = (struct event_page){ .is_more = desk->event_count > query->limit,
-                                .cursor_at_us = -5, .cursor_id = event_id_make(1, 2, 77) };
-    return 0;
-}
-
-static int
-stub_get_event(struct store *store, const struct event_id *id, int32_t day,
-               int (*visit)(void *ctx, const struct event *ev), void *ctx, struct err *err)
-{
-    struct desk *desk = desk_of(store);
-
-    if (down(desk, err))
-        return -1;
-    assert_int_equal(day, 20000);
-    if (desk->event_is_missing && id->bytes[19] == 4)
-        return 0;
-    give_event(desk, visit, ctx, id->bytes[19]);
-    return 1;
-}
-
-static int
-stub_compare_sources(struct store *store, const struct source_query *query,
-                     struct source_changes *ret, struct err *err)
-{
-    ret->total = 2;
-    ret->has_history = 1;
-    ret->fresh_total = ret->fresh_count = ret->quiet_total = ret->quiet_count = 1;
-    ret->fresh = calloc(1, sizeof(*ret->fresh));
-    ret->quiet = calloc(1, sizeof(*ret->quiet));
-    ret->fresh[0] = (struct source_seen){ .value = strdup("x"), .first_us = INCIDENTS_US };
-    ret->quiet[0] = (struct source_seen){ .value = strdup("<q>"), .days = 3, .last_day = 20000 };
-    return down(desk_of(store), err) ? -1 : 0;
-}
-
-static int
-stub_get_ledger(struct store *store, int64_t from_hour, int64_t to_hour, struct ledger *ret,
-                struct err *err)
-{
-    ledger_add(ret, 1, from_hour, LEDGER_ACCEPTED, 10);
-    ledger_add(ret, 1, from_hour, LEDGER_REFUSED_JSON, 2);
-    ledger_add(ret, 1, from_hour, LEDGER_STORED, 9);
-    ledger_add(ret, 1, from_hour, LEDGER_NOT_STORED, 1);
-    return down(desk_of(store), err) ? -1 : 0;
-}
-
-static int
-stub_get_allowed(struct store *store, const char *first_day, const char *last_day,
-                 int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx,
-                 struct err *err)
-{
-    const struct store_allowed sum = { .entry = "source=192.0.2.10", .reason = "ours",
-                                       .events = 3 };
-
-    assert_true(strcmp(first_day, last_day) <= 0);
-    visit(ctx, &sum);
-    return down(desk_of(store), err) ? -1 : 0;
-}
-
-static const struct store_ops stub_ops = {
-    .name = "stub", .count = stub_count, .find_incidents = stub_find_incidents,
-    .get_incident = stub_get_incident, .set_status = stub_set_status,
-    .find_events = stub_find_events, .get_event = stub_get_event,
-    .compare_sources = stub_compare_sources, .get_ledger = stub_get_ledger,
-    .get_allowed = stub_get_allowed,
-};
-
-static void
-use_zone(const char *zone)
-{
-    struct err err = { "" };
-
-    setenv("TZ", zone, 1);
-    if (timestamp_init(&err) != 0)
-        fail_msg("%s", err.text);
-}
-
-static int
-open_desk(void **state)
-{
-    struct desk *desk = calloc(1, sizeof(*desk));
-    const struct http_options options = {
-        .listen = "127.0.0.1:0", .flag = "--api-listen", .api_key = KEY, .max_body = 65536,
-        .max_connections = 16, .idle_timeout_s = 30,
-    };
-    struct err err = { "" };
-
-    use_zone("Asia/Seoul");
-    desk->loop = zloop_new();
-    desk->metrics = metrics_new();
-    desk->store.ops = &stub_ops;
-    desk->api.store = &desk->store;
-    desk->api.daemon = &desk->daemon;
-    desk->daemon.settings = &desk->settings;
-    desk->api.queries = metrics_number(desk->metrics, METRIC_COUNTER, "q", "", "");
-    desk->api.query_failures = metrics_number(desk->metrics, METRIC_COUNTER, "f", "", "");
-    desk->api.status_changes = metrics_number(desk->metrics, METRIC_COUNTER, "s", "", "");
-    desk->api.server = http_server_new(desk->loop, &options, desk->metrics, &err);
-    if (desk->api.server == NULL)
-        fail_msg("%s", err.text);
-    http_server_add_routes(desk->api.server, api_routes, api_route_count, &desk->api);
-    desk->client = loop_client_new(desk->loop, http_server_address(desk->api.server));
-    desk->inc = make_incident(1, STATUS_OPEN);
-    *state = desk;
-    return 0;
-}
-
-static int
-close_desk(void **state)
-{
-    struct desk *desk = *state;
-
-    json_decref(desk->body);
-    loop_client_destroy(&desk->client);
-    http_server_destroy(&desk->api.server);
-    incident_destroy(&desk->inc);
-    metrics_destroy(&desk->metrics);
-    zloop_destroy(&desk->loop);
-    free(desk);
-    return 0;
-}
-
-static int
-take_answer(struct desk *desk)
-{
-    int status = loop_client_wait(desk->client);
-    struct text body = loop_client_body(desk->client);
-
-    json_decref(desk->body);
-    desk->body = json_loadb(body.ptr, body.len, 0, NULL);
-    return status;
-}
-
-static int
-get(struct desk *desk, const char *target)
-{
-    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
-    return take_answer(desk);
-}
-
-static int
-post(struct desk *desk, const char *target, const char *headers, const char *body)
-{
-    loop_client_send(desk->client, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n%s\r\n%s",
-                     target, strlen(body), headers, body);
-    return take_answer(desk);
-}
-
-/* A member by path, "totals/events"; an array's place is a number. */
-static json_t *
-at(const struct desk *desk, const char *path)
-{
-    struct text rest = text_of(path);
-    json_t *value = desk->body;
-
-    while (rest.ptr != NULL) {
-        struct text part = text_split(&rest, '/');
-        char name[64];
-
-        snprintf(name, sizeof(name), "%.*s", (int)part.len, part.ptr);
-        value = json_is_array(value) ? json_array_get(value, strtoul(name, NULL, 10))
-                                     : json_object_get(value, name);
-    }
-    if (value == NULL)
-        fail_msg("no %s in the answer", path);
-    return value;
-}
-
-static const char *
-text_at(const struct desk *desk, const char *path)
-{
-    const char *text = json_string_value(at(desk, path));
-
-    if (text == NULL)
-        fail_msg("%s is no text", path);
-    return text;
-}
-
-static int64_t
-number_at(const struct desk *desk, const char *path)
-{
-    assert_true(json_is_integer(at(desk, path)));
-    return json_integer_value(at(desk, path));
-}
-
-/* Each of these is 400 and names what is wrong. */
-struct wrong {
-    const char *target, *word;
-};
-
-static void
-assert_wrong(struct desk *desk, const struct wrong *cases, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        int status = get(desk, cases[i].target);
-
-        if (status != 400 || strstr(text_at(desk, "detail"), cases[i].word) == NULL)
-            fail_msg("%s: %d, %s", cases[i].target, status, text_at(desk, "detail"));
-    }
-    assert_int_equal(*desk->api.queries, 0);
-}
-
-static int64_t
-time_of(const char *text)
-{
-    int64_t us = 0;
-
-    assert_int_equal(timestamp_parse(text_of(text), &us, NULL), 0);
-    return us;
-}
-
-/* --- / and the dashboard --- */
 
 static void
 the_root_says_who_is_there(void **state)
 {
     struct desk *desk = *state;
 
-    assert_int_equal(get(desk, "/"), 200);
-    assert_string_equal(text_at(desk, "status"), "ok");
-    assert_string_equal(text_at(desk, "service"), "bongsu-api");
-    assert_int_equal(get(desk, "/nowhere"), 404);
-    assert_int_equal(post(desk, "/dashboard", WITH_KEY, "{}"), 405);
+    assert_int_equal(desk_get(desk, "/"), 200);
+    assert_string_equal(desk_text_at(desk, "status"), "ok");
+    assert_string_equal(desk_text_at(desk, "service"), "bongsu-api");
+    assert_int_equal(desk_get(desk, "/nowhere"), 404);
+    assert_int_equal(desk_post(desk, "/dashboard", WITH_KEY, "{}"), 405);
 }
 
 static void
@@ -436,18 +33,18 @@ the_dashboard_has_its_shape(void **state)
     desk->incident_count[STATUS_OPEN] = 3;
     desk->incident_count[STATUS_INVESTIGATING] = 2;
     desk->incident_count[STATUS_RESOLVED] = 9;
-    assert_int_equal(get(desk, "/dashboard"), 200);
-    assert_int_equal(number_at(desk, "totals/events"), 7);
-    assert_int_equal(number_at(desk, "totals/open_incidents"), 5);
-    assert_true(json_is_false(at(desk, "totals/open_incidents_more")));
-    assert_int_equal(json_array_size(at(desk, "open_incidents")), 5);
-    assert_string_equal(text_at(desk, "open_incidents/0/rule/title"), "Brute force");
-    assert_string_equal(text_at(desk, "by_type/0/value"), "x");
-    assert_int_equal(number_at(desk, "by_source/0/count"), 7);
-    assert_string_equal(text_at(desk, "by_user/0/value"), "(no UTF-8)");
-    assert_string_equal(text_at(desk, "time_zone"), "Asia/Seoul");
-    assert_int_equal(number_at(desk, "timeline/0/count"), 7);
-    assert_non_null(strstr(text_at(desk, "timeline/0/at"), "+09:00"));
+    assert_int_equal(desk_get(desk, "/dashboard"), 200);
+    assert_int_equal(desk_number_at(desk, "totals/events"), 7);
+    assert_int_equal(desk_number_at(desk, "totals/open_incidents"), 5);
+    assert_true(json_is_false(desk_at(desk, "totals/open_incidents_more")));
+    assert_int_equal(json_array_size(desk_at(desk, "open_incidents")), 5);
+    assert_string_equal(desk_text_at(desk, "open_incidents/0/rule/title"), "Brute force");
+    assert_string_equal(desk_text_at(desk, "by_type/0/value"), "x");
+    assert_int_equal(desk_number_at(desk, "by_source/0/count"), 7);
+    assert_string_equal(desk_text_at(desk, "by_user/0/value"), "(no UTF-8)");
+    assert_string_equal(desk_text_at(desk, "time_zone"), "Asia/Seoul");
+    assert_int_equal(desk_number_at(desk, "timeline/0/count"), 7);
+    assert_non_null(strstr(desk_text_at(desk, "timeline/0/at"), "+09:00"));
 }
 
 static void
@@ -457,10 +54,10 @@ open_incidents_are_counted_beyond_one_page(void **state)
 
     desk->incident_count[STATUS_OPEN] = 2345;
     desk->incident_count[STATUS_ACKNOWLEDGED] = 1001;
-    assert_int_equal(get(desk, "/dashboard"), 200);
-    assert_int_equal(number_at(desk, "totals/open_incidents"), 3346);
-    assert_true(json_is_false(at(desk, "totals/open_incidents_more")));
-    assert_int_equal(json_array_size(at(desk, "open_incidents")), 20);
+    assert_int_equal(desk_get(desk, "/dashboard"), 200);
+    assert_int_equal(desk_number_at(desk, "totals/open_incidents"), 3346);
+    assert_true(json_is_false(desk_at(desk, "totals/open_incidents_more")));
+    assert_int_equal(json_array_size(desk_at(desk, "open_incidents")), 20);
 }
 
 static void
@@ -469,9 +66,9 @@ very_many_open_incidents_are_said_to_be_more(void **state)
     struct desk *desk = *state;
 
     desk->incident_count[STATUS_OPEN] = 1000000;
-    assert_int_equal(get(desk, "/dashboard"), 200);
-    assert_int_equal(number_at(desk, "totals/open_incidents"), 10000);
-    assert_true(json_is_true(at(desk, "totals/open_incidents_more")));
+    assert_int_equal(desk_get(desk, "/dashboard"), 200);
+    assert_int_equal(desk_number_at(desk, "totals/open_incidents"), 10000);
+    assert_true(json_is_true(desk_at(desk, "totals/open_incidents_more")));
     assert_true(desk->asked_count <= 12);
 }
 
@@ -491,7 +88,7 @@ the_dashboard_takes_windows_and_times(void **state)
         int64_t span_s;
 
         desk->counted_count = 0;
-        assert_int_equal(get(desk, cases[i].target), 200);
+        assert_int_equal(desk_get(desk, cases[i].target), 200);
         span_s = (query->to_us - query->from_us) / 1000000;
         /* whole minutes around the window */
         assert_in_range(span_s, cases[i].span_s, cases[i].span_s + 120);
@@ -499,8 +96,8 @@ the_dashboard_takes_windows_and_times(void **state)
         assert_int_equal(query->to_us % minute, 0);
         assert_in_range(query->to_us, clock_real_us() - 5000000, clock_real_us() + 125000000);
         assert_int_equal(query->step_us, cases[i].step_s * 1000000);
-        assert_int_equal(number_at(desk, "step_seconds"), cases[i].step_s);
-        assert_in_range(json_array_size(at(desk, "timeline")), 1, 98);
+        assert_int_equal(desk_number_at(desk, "step_seconds"), cases[i].step_s);
+        assert_in_range(json_array_size(desk_at(desk, "timeline")), 1, 98);
     }
 }
 
@@ -509,16 +106,16 @@ the_dashboard_takes_a_span_in_the_sites_zone(void **state)
 {
     struct desk *desk = *state;
 
-    assert_int_equal(get(desk, "/dashboard?from=2026-11-22T10:00:30&to=2026-11-22T02:00:00Z"),
+    assert_int_equal(desk_get(desk, "/dashboard?from=2026-11-22T10:00:30&to=2026-11-22T02:00:00Z"),
                      200);
-    assert_int_equal(desk->counted[0].from_us, time_of("2026-11-22T01:00:00Z"));
-    assert_int_equal(desk->counted[0].to_us, time_of("2026-11-22T02:00:00Z"));
-    assert_string_equal(text_at(desk, "from"), "2026-11-22T10:00:00+09:00");
+    assert_int_equal(desk->counted[0].from_us, desk_time_of("2026-11-22T01:00:00Z"));
+    assert_int_equal(desk->counted[0].to_us, desk_time_of("2026-11-22T02:00:00Z"));
+    assert_string_equal(desk_text_at(desk, "from"), "2026-11-22T10:00:00+09:00");
     desk->counted_count = 0;
-    assert_int_equal(get(desk, "/dashboard?from=1969-12-31T23:00:30Z&to=1969-12-31T23:30:30Z"),
+    assert_int_equal(desk_get(desk, "/dashboard?from=1969-12-31T23:00:30Z&to=1969-12-31T23:30:30Z"),
                      200);
-    assert_int_equal(desk->counted[0].from_us, time_of("1969-12-31T23:00:00Z"));
-    assert_int_equal(desk->counted[0].to_us, time_of("1969-12-31T23:31:00Z"));
+    assert_int_equal(desk->counted[0].from_us, desk_time_of("1969-12-31T23:00:00Z"));
+    assert_int_equal(desk->counted[0].to_us, desk_time_of("1969-12-31T23:31:00Z"));
 }
 
 static void
@@ -537,455 +134,8 @@ the_dashboard_refuses_what_makes_no_sense(void **state)
         { "/dashboard?from=2020-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", "366" },
     };
 
-    assert_wrong(*state, cases, sizeof(cases) / sizeof(cases[0]));
+    desk_expect_wrong(*state, cases, sizeof(cases) / sizeof(cases[0]));
 }
-
-/* --- reports --- */
-
-struct period {
-    const char *zone, *target, *from, *to, *previous;
-    const char *date;
-    int64_t hours;
-};
-
-static void
-assert_period(struct desk *desk, const struct period *period)
-{
-    use_zone(period->zone);
-    desk->counted_count = desk->asked_count = 0;
-    assert_int_equal(get(desk, period->target), 200);
-    assert_string_equal(text_at(desk, "from"), period->from);
-    assert_string_equal(text_at(desk, "to"), period->to);
-    assert_string_equal(text_at(desk, "date"), period->date);
-    assert_string_equal(text_at(desk, "time_zone"), period->zone);
-    assert_int_equal(desk->counted_count, 2);
-    assert_int_equal(desk->counted[0].from_us, time_of(period->from));
-    assert_int_equal(desk->counted[0].to_us, time_of(period->to));
-    assert_int_equal(desk->counted[0].to_us - desk->counted[0].from_us,
-                     period->hours * INT64_C(3600000000));
-    assert_int_equal(desk->counted[1].from_us, time_of(period->previous));
-    assert_int_equal(desk->counted[1].to_us, time_of(period->from));
-    /* incidents: of both spans, and what went on after them */
-    assert_int_equal(desk->asked_first.from_us, desk->counted[1].from_us);
-    assert_int_equal(desk->asked_first.to_us, desk->counted[0].to_us);
-    assert_int_equal(desk->asked.from_us, desk->counted[0].to_us);
-}
-
-static void
-a_daily_report_is_the_sites_calendar_day(void **state)
-{
-    static const struct period cases[] = {
-        { "Asia/Seoul", "/report/daily?date=2026-11-22", "2026-11-22T00:00:00+09:00",
-          "2026-11-23T00:00:00+09:00", "2026-11-21T00:00:00+09:00", "2026-11-22", 24 },
-        { "Asia/Seoul", "/report/daily?date=2026-12-31&format=json", "2026-12-31T00:00:00+09:00",
-          "2027-01-01T00:00:00+09:00", "2026-12-30T00:00:00+09:00", "2026-12-31", 24 },
-        { "America/New_York", "/report/daily?date=2026-03-08", "2026-03-08T00:00:00-05:00",
-          "2026-03-09T00:00:00-04:00", "2026-03-07T00:00:00-05:00", "2026-03-08", 23 },
-        { "America/New_York", "/report/daily?date=2026-11-01", "2026-11-01T00:00:00-04:00",
-          "2026-11-02T00:00:00-05:00", "2026-10-31T00:00:00-04:00", "2026-11-01", 25 },
-        { "America/New_York", "/report/daily?date=2026-11-02", "2026-11-02T00:00:00-05:00",
-          "2026-11-03T00:00:00-05:00", "2026-11-01T00:00:00-04:00", "2026-11-02", 24 },
-        { "America/New_York", "/report/daily?date=2024-02-29", "2024-02-29T00:00:00-05:00",
-          "2024-03-01T00:00:00-05:00", "2024-02-28T00:00:00-05:00", "2024-02-29", 24 },
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_period(*state, &cases[i]);
-}
-
-static void
-a_weekly_report_begins_on_monday(void **state)
-{
-    static const struct period cases[] = {
-        { "Asia/Seoul", "/report/weekly?date=2026-11-22", "2026-11-16T00:00:00+09:00",
-          "2026-11-23T00:00:00+09:00", "2026-11-09T00:00:00+09:00", "2026-11-16", 168 },
-        { "Asia/Seoul", "/report/weekly?date=2026-11-16", "2026-11-16T00:00:00+09:00",
-          "2026-11-23T00:00:00+09:00", "2026-11-09T00:00:00+09:00", "2026-11-16", 168 },
-        { "Asia/Seoul", "/report/weekly?date=2027-01-01", "2026-12-28T00:00:00+09:00",
-          "2027-01-04T00:00:00+09:00", "2026-12-21T00:00:00+09:00", "2026-12-28", 168 },
-        { "America/New_York", "/report/weekly?date=2026-11-01", "2026-10-26T00:00:00-04:00",
-          "2026-11-02T00:00:00-05:00", "2026-10-19T00:00:00-04:00", "2026-10-26", 169 },
-        { "America/New_York", "/report/weekly?date=2026-03-08", "2026-03-02T00:00:00-05:00",
-          "2026-03-09T00:00:00-04:00", "2026-02-23T00:00:00-05:00", "2026-03-02", 167 },
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        assert_period(*state, &cases[i]);
-}
-
-static void
-a_report_without_a_date_is_of_today(void **state)
-{
-    struct desk *desk = *state;
-    int64_t now = clock_real_us();
-
-    assert_int_equal(get(desk, "/report/daily"), 200);
-    assert_true(desk->counted[0].from_us <= now && now < desk->counted[0].to_us + 1000000);
-    assert_int_equal(number_at(desk, "previous_totals/events"), 7);
-    assert_string_equal(text_at(desk, "period"), "daily");
-    desk->counted_count = 0;
-    assert_int_equal(get(desk, "/report/weekly"), 200);
-    assert_true(desk->counted[0].from_us <= now && now < desk->counted[0].to_us + 1000000);
-    assert_string_equal(text_at(desk, "period"), "weekly");
-}
-
-static void
-a_report_counts_incidents_of_all_pages(void **state)
-{
-    struct desk *desk = *state;
-
-    desk->incident_count[STATUS_OPEN] = 2500;
-    assert_int_equal(get(desk, "/report/daily?date=2026-11-18"), 200);
-    assert_int_equal(number_at(desk, "totals/incidents"), 2500);
-    assert_true(json_is_false(at(desk, "totals/incidents_more")));
-    assert_int_equal(number_at(desk, "incidents/by_rule/Brute force"), 2500);
-    assert_int_equal(number_at(desk, "incidents/by_severity/high"), 2500);
-    assert_int_equal(number_at(desk, "incidents/by_status/open"), 2500);
-    desk->incident_count[STATUS_OPEN] = 30000;
-    assert_int_equal(get(desk, "/report/daily?date=2026-11-18"), 200);
-    assert_int_equal(number_at(desk, "totals/incidents"), 20000);
-    assert_true(json_is_true(at(desk, "totals/incidents_more")));
-}
-
-static int
-get_page(struct desk *desk, const char *target, const char *headers)
-{
-    loop_client_send(desk->client, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
-                     headers);
-    return loop_client_wait(desk->client);
-}
-
-static void
-a_report_is_given_in_the_form_that_is_asked_for(void **state)
-{
-    static const struct { const char *format, *type, *begin; } forms[] = {
-        { "html", "text/html; charset=utf-8", "<!DOCTYPE html>\n<html lang=\"en\">" },
-        { "csv", "text/csv; charset=utf-8", "report,title,\"Daily report 2024-05-06" },
-        { "md", "text/markdown; charset=utf-8", "# Daily report 2024-05-06 (Monday)\n" },
-        { "json", "application/json", "{\"period\":\"daily\",\"date\":\"2024-05-06\"" },
-    };
-    struct desk *desk = *state;
-
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        char target[80];
-
-        snprintf(target, sizeof(target), "/report/daily?date=2024-05-06&format=%s",
-                 forms[i].format);
-        assert_int_equal(get_page(desk, target, ""), 200);
-        assert_string_equal(loop_client_header(desk->client, "Content-Type"), forms[i].type);
-        if (!text_starts_with(loop_client_body(desk->client), forms[i].begin))
-            fail_msg("%s: %.200s", forms[i].format, loop_client_body(desk->client).ptr);
-    }
-}
-
-static void
-the_language_of_a_page_is_the_readers(void **state)
-{
-    static const struct { const char *query, *accept, *language; } cases[] = {
-        { "format=html", "", "en" },
-        { "format=html", "Accept-Language: ko-KR,ko;q=0.9,en-US;q=0.8\r\n", "ko" },
-        { "format=html", "Accept-Language: en;q=0.5, KO;q=0.501\r\n", "ko" },
-        { "format=html", "Accept-Language: fr, de;q=0.9\r\n", "en" },
-        { "format=html", "Accept-Language: ko;q=0, en\r\n", "en" },
-        { "format=html", "Accept-Language: ko;q=0\r\n", "en" },
-        { "format=html", "Accept-Language: ,;,;q=,korean;q=9\r\n", "en" },
-        { "format=html&lang=en", "Accept-Language: ko\r\n", "en" },
-        { "format=md", "Accept-Language: ko\r\n", "en" },
-        { "format=csv&lang=ko", "", "ko" },
-    };
-    struct desk *desk = *state;
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char target[80];
-
-        snprintf(target, sizeof(target), "/report/weekly?%s", cases[i].query);
-        assert_int_equal(get_page(desk, target, cases[i].accept), 200);
-        if (strcmp(loop_client_header(desk->client, "Content-Language"), cases[i].language) != 0)
-            fail_msg("%s %s", cases[i].query, cases[i].accept);
-    }
-}
-
-static void
-a_page_lets_nothing_in_from_elsewhere(void **state)
-{
-    struct desk *desk = *state;
-    struct text body;
-
-    assert_int_equal(get_page(desk, "/report/daily?format=html", ""), 200);
-    assert_non_null(strstr(loop_client_header(desk->client, "Content-Security-Policy"),
-                           "default-src 'none'; style-src 'sha256-"));
-    body = loop_client_body(desk->client);
-    assert_null(text_find(body, "<script"));
-    assert_null(text_find(body, " style="));
-    assert_null(text_find(body, "src="));
-    assert_null(text_find(body, "@import"));
-    assert_null(text_find(body, "url("));
-}
-
-static void
-links_lead_to_incidents_only_where_the_address_is_known(void **state)
-{
-    struct desk *desk = *state;
-
-    desk->incident_count[STATUS_OPEN] = 1;
-    assert_int_equal(get_page(desk, "/report/daily?date=2026-11-18&format=html", ""), 200);
-    assert_null(text_find(loop_client_body(desk->client), "/incidents/"));
-    desk->settings.public_url = (char *)"https://siem.example/";
-    assert_int_equal(get_page(desk, "/report/daily?date=2026-11-18&format=html", ""), 200);
-    assert_non_null(text_find(loop_client_body(desk->client),
-                              "<a href=\"https://siem.example/incidents/0000"));
-    desk->settings.public_url = (char *)"javascript:alert(1)//";
-    assert_int_equal(get_page(desk, "/report/daily?date=2026-11-18&format=html", ""), 200);
-    assert_null(text_find(loop_client_body(desk->client), "/incidents/"));
-}
-
-static void
-a_report_says_what_is_new_quiet_and_whether_it_adds_up(void **state)
-{
-    struct desk *desk = *state;
-
-    assert_int_equal(get(desk, "/report/daily?date=2024-05-06"), 200);
-    assert_string_equal(text_at(desk, "new_sources/sources/0/value"), "x");
-    assert_int_equal(number_at(desk, "new_sources/sources/0/count"), 7);
-    assert_string_equal(text_at(desk, "quiet_sources/sources/0/value"), "<q>");
-    assert_string_equal(text_at(desk, "quiet_sources/sources/0/last_seen"), "2024-10-04");
-    assert_int_equal(number_at(desk, "balance/received"), 12);
-    assert_int_equal(number_at(desk, "balance/not_yet_stored"), 0);
-    assert_int_equal(number_at(desk, "balance/not_stored"), 1);
-    assert_int_equal(number_at(desk, "change/events/absolute"), 0);
-}
-
-static void
-a_report_refuses_what_makes_no_sense(void **state)
-{
-    static const struct wrong cases[] = {
-        { "/report/daily?date=22.11.2026", "date" }, { "/report/daily?date=2026-02-30", "date" },
-        { "/report/daily?date=", "date" }, { "/report/daily?date=2026-11-22x", "date" },
-        { "/report/daily?date=9999-12-31", "date" }, { "/report/weekly?date=0000-01-01", "date" },
-        { "/report/daily?day=2026-11-22", "day" }, { "/report/weekly?format=pdf", "format" },
-        { "/report/daily?format=", "format" }, { "/report/daily?lang=fr", "lang" },
-    };
-
-    assert_wrong(*state, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-/* --- incidents --- */
-
-static void
-incidents_come_in_pages_that_a_cursor_joins(void **state)
-{
-    struct desk *desk = *state;
-    char target[256];
-    size_t seen = 0;
-
-    desk->incident_count[STATUS_OPEN] = 125;
-    snprintf(target, sizeof(target), "/incidents?limit=50");
-    for (int page = 0; page < 3; page++) {
-        assert_int_equal(get(desk, target), 200);
-        seen += json_array_size(at(desk, "incidents"));
-        assert_int_equal(json_is_null(at(desk, "next_cursor")), page == 2);
-        if (page < 2)
-            snprintf(target, sizeof(target), "/incidents?limit=50&cursor=%s",
-                     text_at(desk, "next_cursor"));
-        assert_int_equal(desk->asked.has_cursor, page > 0);
-    }
-    assert_int_equal(seen, 125);
-}
-
-static void
-incidents_are_filtered(void **state)
-{
-    struct desk *desk = *state;
-
-    assert_int_equal(get(desk, "/incidents"), 200);
-    assert_int_equal(desk->asked.from_us, INT64_MIN);
-    assert_int_equal(desk->asked.to_us, INT64_MAX);
-    assert_int_equal(desk->asked.status, -1);
-    assert_int_equal(desk->asked.severity, -1);
-    assert_int_equal(desk->asked.limit, 50);
-    assert_null(desk->asked.rule_id.ptr);
-    assert_null(desk->asked.key_value.ptr);
-    assert_int_equal(get(desk, "/incidents?status=false_positive&severity=high&limit=500"
-                               "&from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z"
-                               "&rule=brute%2Dforce&key=203.0.113.45"), 200);
-    assert_int_equal(desk->asked.status, STATUS_FALSE_POSITIVE);
-    assert_int_equal(desk->asked.severity, SEVERITY_HIGH);
-    assert_int_equal(desk->asked.limit, 500);
-    assert_int_equal(desk->asked.from_us, time_of("2026-11-22T00:00:00Z"));
-    assert_int_equal(desk->asked.to_us, time_of("2026-11-23T00:00:00Z"));
-    assert_non_null(desk->asked.rule_id.ptr);
-    assert_non_null(desk->asked.key_value.ptr);
-}
-
-static void
-incidents_refuse_what_makes_no_sense(void **state)
-{
-    static const struct wrong cases[] = {
-        { "/incidents?statu=open", "statu" }, { "/incidents?status=closed", "status" },
-        { "/incidents?severity=worst", "severity" }, { "/incidents?limit=0", "limit" },
-        { "/incidents?limit=501", "limit" }, { "/incidents?limit=x", "limit" },
-        { "/incidents?limit=-1", "limit" }, { "/incidents?cursor=", "cursor" },
-        { "/incidents?cursor=5", "cursor" }, { "/incidents?cursor=5_", "cursor" },
-        { "/incidents?cursor=x_" ID, "cursor" }, { "/incidents?cursor=5_" ID "0", "cursor" },
-        { "/incidents?cursor=99999999999999999999_" ID, "cursor" },
-        { "/incidents?window=1h&from=2026-11-22T00:00:00Z", "window" },
-    };
-
-    assert_wrong(*state, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-static void
-one_incident_comes_with_its_events(void **state)
-{
-    struct desk *desk = *state;
-
-    assert_int_equal(get(desk, "/incidents/" ID), 200);
-    assert_string_equal(text_at(desk, "id"), ID);
-    assert_int_equal(json_array_size(at(desk, "evidence")), 2);
-    assert_int_equal(json_array_size(at(desk, "events")), 2);
-    assert_string_equal(text_at(desk, "events/1/event_type"), "login_failed");
-    assert_string_equal(text_at(desk, "events/1/id"), text_at(desk, "evidence/1"));
-    desk->event_is_missing = 1;
-    assert_int_equal(get(desk, "/incidents/" ID), 200);
-    assert_int_equal(json_array_size(at(desk, "evidence")), 2);
-    assert_int_equal(json_array_size(at(desk, "events")), 1);
-}
-
-static void
-an_incident_that_is_not_there_is_404(void **state)
-{
-    struct desk *desk = *state;
-
-    assert_int_equal(get(desk, "/incidents/00000000000000000000000000000002"), 404);
-    assert_int_equal(get(desk, "/incidents/1"), 404);
-    assert_int_equal(get(desk, "/incidents/..%2f..%2fetc"), 404);
-    assert_int_equal(post(desk, "/incidents/1/status", WITH_KEY, "{\"status\":\"open\"}"), 404);
-    assert_int_equal(get(desk, "/incidents/" ID "?x=1"), 400);
-}
-
-static void
-a_status_is_changed_with_a_line_of_history(void **state)
-{
-    struct desk *desk = *state;
-
-    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY,
-                          "{\"status\":\"resolved\",\"note\":\"was us\",\"by\":\"kim\"}"), 200);
-    assert_string_equal(text_at(desk, "status"), "resolved");
-    assert_string_equal(text_at(desk, "history/0/by"), "kim");
-    assert_string_equal(text_at(desk, "history/0/from"), "open");
-    assert_string_equal(text_at(desk, "history/0/to"), "resolved");
-    assert_string_equal(text_at(desk, "history/0/note"), "was us");
-    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY,
-                          "{\"status\":\"open\",\"note\":null,\"by\":\"\"}"), 200);
-    assert_string_equal(text_at(desk, "history/1/by"), "api");
-    assert_string_equal(text_at(desk, "history/1/note"), "");
-    assert_int_equal(*desk->api.status_changes, 2);
-}
-
-static void
-a_status_needs_the_key_and_json(void **state)
-{
-    struct desk *desk = *state;
-    const char *body = "{\"status\":\"resolved\"}";
-
-    assert_int_equal(post(desk, "/incidents/" ID "/status",
-                          "Content-Type: application/json\r\n", body), 401);
-    assert_int_equal(post(desk, "/incidents/" ID "/status",
-                          "X-API-Key: wrong\r\nContent-Type: application/json\r\n", body), 401);
-    assert_int_equal(post(desk, "/incidents/" ID "/status",
-                          "X-API-Key: " KEY "\r\nContent-Type: text/plain\r\n", body), 415);
-    assert_int_equal(desk->inc->status, STATUS_OPEN);
-}
-
-static void
-a_change_that_makes_no_sense_is_refused(void **state)
-{
-    static const struct { const char *body, *word; } cases[] = {
-        { "", "JSON" }, { "{", "JSON" }, { "[]", "object" }, { "\"open\"", "JSON" },
-        { "{}", "status" }, { "{\"status\":\"closed\"}", "status" }, { "{\"status\":1}", "status" },
-        { "{\"status\":null}", "status" }, { "{\"status\":\"open\",\"note\":5}", "note" },
-        { "{\"status\":\"open\",\"by\":[]}", "by" }, { "{\"status\":\"open\",\"nte\":\"\"}", "nte" },
-        { "{\"status\":\"open\",\"status\":\"resolved\"}", "JSON" },
-        { "{\"status\":\"open\\u0000\"}", "JSON" }, { "{\"status\":\"\xff\"}", "JSON" },
-    };
-    struct desk *desk = *state;
-    char longest[8192];
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int status = post(desk, "/incidents/" ID "/status", WITH_KEY, cases[i].body);
-
-        if (status != 400 || strstr(text_at(desk, "detail"), cases[i].word) == NULL)
-            fail_msg("%s: %d, %s", cases[i].body, status, text_at(desk, "detail"));
-    }
-    snprintf(longest, sizeof(longest), "{\"status\":\"open\",\"note\":\"%5000d\"}", 1);
-    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY, longest), 400);
-    assert_int_equal(post(desk, "/incidents/" ID "/status?x=1", WITH_KEY,
-                          "{\"status\":\"open\"}"), 400);
-    assert_int_equal(desk->inc->history_count, 0);
-}
-
-static void
-an_incident_that_is_deleted_meanwhile_is_404(void **state)
-{
-    struct desk *desk = *state;
-
-    desk->is_deleted_meanwhile = 1;
-    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY,
-                          "{\"status\":\"resolved\"}"), 404);
-    assert_int_equal(*desk->api.status_changes, 0);
-}
-
-/* --- events --- */
-
-static void
-events_are_searched_by_time_field_and_text(void **state)
-{
-    struct desk *desk = *state;
-
-    desk->event_count = 3;
-    assert_int_equal(get(desk, "/events?from=2026-11-22T00:00:00Z&to=2026-11-23T00:00:00Z"
-                               "&source_ip=203.0.113.45&q=a%20b&own%20field=x&limit=10"), 200);
-    assert_string_equal(desk->filter, "source_ip=203.0.113.45;own field=x;");
-    assert_int_equal(desk->events_asked.text.len, 3);
-    assert_int_equal(desk->events_asked.limit, 10);
-    assert_int_equal(desk->events_asked.from_us, time_of("2026-11-22T00:00:00Z"));
-    assert_int_equal(json_array_size(at(desk, "events")), 3);
-    assert_string_equal(text_at(desk, "events/0/received_from"), "192.0.2.1");
-    assert_non_null(text_at(desk, "events/0/received_at"));
-    assert_true(json_is_null(at(desk, "next_cursor")));
-}
-
-static void
-events_come_in_pages_that_a_cursor_joins(void **state)
-{
-    struct desk *desk = *state;
-    char target[256];
-
-    desk->event_count = 5;
-    assert_int_equal(get(desk, "/events?limit=2"), 200);
-    assert_int_equal(json_array_size(at(desk, "events")), 2);
-    snprintf(target, sizeof(target), "/events?limit=5&cursor=%s", text_at(desk, "next_cursor"));
-    assert_int_equal(get(desk, target), 200);
-    assert_int_equal(desk->events_asked.has_cursor, 1);
-    assert_int_equal(desk->events_asked.cursor_at_us, -5);
-    assert_int_equal(desk->events_asked.cursor_id.bytes[19], 77);
-    assert_true(json_is_null(at(desk, "next_cursor")));
-}
-
-static void
-events_refuse_what_makes_no_sense(void **state)
-{
-    static const struct wrong cases[] = {
-        { "/events?limit=1001", "limit" }, { "/events?limit=", "limit" },
-        { "/events?cursor=x", "cursor" }, { "/events?cursor=1_x", "cursor" },
-        { "/events?from=x", "from" }, { "/events?window=1", "window" },
-        { "/events?a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&p=1&r=1", "16" },
-    };
-
-    assert_wrong(*state, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-/* --- what can go wrong --- */
 
 static void
 a_page_of_large_events_ends_early(void **state)
@@ -996,13 +146,13 @@ a_page_of_large_events_ends_early(void **state)
     memset(raw_log, 'x', 400 * 1024);
     desk->raw_log = raw_log;
     desk->event_count = 1001;
-    assert_int_equal(get(desk, "/events?limit=1000"), 200);
+    assert_int_equal(desk_get(desk, "/events?limit=1000"), 200);
     assert_int_equal(desk->given, API_PAGE_BYTES / (400 * 1024) + 1);
-    assert_int_equal(json_array_size(at(desk, "events")), desk->given);
-    assert_non_null(text_at(desk, "next_cursor"));
+    assert_int_equal(json_array_size(desk_at(desk, "events")), desk->given);
+    assert_non_null(desk_text_at(desk, "next_cursor"));
     /* the evidence of an incident is whole */
-    assert_int_equal(get(desk, "/incidents/" ID), 200);
-    assert_int_equal(json_array_size(at(desk, "events")), 2);
+    assert_int_equal(desk_get(desk, "/incidents/" ID), 200);
+    assert_int_equal(json_array_size(desk_at(desk, "events")), 2);
     free(raw_log);
 }
 
@@ -1012,9 +162,9 @@ a_note_that_the_history_has_no_room_for_is_409(void **state)
     struct desk *desk = *state;
 
     desk->is_history_full = 1;
-    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY,
+    assert_int_equal(desk_post(desk, "/incidents/" ID "/status", WITH_KEY,
                           "{\"status\":\"resolved\",\"note\":\"x\"}"), 409);
-    assert_non_null(strstr(text_at(desk, "detail"), "note: its history is full"));
+    assert_non_null(strstr(desk_text_at(desk, "detail"), "note: its history is full"));
     assert_int_equal(*desk->api.query_failures, 0);
 }
 
@@ -1028,12 +178,12 @@ a_store_that_cannot_be_asked_is_503_with_the_reason(void **state)
 
     desk->is_down = 1;
     for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-        assert_int_equal(get(desk, targets[i]), 503);
-        assert_non_null(strstr(text_at(desk, "detail"), "the disk is gone"));
+        assert_int_equal(desk_get(desk, targets[i]), 503);
+        assert_non_null(strstr(desk_text_at(desk, "detail"), "the disk is gone"));
         assert_string_equal(loop_client_header(desk->client, "Retry-After"), "5");
         assert_int_equal(*desk->api.query_failures, i + 1);
     }
-    assert_int_equal(post(desk, "/incidents/" ID "/status", WITH_KEY,
+    assert_int_equal(desk_post(desk, "/incidents/" ID "/status", WITH_KEY,
                           "{\"status\":\"open\"}"), 503);
 }
 
@@ -1096,45 +246,21 @@ memory_that_runs_out_anywhere_makes_no_half_answer(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_desk, close_desk)
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_root_says_who_is_there),
-        TEST(the_dashboard_has_its_shape),
-        TEST(open_incidents_are_counted_beyond_one_page),
-        TEST(very_many_open_incidents_are_said_to_be_more),
-        TEST(the_dashboard_takes_windows_and_times),
-        TEST(the_dashboard_takes_a_span_in_the_sites_zone),
-        TEST(the_dashboard_refuses_what_makes_no_sense),
-        TEST(a_daily_report_is_the_sites_calendar_day),
-        TEST(a_weekly_report_begins_on_monday),
-        TEST(a_report_without_a_date_is_of_today),
-        TEST(a_report_counts_incidents_of_all_pages),
-        TEST(a_report_is_given_in_the_form_that_is_asked_for),
-        TEST(the_language_of_a_page_is_the_readers),
-        TEST(a_page_lets_nothing_in_from_elsewhere),
-        TEST(links_lead_to_incidents_only_where_the_address_is_known),
-        TEST(a_report_says_what_is_new_quiet_and_whether_it_adds_up),
-        TEST(a_report_refuses_what_makes_no_sense),
-        TEST(incidents_come_in_pages_that_a_cursor_joins),
-        TEST(incidents_are_filtered),
-        TEST(incidents_refuse_what_makes_no_sense),
-        TEST(one_incident_comes_with_its_events),
-        TEST(an_incident_that_is_not_there_is_404),
-        TEST(a_status_is_changed_with_a_line_of_history),
-        TEST(a_status_needs_the_key_and_json),
-        TEST(a_change_that_makes_no_sense_is_refused),
-        TEST(an_incident_that_is_deleted_meanwhile_is_404),
-        TEST(events_are_searched_by_time_field_and_text),
-        TEST(events_come_in_pages_that_a_cursor_joins),
-        TEST(events_refuse_what_makes_no_sense),
-        TEST(a_page_of_large_events_ends_early),
-        TEST(a_note_that_the_history_has_no_room_for_is_409),
-        TEST(a_store_that_cannot_be_asked_is_503_with_the_reason),
-        TEST(memory_that_runs_out_anywhere_makes_no_half_answer),
+        DESK_TEST(the_root_says_who_is_there),
+        DESK_TEST(the_dashboard_has_its_shape),
+        DESK_TEST(open_incidents_are_counted_beyond_one_page),
+        DESK_TEST(very_many_open_incidents_are_said_to_be_more),
+        DESK_TEST(the_dashboard_takes_windows_and_times),
+        DESK_TEST(the_dashboard_takes_a_span_in_the_sites_zone),
+        DESK_TEST(the_dashboard_refuses_what_makes_no_sense),
+        DESK_TEST(a_page_of_large_events_ends_early),
+        DESK_TEST(a_note_that_the_history_has_no_room_for_is_409),
+        DESK_TEST(a_store_that_cannot_be_asked_is_503_with_the_reason),
+        DESK_TEST(memory_that_runs_out_anywhere_makes_no_half_answer),
     };
 
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);

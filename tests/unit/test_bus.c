@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "proto/bus.h"
+#include "tests/support/temp_dir.h"
 
 enum { WAIT_MS = 5000 };
 
@@ -21,9 +22,7 @@ open_pair(void **state)
 {
     struct err err = { "" };
 
-    snprintf(folder, sizeof(folder), "/tmp/test_bus_XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
+    temp_dir_make(NULL, folder, sizeof(folder));
     snprintf(endpoint, sizeof(endpoint), "ipc://%s/sock", folder);
     push = bus_bind(ZMQ_PUSH, endpoint, &err);
     pull = bus_connect(ZMQ_PULL, endpoint, &err);

@@ -98,8 +98,8 @@ open_place(void **state)
     struct place *place = calloc(1, sizeof(*place));
 
     setenv("TZ", "Asia/Seoul", 1);
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-cp-XXXXXX");
-    if (mkdtemp(place->dir) == NULL || timestamp_init(&place->err) != 0)
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
+    if (timestamp_init(&place->err) != 0)
         return -1;
     snprintf(place->path, sizeof(place->path), "%s/detector-0.db", place->dir);
     place->now_us = NOW_US;

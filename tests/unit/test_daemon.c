@@ -17,6 +17,7 @@
 #include "proto/base/clock.h"
 #include "proto/http/http_client.h"
 #include "proto/run/daemon.h"
+#include "tests/support/temp_dir.h"
 
 enum { WAIT_MS = 10000, MAX_ARGS = 16 };
 
@@ -87,9 +88,7 @@ set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->dir, sizeof(f->dir), "/tmp/bongsu-daemon-XXXXXX");
-    if (mkdtemp(f->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, f->dir, sizeof(f->dir));
     snprintf(f->data, sizeof(f->data), "%s/a/data", f->dir);
     f->child.out = -1;
     unsetenv("TESTER_FAILS");

@@ -32,9 +32,7 @@ open_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-db-XXXXXX");
-    if (mkdtemp(place->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     snprintf(place->path, sizeof(place->path), "%s/one.db", place->dir);
     *state = place;
     return 0;

@@ -38,9 +38,7 @@ open_desk(void **state)
                              &desk->nt.outbox_failures };
     struct err err = { "" };
 
-    snprintf(desk->dir, sizeof(desk->dir), "/tmp/bongsu-del-XXXXXX");
-    if (mkdtemp(desk->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, desk->dir, sizeof(desk->dir));
     snprintf(desk->path, sizeof(desk->path), "%s/notifier.db", desk->dir);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         *numbers[i] = &desk->numbers[i];

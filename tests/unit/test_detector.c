@@ -74,8 +74,8 @@ open_place(void **state)
     struct options_call call = { 0 };
 
     setenv("TZ", "Asia/Seoul", 1);
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-det-XXXXXX");
-    if (mkdtemp(place->dir) == NULL || timestamp_init(&place->err) != 0)
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
+    if (timestamp_init(&place->err) != 0)
         return -1;
     snprintf(place->bus, sizeof(place->bus), "%s/run", place->dir);
     mkdir(place->bus, 0700);

@@ -1,4 +1,5 @@
 #include "ctl/env_file.h"
+#include "tests/support/temp_dir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,9 +23,7 @@ open_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-env-XXXXXX");
-    if (mkdtemp(place->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     snprintf(place->path, sizeof(place->path), "%s/.env", place->dir);
     snprintf(place->temp, sizeof(place->temp), "%s.new", place->path);
     for (char name[] = "BT_A"; name[3] <= 'Z'; name[3]++)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/support/http_fixture.h"
+#include "tests/support/temp_dir.h"
 
 struct place {
     char dir[64];
@@ -25,9 +26,7 @@ make_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-listen-XXXXXX");
-    if (mkdtemp(place->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     snprintf(place->path, sizeof(place->path), "%s/a.sock", place->dir);
     snprintf(place->address, sizeof(place->address), "unix:%s", place->path);
     *state = place;

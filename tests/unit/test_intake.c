@@ -1,6 +1,5 @@
 #include "ingest/intake.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "ingest/answers.h"
 #include "proto/base/buf.h"
 #include "proto/base/timestamp.h"
+#include "tests/support/temp_dir.h"
 
 /* 2027-01-15T08:00:00Z */
 static const int64_t now_us = INT64_C(1800000000000000);
@@ -42,8 +42,7 @@ set_up(void **state)
     struct err err;
 
     assert_non_null(place);
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-intake-XXXXXX");
-    assert_non_null(mkdtemp(place->dir));
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     options.dir = place->dir;
     setenv("TZ", "UTC", 1);
     assert_int_equal(timestamp_init(&err), 0);
@@ -60,13 +59,6 @@ set_up(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
     struct place *place = *state;
@@ -78,7 +70,7 @@ tear_down(void **state)
     intake_destroy(&place->intake);
     journal_close(&place->journal);
     metrics_destroy(&place->metrics);
-    nftw(place->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    temp_dir_remove(place->dir);
     free(place);
     return 0;
 }

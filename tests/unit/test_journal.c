@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/support/journal_place.h"
+#include "tests/support/temp_dir.h"
 
 /* --- rows --- */
 
@@ -221,8 +222,7 @@ refuses_a_file_of_another_journal(void **state)
 
     place_store(place, 10);
     journal_close(&place->journal);
-    snprintf(other, sizeof(other), "/tmp/bongsu-journal-XXXXXX");
-    assert_non_null(mkdtemp(other));
+    temp_dir_make(NULL, other, sizeof(other));
     place->options.dir = other;
     place->journal = journal_open(&place->options, journal_place_now_us, &place->err);
     assert_non_null(place->journal);
@@ -231,7 +231,7 @@ refuses_a_file_of_another_journal(void **state)
     snprintf(from, sizeof(from), "%s/0000000001.db", other);
     snprintf(to, sizeof(to), "%s/0000000002.db", place->dir);
     assert_int_equal(rename(from, to), 0);
-    nftw(other, journal_place_remove, 8, FTW_DEPTH | FTW_PHYS);
+    temp_dir_remove(other);
 
     place->options.dir = place->dir;
     assert_null(journal_open(&place->options, journal_place_now_us, &place->err));

@@ -16,6 +16,7 @@
 #include "ingest/journal_inner.h"
 #include "proto/base/fault.h"
 #include "tests/support/journal_place.h"
+#include "tests/support/temp_dir.h"
 
 /* --- segments and cursors --- */
 
@@ -334,7 +335,7 @@ loses_nothing_that_was_told_whatever_the_moment_of_death(void **state)
         uint64_t told = 0, last;
 
         journal_close(&place->journal);
-        nftw(place->dir, journal_place_remove, 8, FTW_DEPTH | FTW_PHYS);
+        temp_dir_remove(place->dir);
         assert_int_equal(mkdir(place->dir, 0700), 0);
         let_die_at(place->dir, points[i], &told);
         journal_place_open(place, 1);

@@ -14,6 +14,7 @@
 
 #include "proto/base/clock.h"
 #include "proto/run/resolver.h"
+#include "tests/support/temp_dir.h"
 
 enum { DEADLINE_MS = 15000, ORIGIN = 77 };
 
@@ -129,9 +130,7 @@ open_world(void **state)
 {
     struct world *world = calloc(1, sizeof(*world));
 
-    snprintf(world->dir, sizeof(world->dir), "/tmp/bongsu-links-XXXXXX");
-    if (mkdtemp(world->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, world->dir, sizeof(world->dir));
     snprintf(world->data, sizeof(world->data), "ipc://%s/data", world->dir);
     snprintf(world->report, sizeof(world->report), "ipc://%s/report", world->dir);
     world->loop = zloop_new();

@@ -38,8 +38,8 @@ open_place(void **state)
     struct options_call call = { 0 };
 
     unsetenv("SLACK_WEBHOOK_URL");
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-nt-XXXXXX");
-    if (mkdtemp(place->dir) == NULL || timestamp_init(&place->err) != 0)
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
+    if (timestamp_init(&place->err) != 0)
         return -1;
     snprintf(place->bus, sizeof(place->bus), "%s/run", place->dir);
     snprintf(place->outbox, sizeof(place->outbox), "%s/notifier.db", place->dir);

@@ -43,9 +43,7 @@ open_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-out-XXXXXX");
-    if (mkdtemp(place->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     snprintf(place->path, sizeof(place->path), "%s/notifier.db", place->dir);
     place->inc = incident_new();
     memset(place->inc->id, 'a', INCIDENT_ID_HEX - 1);

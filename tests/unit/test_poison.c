@@ -1,4 +1,5 @@
 #include "proto/run/poison.h"
+#include "tests/support/temp_dir.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -27,9 +28,7 @@ open_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-poison-XXXXXX");
-    if (mkdtemp(place->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
     snprintf(place->path, sizeof(place->path), "%s/poison.db", place->dir);
     *state = place;
     return 0;

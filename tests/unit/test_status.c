@@ -39,9 +39,7 @@ open_desk(void **state)
     struct desk *desk = calloc(1, sizeof(*desk));
     char run[128];
 
-    snprintf(desk->dir, sizeof(desk->dir), "/tmp/bongsu-st-XXXXXX");
-    if (mkdtemp(desk->dir) == NULL)
-        return -1;
+    temp_dir_make(NULL, desk->dir, sizeof(desk->dir));
     snprintf(run, sizeof(run), "%s/run", desk->dir);
     snprintf(desk->out, sizeof(desk->out), "%s/out", desk->dir);
     snprintf(desk->err, sizeof(desk->err), "%s/err", desk->dir);

@@ -86,8 +86,8 @@ open_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
-    snprintf(place->dir, sizeof(place->dir), "/tmp/bongsu-sv-XXXXXX");
-    if (mkdtemp(place->dir) == NULL || setenv("D", place->dir, 1) != 0)
+    temp_dir_make(NULL, place->dir, sizeof(place->dir));
+    if (setenv("D", place->dir, 1) != 0)
         return -1;
     place->sv.signal_fd = -1;
     *state = place;

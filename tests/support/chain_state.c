@@ -1,0 +1,149 @@
+/* How the processes of a chain are: what they say of themselves, and their memory. */
+#include "tests/support/chain_inner.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static long
+ask(struct chain *chain, enum process which, const char *path, struct chain_answer *answer)
+{
+    char sock[512], url[128];
+
+    snprintf(sock, sizeof(sock), "%s/run/%s.sock", chain->dir, process_names[which]);
+    snprintf(url, sizeof(url), "http://localhost%s", path);
+    return chain_request(chain, &(struct chain_request){ .url = url, .unix_socket = sock }, answer);
+}
+
+void
+chain_wait_ready(struct chain *chain, int64_t deadline_ms)
+{
+    int64_t deadline = now_ms() + deadline_ms;
+
+    for (int i = 0; i < PROCESSES; i++)
+        for (;;) {
+            struct chain_answer answer = { 0 };
+            long status = ask(chain, (enum process)i, "/readyz", &answer);
+
+            if (status != 200 && now_ms() > deadline)
+                fail_msg("%s is not ready: %ld %s", process_names[i], status,
+                         answer.bytes == NULL ? "" : answer.bytes);
+            free(answer.bytes);
+            if (status == 200)
+                break;
+            wait_a_little();
+        }
+}
+
+double
+chain_metric(struct chain *chain, enum process which, const char *name)
+{
+    struct chain_answer answer = { 0 };
+    size_t len = strlen(name);
+    double sum = 0;
+
+    if (ask(chain, which, "/metrics", &answer) != 200) {
+        free(answer.bytes);
+        return -1;
+    }
+    for (char *line = answer.bytes; line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+
+        if (strncmp(line, name, len) == 0 && (line[len] == ' ' || line[len] == '{')) {
+            const char *number = end == NULL ? strrchr(line, ' ') : memrchr(line, ' ', (size_t)(end - line));
+
+            sum += strtod(number, NULL);
+        }
+        line = end == NULL ? NULL : end + 1;
+    }
+    free(answer.bytes);
+    return sum;
+}
+
+static json_t *
+read_status(struct chain *chain, enum process which)
+{
+    struct chain_answer answer = { 0 };
+    json_t *status = NULL;
+
+    if (ask(chain, which, "/status", &answer) == 200)
+        status = json_loadb(answer.bytes, answer.len, 0, NULL);
+    free(answer.bytes);
+    return status;
+}
+
+json_t *
+chain_status(struct chain *chain, enum process which)
+{
+    json_t *status = read_status(chain, which);
+
+    if (status == NULL)
+        fail_msg("%s has no /status", process_names[which]);
+    return status;
+}
+
+long
+chain_backlog(struct chain *chain)
+{
+    json_t *status = read_status(chain, INGEST), *consumer;
+    const char *name;
+    long sum = -1;
+
+    if (json_object_size(json_object_get(status, "consumers")) > 0)
+        sum = 0;
+    json_object_foreach(json_object_get(status, "consumers"), name, consumer)
+        sum += (long)json_integer_value(json_object_get(consumer, "backlog_events"));
+    json_decref(status);
+    return sum;
+}
+
+void
+chain_wait_delivered(struct chain *chain, int64_t deadline_ms)
+{
+    int64_t deadline = now_ms() + deadline_ms;
+    long left;
+
+    while ((left = chain_backlog(chain)) != 0) {
+        if (now_ms() > deadline)
+            fail_msg("the backlog does not drain: %ld events left", left);
+        wait_a_little();
+    }
+}
+
+void
+chain_wait_metric(struct chain *chain, enum process which, const char *name, double least,
+                  int64_t deadline_ms)
+{
+    int64_t deadline = now_ms() + deadline_ms;
+
+    for (;;) {
+        double value = chain_metric(chain, which, name);
+
+        if (value >= least)
+            return;
+        if (now_ms() > deadline)
+            fail_msg("%s of %s is %.0f, not %.0f", name, process_names[which], value, least);
+        wait_a_little();
+    }
+}
+
+long
+chain_resident_kib(struct chain *chain, enum process which)
+{
+    char path[64], line[256];
+    long kib = -1;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)chain->pids[which]);
+    file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kib = strtol(line + 6, NULL, 10);
+    if (file != NULL)
+        fclose(file);
+    return kib;
+}
