@@ -7,7 +7,7 @@ enum { DEFAULT_LIMIT = 100 };
 
 /* Parameters that are no filter; any other name is a field of the event. */
 static const char *const reserved[] = {
-    "from", "to", "window", "q", "limit", "cursor", NULL,
+    "from", "to", "window", "q", "limit", "cursor", "after", NULL,
 };
 
 struct filters {
@@ -73,6 +73,26 @@ parse_query(const struct http_request *req, struct event_query *query, struct er
     return 0;
 }
 
+/* What came after a place, as a page that names the next place. NULL: *ret_rc is
+ * what the store says, or 0 when memory is out. */
+static json_t *
+news(struct api *api, const struct event_query *query, struct text after,
+     struct api_events *events, int *ret_rc, struct err *err)
+{
+    struct event_news news = { 0 };
+    struct text place = text_is(after, "now") ? (struct text){ "", 0 } : after;
+    json_t *page = NULL;
+
+    *ret_rc = api->store->ops->follow_events(api->store, query, place, api_add_event, events,
+                                             &news, err);
+    if (*ret_rc == 0 && !events->is_out_of_memory)
+        page = json_pack("{s:O, s:s, s:b, s:I}", "events", events->list, "next_after",
+                         news.place.ptr, "more", news.is_more, "days_left_out",
+                         (json_int_t)news.days_left_out);
+    buf_release(&news.place);
+    return page;
+}
+
 static json_t *
 page_of(json_t *events, const struct event_page *page)
 {
@@ -103,29 +123,57 @@ find(struct api *api, const struct event_query *query, struct api_events *events
     return api->store->ops->find_events(api->store, query, api_add_event, events, page, err);
 }
 
+/* The answer; NULL with *ret_rc: -2 the question is wrong, else the store failed. */
+static json_t *
+answer(struct api *api, const struct event_query *query, struct text after,
+       struct api_events *events, int *ret_rc, struct err *err)
+{
+    struct event_page page = { 0 };
+    json_t *body = NULL;
+
+    if (after.ptr != NULL) {
+        body = news(api, query, after, events, ret_rc, err);
+        if (*ret_rc == -2)
+            err_set(err, "after: must be now, or what was given as next_after");
+    } else {
+        *ret_rc = find(api, query, events, &page, err);
+        if (*ret_rc == 0 && !events->is_out_of_memory)
+            body = page_of(events->list, &page);
+    }
+    if (body == NULL && *ret_rc == 0)
+        err_set(err, "out of memory");
+    return body;
+}
+
 void
 handle_events(struct http_request *req, void *self)
 {
     struct api *api = self;
     struct event_query query = { 0 };
-    struct event_page page = { 0 };
     struct api_events events = { .max_bytes = API_PAGE_BYTES };
+    struct text after = http_query(req, "after");
     json_t *body = NULL;
     struct err err;
+    int rc;
 
     if (parse_query(req, &query, &err) != 0) {
         http_reply_problem(req, 400, "%s", err.text);
         return;
     }
+    if (after.ptr != NULL && (query.has_cursor || after.len == 0)) {
+        http_reply_problem(req, 400, query.has_cursor
+                                         ? "cursor: give either cursor or after"
+                                         : "after: must be now, or what was given as next_after");
+        return;
+    }
     ++*api->queries;
     events.list = json_array();
-    if (find(api, &query, &events, &page, &err) == 0) {
-        err_set(&err, "out of memory");
-        body = events.is_out_of_memory ? NULL : page_of(events.list, &page);
-    }
-    if (body == NULL)
-        api_store_failed(api, req, &err);
-    else
+    body = answer(api, &query, after, &events, &rc, &err);
+    if (body != NULL)
         http_reply_json(req, 200, body);
+    else if (rc == -2)
+        http_reply_problem(req, 400, "%s", err.text);
+    else
+        api_store_failed(api, req, &err);
     json_decref(events.list);
 }

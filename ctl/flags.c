@@ -49,8 +49,6 @@ const struct flag flags[] = {
     NUMBER("tail", "limit", NULL, "N", OPTION_INT, limit, "20", 1, 1000,
            "how many of the newest are shown first"),
     SWITCH("follow", 'f', "follow", NULL, follow, "go on with what comes, until Ctrl-C"),
-    NUMBER("lookback", "lookback", NULL, "TIME", OPTION_DURATION, lookback_ms, "2m", 1000,
-           INT64_C(86400000), "how late an event may come and still be shown"),
     NUMBER("every", "every", NULL, "TIME", OPTION_DURATION, every_ms, "1s", 100,
            INT64_C(3600000), "how often to look"),
     SWITCH("once", 0, "once", NULL, once, "show it once and end"),

@@ -31,8 +31,8 @@ struct call {
     int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all;
     char *url, *ingest_url, *key_file;
     char *since, *until, *status, *severity, *rule, *key, *text;
-    char *note, *by, *date, *format, *lang, *cursor, *resume, *from;
-    int64_t limit, batch_lines, give_up_ms, lookback_ms, every_ms, seed, events;
+    char *note, *by, *date, *format, *lang, *resume;
+    int64_t limit, batch_lines, give_up_ms, every_ms, seed, events;
 };
 
 struct flag {

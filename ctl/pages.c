@@ -126,7 +126,7 @@ pages_add_incident_filters(struct buf *path, const struct call *call, int64_t no
 /* Parameters of the api that are no fields, and the flag that gives them. */
 static const struct { const char *name, *flag; } parameters[] = {
     { "from", "--since" }, { "to", "--until" }, { "window", "--since" }, { "q", "--text" },
-    { "limit", "--limit" }, { "cursor", "--resume" },
+    { "limit", "--limit" }, { "cursor", "--resume" }, { "after", "events tail -f" },
 };
 
 static int

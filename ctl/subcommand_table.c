@@ -118,11 +118,12 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "events tail", .args = "[FIELD=VALUE]...", .run = events_tail_run,
-        .flags = "follow tail text every lookback json url key-file", .max_args = -1,
+        .flags = "follow tail text every json url key-file", .max_args = -1,
         .kind = ARGUMENT_ANY,
         .summary = "Show the newest events, with -f those that come",
-        .about = "Each event once, by its time. One whose time is more than --lookback behind the newest\n"
-                 "when it comes (an old log that is sent) is not shown. --json: an event a line.",
+        .about = "The newest by their time; then, with -f, each that is stored, once and in the order of\n"
+                 "storing, however late it comes: an old log that is sent is shown too. Waits for a\n"
+                 "service that is away and misses nothing. --json: an event a line.",
         .examples = { "bongsu events tail -f", "bongsu events tail -f event_type=login_failed --json" },
         .exits = { ASKING, EXIT_STOPPED },
     },

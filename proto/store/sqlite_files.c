@@ -46,8 +46,11 @@ static const char *const day_sql[DAY_STMTS] = {
                   " min_at = MIN(min_at, excluded.min_at),"
                   " max_at = MAX(max_at, excluded.max_at),"
                   " last_write = MAX(last_write, excluded.last_write)",
-    [DAY_READ_SPAN] = "SELECT min_at, max_at, last_write FROM span",
+    [DAY_READ_SPAN] = "SELECT min_at, max_at, last_write,"
+                      " (SELECT COALESCE(MAX(n), 0) FROM events) FROM span",
     [DAY_READ_EVENT] = "SELECT id, received, body FROM events WHERE n = ?1",
+    [DAY_READ_NEWS] = "SELECT id, received, body, n FROM events"
+                      " WHERE n > ?1 AND n <= ?2 ORDER BY n",
     [DAY_FIND_ID] = "SELECT id, received, body FROM events WHERE id = ?1",
     [DAY_INSERT_SEEN] = "INSERT INTO seen(day, source, first) VALUES(?1, ?2, ?3)"
                         " ON CONFLICT DO UPDATE SET first = min(first, excluded.first)",
@@ -243,6 +246,7 @@ read_span(struct sqlite_store *store, struct day_span *span)
         span->min_at = sqlite3_column_int64(stmt, 0);
         span->max_at = sqlite3_column_int64(stmt, 1);
         span->last_write_us = sqlite3_column_int64(stmt, 2);
+        span->last_n = sqlite3_column_int64(stmt, 3);
         span->is_settled = span->changed_ns < clock_real_us() * 1000 - SETTLED_NS;
     }
     if (stmt != NULL)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/buf.h"
 #include "proto/base/err.h"
 #include "proto/codec_msgpack.h"
 #include "proto/event.h"
@@ -60,6 +61,17 @@ struct event_page {
     int is_more;
     int64_t cursor_at_us;
     struct event_id cursor_id;
+};
+
+/* How many storage days are followed, the newest: so long may a place be. */
+enum { STORE_FOLLOW_DAYS = 500 };
+
+/* What came after a place, and the place behind it; text, since only the store
+ * knows what it says. */
+struct event_news {
+    struct buf place;           /* given out; the caller releases */
+    int is_more;                /* than the limit, or than 5 s were enough for */
+    size_t days_left_out;       /* older than those that are followed */
 };
 
 struct incident_query {
@@ -159,6 +171,13 @@ struct store_ops {
     int (*find_events)(struct store *store, const struct event_query *query,
                        int (*visit)(void *ctx, const struct event *ev), void *ctx,
                        struct event_page *ret_page, struct err *err);
+    /* Call visit for each event of the query (its cursor is not looked at) that was
+     * stored after the place, in the order of storing within a storage day: each
+     * once, however late it comes. An empty place is the end: no event. 0, -1, or
+     * -2: that is no place. */
+    int (*follow_events)(struct store *store, const struct event_query *query,
+                         struct text place, int (*visit)(void *ctx, const struct event *ev),
+                         void *ctx, struct event_news *ret_news, struct err *err);
     /* One event by id; day is where it is kept, or INT32_MIN: look everywhere.
      * 1, 0 not there, -1. */
     int (*get_event)(struct store *store, const struct event_id *id, int32_t day,

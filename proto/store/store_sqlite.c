@@ -29,6 +29,7 @@ static const struct store_ops sqlite_ops = {
     .put_incidents = sqlite_put_incidents,
     .retain = sqlite_retain,
     .find_events = sqlite_find_events,
+    .follow_events = sqlite_follow_events,
     .get_event = sqlite_get_event,
     .find_incidents = sqlite_find_incidents,
     .get_incident = sqlite_get_incident,

@@ -38,8 +38,8 @@ extern const struct place_row places[PLACE_COUNT];
 
 enum day_stmt { DAY_INSERT_EVENT, DAY_INSERT_PLACE, DAY_INSERT_SHEET, DAY_COUNT_SHEETS,
                 DAY_READ_SHEETS, DAY_READ_HOURS, DAY_DELETE_SHEETS, DAY_TOUCH,
-                DAY_READ_SPAN, DAY_READ_EVENT, DAY_FIND_ID, DAY_INSERT_SEEN, DAY_READ_SEEN,
-                DAY_STMTS };
+                DAY_READ_SPAN, DAY_READ_EVENT, DAY_READ_NEWS, DAY_FIND_ID, DAY_INSERT_SEEN,
+                DAY_READ_SEEN, DAY_STMTS };
 
 /* An open file. The pointer is good until the next day is opened. */
 struct day_file {
@@ -57,6 +57,7 @@ struct day_span {
     int32_t day;
     int64_t min_at, max_at;             /* of its events; min > max: none */
     int64_t last_write_us;
+    int64_t last_n;                     /* of its newest row; 0: none */
     int64_t bytes;
     ino_t inode;
     int64_t changed_ns;                 /* newest of the file and its log */
@@ -127,6 +128,9 @@ enum store_outcome sqlite_put_events(struct store *base, const struct store_even
 int sqlite_find_events(struct store *base, const struct event_query *query,
                        int (*visit)(void *ctx, const struct event *ev), void *ctx,
                        struct event_page *ret_page, struct err *err);
+int sqlite_follow_events(struct store *base, const struct event_query *query,
+                         struct text place, int (*visit)(void *ctx, const struct event *ev),
+                         void *ctx, struct event_news *ret_news, struct err *err);
 int sqlite_get_event(struct store *base, const struct event_id *id, int32_t day,
                      int (*visit)(void *ctx, const struct event *ev), void *ctx,
                      struct err *err);

@@ -170,6 +170,25 @@ stub_find_events(struct store *store, const struct event_query *query,
     return 0;
 }
 
+/* As if each ask found what is asked for and one more place. */
+static int
+stub_follow_events(struct store *store, const struct event_query *query, struct text place,
+                   int (*visit)(void *ctx, const struct event *ev), void *ctx,
+                   struct event_news *ret, struct err *err)
+{
+    struct event_page page;
+
+    if (place.len > 0 && place.ptr[0] != 's') {
+        err_set(err, "not a place that was given");
+        return -2;
+    }
+    if (place.len > 0 && stub_find_events(store, query, visit, ctx, &page, err) != 0)
+        return -1;
+    ret->is_more = place.len > 0 && page.is_more;
+    ret->days_left_out = 3;
+    return buf_printf(&ret->place, "s1_%d.7", place.len == 0 ? 1 : 2);
+}
+
 static int
 stub_get_event(struct store *store, const struct event_id *id, int32_t day,
                int (*visit)(void *ctx, const struct event *ev), void *ctx, struct err *err)
@@ -226,7 +245,7 @@ stub_get_allowed(struct store *store, const char *first_day, const char *last_da
 static const struct store_ops stub_ops = {
     .name = "stub", .count = stub_count, .find_incidents = stub_find_incidents,
     .get_incident = stub_get_incident, .set_status = stub_set_status,
-    .find_events = stub_find_events, .get_event = stub_get_event,
+    .find_events = stub_find_events, .follow_events = stub_follow_events, .get_event = stub_get_event,
     .compare_sources = stub_compare_sources, .get_ledger = stub_get_ledger,
     .get_allowed = stub_get_allowed,
 };

@@ -47,11 +47,34 @@ events_come_in_pages_that_a_cursor_joins(void **state)
 }
 
 static void
+events_are_followed_from_place_to_place(void **state)
+{
+    struct desk *desk = *state;
+
+    desk->event_count = 2;
+    assert_int_equal(get(desk, "/events?after=now&username=root"), 200);
+    assert_int_equal(json_array_size(at(desk, "events")), 0);
+    assert_string_equal(text_at(desk, "next_after"), "s1_1.7");
+    assert_int_equal(get(desk, "/events?after=s1_1.7&username=root&limit=1"), 200);
+    assert_string_equal(desk->filter, "username=root;");
+    assert_int_equal(json_array_size(at(desk, "events")), 1);
+    assert_true(json_is_true(at(desk, "more")));
+    assert_int_equal(number_at(desk, "days_left_out"), 3);
+    assert_string_equal(text_at(desk, "next_after"), "s1_2.7");
+    assert_int_equal(get(desk, "/events?after=yesterday"), 400);
+    assert_non_null(strstr(text_at(desk, "detail"), "after: must be now"));
+    desk->is_down = 1;
+    assert_int_equal(get(desk, "/events?after=s1_1.7"), 503);
+}
+
+static void
 events_refuse_what_makes_no_sense(void **state)
 {
     static const struct wrong cases[] = {
         { "/events?limit=1001", "limit" }, { "/events?limit=", "limit" },
         { "/events?cursor=x", "cursor" }, { "/events?cursor=1_x", "cursor" },
+        { "/events?after=", "after" },
+        { "/events?after=now&cursor=5_95e5d7908dcb26a7-88ab3669-000660e13e23b02d", "either" },
         { "/events?from=x", "from" }, { "/events?window=1", "window" },
         { "/events?a=1&b=1&c=1&d=1&e=1&f=1&g=1&h=1&i=1&j=1&k=1&l=1&m=1&n=1&o=1&p=1&r=1", "16" },
     };

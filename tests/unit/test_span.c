@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "ctl/remote.h"
-#include "ctl/seen_ids.h"
 #include "ctl/span.h"
 #include "proto/base/timestamp.h"
 
@@ -77,41 +76,6 @@ a_query_carries_any_bytes(void **state)
     buf_release(&path);
 }
 
-static void
-an_id_is_new_once_until_its_time_is_forgotten(void **state)
-{
-    struct seen_ids *seen = seen_ids_new();
-    char id[32];
-
-    (void)state;
-    for (int i = 0; i < 5000; i++) {
-        snprintf(id, sizeof id, "id-%d", i);
-        assert_int_equal(seen_ids_add(seen, id, i), 1);
-        assert_int_equal(seen_ids_add(seen, id, i), 0);
-    }
-    seen_ids_forget_before(seen, 4000);
-    assert_int_equal(seen_ids_count(seen), 1000);
-    assert_int_equal(seen_ids_add(seen, "id-4000", 4000), 0);
-    assert_int_equal(seen_ids_add(seen, "id-3999", 3999), 1);
-    seen_ids_destroy(&seen);
-}
-
-static void
-what_is_remembered_is_bounded(void **state)
-{
-    struct seen_ids *seen = seen_ids_new();
-    char id[32];
-
-    (void)state;
-    for (int i = 0; i < SEEN_IDS_MAX; i++) {
-        snprintf(id, sizeof id, "%d", i);
-        assert_int_equal(seen_ids_add(seen, id, 0), 1);
-    }
-    assert_int_equal(seen_ids_add(seen, "one more", 0), -1);
-    assert_int_equal(seen_ids_add(seen, "7", 0), 0);
-    seen_ids_destroy(&seen);
-}
-
 int
 main(void)
 {
@@ -119,8 +83,6 @@ main(void)
         cmocka_unit_test(people_s_times_are_read_in_the_site_s_zone),
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(a_query_carries_any_bytes),
-        cmocka_unit_test(an_id_is_new_once_until_its_time_is_forgotten),
-        cmocka_unit_test(what_is_remembered_is_bounded),
     };
     struct err err;
 
