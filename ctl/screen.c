@@ -191,10 +191,13 @@ write_safely(FILE *out, const char *json)
         uint32_t c;
         size_t len = next_char(rest, &c);
 
-        if (c != '\n' && c < 0x10000 && is_in(c, harmful, COUNT_OF(harmful)))
+        if (c == '\n' || c == UINT32_MAX || !is_in(c, harmful, COUNT_OF(harmful)))
+            fwrite(rest.ptr, 1, len, out);
+        else if (c < 0x10000)
             fprintf(out, "\\u%04x", (unsigned)c);
         else
-            fwrite(rest.ptr, 1, len, out);
+            fprintf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
+                    (unsigned)(0xdc00 + (c & 0x3ff)));
         rest.ptr += len;
         rest.len -= len;
     }
