@@ -32,13 +32,17 @@ json_totals(json_t *body, const struct site_report *report)
                                (json_int_t)incidents->total, "incidents_more", incidents->is_more,
                                "open_incidents", (json_int_t)incidents->open, "sources",
                                (json_int_t)report->sources.total);
-    json_t *previous = json_pack("{s:I, s:I}", "events", (json_int_t)report->events_before,
-                                 "incidents", (json_int_t)incidents->before);
+    char from[TIMESTAMP_LEN], to[TIMESTAMP_LEN];
+    json_t *previous;
     json_t *change = json_pack("{s:o, s:o}", "events",
                                change_to_json(report->counts.total, report->events_before),
                                "incidents", change_to_json(incidents->total, incidents->before));
     int rc = json_object_set_new(body, "totals", totals);
 
+    timestamp_format_local(report->span.before_us, from);
+    timestamp_format_local(report->span.before_to_us, to);
+    previous = json_pack("{s:I, s:I, s:s, s:s}", "events", (json_int_t)report->events_before,
+                         "incidents", (json_int_t)incidents->before, "from", from, "to", to);
     rc |= json_object_set_new(body, "previous_totals", previous);
     rc |= json_object_set_new(body, "change", change);
     return rc;

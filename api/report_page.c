@@ -198,7 +198,8 @@ is_hidden(unsigned code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xad || code == 0x61c ||
            (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+           (code >= 0x2060 && code <= 0x206f) || code == 0x180e || code == 0xfeff ||
+           (code >= 0xfff0 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe0fff);
 }
 
 /* The first character of a text that is not empty, and its code; a byte that is no

@@ -36,6 +36,11 @@ fill_totals(struct page *page, struct section *section)
     page_column(page, section, is_weekly ? WORD_WEEK_BEFORE : WORD_DAY_BEFORE, 1);
     page_column(page, section, WORD_CHANGE, 1);
     page_column(page, section, WORD_CHANGE_PERCENT, 1);
+    if (report->span.is_so_far)
+        section->lead = page_say(page, WORD_COMPARED_SO_FAR,
+                                 (const char *const[]){ page_time(page, report->span.before_us),
+                                                        page_time(page, report->span.before_to_us),
+                                                        NULL });
     add_total(page, section, WORD_EVENTS, report->counts.total, report->events_before);
     add_total(page, section, WORD_INCIDENT_COUNT, report->incidents.total,
               report->incidents.before);

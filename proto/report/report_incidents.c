@@ -162,7 +162,7 @@ report_incidents_add(struct report_incidents *incidents, struct report_times *ti
     struct report_rule *rule;
     size_t i;
 
-    incidents->before += (size_t)touches(inc, span->before_us, span->from_us);
+    incidents->before += (size_t)touches(inc, span->before_us, span->before_to_us);
     if (!touches(inc, span->from_us, span->to_us))
         return 0;
     incidents->total++;

@@ -22,16 +22,22 @@ report_day_of(int64_t at_us)
     return (int32_t)civil_to_days(at.year, at.month, at.day);
 }
 
+static int64_t
+whole_minute(int64_t us)
+{
+    int64_t rest = us % MINUTE_US;
+
+    return us - (rest < 0 ? rest + MINUTE_US : rest);
+}
+
 int64_t
 report_day_start(int32_t day)
 {
-    int64_t year, us, rest;
+    int64_t year;
     int month, day_of_month;
 
     civil_from_days(day, &year, &month, &day_of_month);
-    us = timestamp_from_local((int)year, month, day_of_month, 0, 0, 0);
-    rest = us % MINUTE_US;
-    return us - (rest < 0 ? rest + MINUTE_US : rest);
+    return whole_minute(timestamp_from_local((int)year, month, day_of_month, 0, 0, 0));
 }
 
 void
@@ -62,6 +68,28 @@ report_day_parse(struct text text, int32_t *ret_day)
     return 0;
 }
 
+/* Where the span before was when as much of it was over as is now of this one, by
+ * the clock on the wall: a day may be an hour longer than the one before. */
+static int64_t
+same_part(const struct report_span *span, int32_t days)
+{
+    int32_t day = report_day_of(span->now_us) - days;
+    struct local_time at;
+    int64_t year, us;
+    int month, day_of_month;
+
+    if (span->now_us >= span->to_us)
+        return span->from_us;
+    if (span->now_us < span->from_us)
+        return span->before_us;
+    timestamp_to_local(span->now_us, &at);
+    civil_from_days(day, &year, &month, &day_of_month);
+    us = whole_minute(timestamp_from_local((int)year, month, day_of_month, at.hour, at.minute, 0));
+    if (us < span->before_us)
+        return span->before_us;
+    return us < span->from_us ? us : span->from_us;
+}
+
 struct report_span
 report_span_make(enum report_period period, int32_t day, int64_t now_us)
 {
@@ -77,6 +105,7 @@ report_span_make(enum report_period period, int32_t day, int64_t now_us)
     span.from_us = report_day_start(span.first_day);
     span.to_us = report_day_start(span.end_day);
     span.before_us = report_day_start(span.first_day - days);
+    span.before_to_us = same_part(&span, days);
     report_day_name(span.first_day, span.first);
     report_day_name(span.end_day - 1, span.last);
     span.is_so_far = now_us < span.to_us;

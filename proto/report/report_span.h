@@ -19,7 +19,9 @@ struct report_span {
     enum report_period period;
     int32_t first_day, end_day;     /* the day after the last */
     int64_t from_us, to_us;         /* whole minutes; local midnights */
-    int64_t before_us;              /* where the span before begins; it ends at from_us */
+    /* What it is compared with: the span before, of which, while this one is not
+     * over, only the part up to the same time of its day; whole minutes. */
+    int64_t before_us, before_to_us;
     char first[REPORT_DAY_LEN], last[REPORT_DAY_LEN];
     int weekday;                    /* of the first day; 0 = Sunday */
     int is_so_far;                  /* it is not over yet */

@@ -48,6 +48,8 @@ const struct report_word_row report_words[REPORT_WORDS] = {
     [WORD_DAY_BEFORE] = { { "The day before", "전일" } },
     [WORD_THIS_WEEK] = { { "This week", "해당 주" } },
     [WORD_WEEK_BEFORE] = { { "The week before", "전주" } },
+    [WORD_COMPARED_SO_FAR] = { { "Not over yet, and so compared with the same part of the time before: {0} to {1}.",
+        "아직 끝나지 않아 이전 기간의 같은 구간({0} ~ {1})과 비교합니다." } },
     [WORD_CHANGE] = { { "Change", "증감" } },
     [WORD_CHANGE_PERCENT] = { { "Change in %", "증감률" } },
     [WORD_NO_COMPARISON] = { { "no comparison", "비교 불가" } },

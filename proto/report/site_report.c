@@ -136,10 +136,12 @@ static int
 read_before(struct store *store, struct site_report *report, struct err *err)
 {
     const struct report_span *span = &report->span;
-    struct count_query query = { span->before_us, span->from_us,
-                                 span->from_us - span->before_us, 1 };
+    struct count_query query = { span->before_us, span->before_to_us,
+                                 span->before_to_us - span->before_us, 1 };
     struct counts counts = { 0 };
 
+    if (query.step_us == 0)
+        return 0;                       /* it has only just begun */
     if (store->ops->count(store, &query, &counts, err) != 0)
         return -1;
     report->events_before = counts.total;

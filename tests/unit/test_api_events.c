@@ -88,6 +88,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         DESK_TEST(events_are_searched_by_time_field_and_text),
         DESK_TEST(events_come_in_pages_that_a_cursor_joins),
+        DESK_TEST(events_are_followed_from_place_to_place),
         DESK_TEST(events_refuse_what_makes_no_sense),
     };
 

@@ -185,6 +185,67 @@ a_week_begins_on_monday_and_knows_whether_it_is_over(void **state)
     assert_string_equal(span.first, "1969-12-22");
 }
 
+static int64_t
+time_of(const char *text)
+{
+    int64_t us = 0;
+
+    assert_int_equal(timestamp_parse(text_of(text), &us, NULL), 0);
+    return us;
+}
+
+/* What is compared with ends then. */
+struct part {
+    enum report_period period;
+    const char *zone, *day, *now, *before_to;
+};
+
+static const struct part parts[] = {
+    { REPORT_DAILY, "Asia/Seoul", "2026-11-22", "2026-11-22T14:05:59+09:00",
+      "2026-11-21T14:05:00+09:00" },
+    { REPORT_DAILY, "Asia/Seoul", "2026-11-22", "2026-11-22T00:00:59+09:00",
+      "2026-11-21T00:00:00+09:00" },
+    { REPORT_DAILY, "Asia/Seoul", "2026-11-22", "2026-11-23T00:00:00+09:00",
+      "2026-11-22T00:00:00+09:00" },
+    { REPORT_DAILY, "Asia/Seoul", "2026-11-24", "2026-11-22T14:05:59+09:00",
+      "2026-11-23T00:00:00+09:00" },
+    { REPORT_DAILY, "Asia/Seoul", "2027-01-01", "2027-01-01T08:00:00+09:00",
+      "2026-12-31T08:00:00+09:00" },
+    { REPORT_WEEKLY, "Asia/Seoul", "2027-01-01", "2027-01-02T08:00:00+09:00",
+      "2026-12-26T08:00:00+09:00" },
+    { REPORT_WEEKLY, "Asia/Seoul", "2026-11-22", "2026-11-18T23:59:59+09:00",
+      "2026-11-11T23:59:00+09:00" },
+    /* the day of 23 hours and the one after it: 02:30 was not there on the first */
+    { REPORT_DAILY, "Europe/Berlin", "2026-03-29", "2026-03-29T12:00:00+02:00",
+      "2026-03-28T12:00:00+01:00" },
+    { REPORT_DAILY, "Europe/Berlin", "2026-03-30", "2026-03-30T02:30:00+02:00",
+      "2026-03-29T03:30:00+02:00" },
+    /* the day of 25 hours: its second 02:30 is as late as the only one of the day before */
+    { REPORT_DAILY, "Europe/Berlin", "2026-10-25", "2026-10-25T02:30:00+01:00",
+      "2026-10-24T02:30:00+02:00" },
+    { REPORT_DAILY, "Europe/Berlin", "2026-10-25", "2026-10-25T23:59:30+01:00",
+      "2026-10-24T23:59:00+02:00" },
+    /* midnight was skipped on the day before */
+    { REPORT_DAILY, "America/Sao_Paulo", "2018-11-05", "2018-11-05T00:30:00-02:00",
+      "2018-11-04T01:30:00-02:00" },
+};
+
+static void
+what_is_not_over_is_compared_with_the_same_part_of_the_time_before(void **state)
+{
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const struct part *part = &parts[i];
+        struct report_span span;
+
+        use_zone(part->zone);
+        span = report_span_make(part->period, day(part->day), time_of(part->now));
+        if (span.before_to_us != time_of(part->before_to))
+            fail_msg("%s %s: %lld minutes off", part->zone, part->now,
+                     (long long)((span.before_to_us - time_of(part->before_to)) / MINUTE_US));
+        assert_true(span.before_us <= span.before_to_us && span.before_to_us <= span.from_us);
+    }
+}
+
 /* Midnight in Seoul of 1905 was at some second of a minute. */
 static void
 a_day_of_old_begins_on_a_whole_minute(void **state)
@@ -209,7 +270,8 @@ open_case(void **state)
 
     use_zone("UTC");
     the->times = report_times_new();
-    the->span = report_span_make(REPORT_DAILY, day("2026-11-21"), 0);
+    the->span = report_span_make(REPORT_DAILY, day("2026-11-21"),
+                                 report_day_start(day("2026-11-22")));
     *state = the;
     return 0;
 }
@@ -359,15 +421,41 @@ open_store(void **state)
 }
 
 static struct site_report
-read_report(struct store_case *the, enum report_period period, const char *name)
+read_report_at(struct store_case *the, enum report_period period, const char *name,
+               int64_t now_us)
 {
-    struct report_span span = report_span_make(period, day(name), INT64_MAX);
+    struct report_span span = report_span_make(period, day(name), now_us);
     struct site_report report = { 0 };
     struct err err;
 
     if (site_report_read(the->reader, &span, &report, &err) != 0)
         fail_msg("%s", err.text);
     return report;
+}
+
+static struct site_report
+read_report(struct store_case *the, enum report_period period, const char *name)
+{
+    return read_report_at(the, period, name, INT64_MAX);
+}
+
+/* An event an hour from 09:00 of 2026-03-01 on, as if now were 12:30 the day after. */
+static void
+half_a_day_is_compared_with_half_a_day(void **state)
+{
+    struct store_case *the = *state;
+    struct site_report report;
+
+    for (uint64_t i = 0; i < 28; i++)
+        store_case_add(the, (struct event_plan){ .sequence = i + 1, .at_s = (int64_t)i * 3600 });
+    store_case_put(the);
+    report = read_report_at(the, REPORT_DAILY, "2026-03-02", time_of("2026-03-02T12:30:30+09:00"));
+    assert_int_equal(report.counts.total, 13);
+    assert_int_equal(report.events_before, 4);
+    site_report_release(&report);
+    report = read_report_at(the, REPORT_DAILY, "2026-03-02", time_of("2026-03-02T00:00:59+09:00"));
+    assert_int_equal(report.events_before, 0);
+    site_report_release(&report);
 }
 
 /* The case begins at 09:00 of Seoul's 2026-03-01, a Sunday. */
@@ -497,12 +585,14 @@ main(void)
         TEST(a_change_is_against_something),
         TEST(a_day_is_as_long_as_it_is),
         TEST(a_week_begins_on_monday_and_knows_whether_it_is_over),
+        TEST(what_is_not_over_is_compared_with_the_same_part_of_the_time_before),
         TEST(a_day_of_old_begins_on_a_whole_minute),
         COUNT_TEST(an_incident_counts_on_each_day_that_it_touched),
         COUNT_TEST(what_became_of_them_is_counted_by_rule),
         COUNT_TEST(one_that_was_opened_again_is_not_closed),
         COUNT_TEST(the_worst_are_kept_and_rules_are_bounded),
         STORE_TEST(a_report_is_of_the_sites_day),
+        STORE_TEST(half_a_day_is_compared_with_half_a_day),
         STORE_TEST(more_values_than_a_list_has_become_the_rest),
         STORE_TEST(an_incident_that_went_on_is_found_on_the_day_it_began),
         STORE_TEST(the_balance_adds_up_the_hours_of_the_day),

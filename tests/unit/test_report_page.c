@@ -162,9 +162,9 @@ what_would_hide_or_turn_is_shown_by_its_number(void **state)
     struct desk *desk = *state;
     const char *html;
 
-    fill(desk, "a\xe2\x80\xae" "b\n\x1b\x7f\xc2\x85\xff\xe2\x80\x8b\xed\xa0\x80" "c\xea\xb4\x80");
+    fill(desk, "\xf3\xa0\x81\x81\xef\xbf\xb9" "a\xe2\x80\xae" "b\n\x1b\x7f\xc2\x85\xff\xe2\x80\x8b\xed\xa0\x80" "c\xea\xb4\x80");
     html = render(desk, REPORT_KO, report_to_html);
-    assert_int_equal(count_of(html, "a\\u202eb\\x0a\\x1b\\x7f\\x85\\xff\\u200b\\xed\\xa0\\x80c"
+    assert_int_equal(count_of(html, "\\ue0041\\ufff9a\\u202eb\\x0a\\x1b\\x7f\\x85\\xff\\u200b\\xed\\xa0\\x80c"
                                     "\xea\xb4\x80"), 11);
     assert_true(text_is_utf8(text_of(html)));
     assert_true(text_is_utf8(text_of(render(desk, REPORT_KO, report_to_markdown))));
@@ -301,6 +301,11 @@ a_day_that_is_not_over_says_so_far(void **state)
     assert_non_null(strstr(desk->out.ptr, "No incidents so far on 2026-11-22. No events were"));
     assert_non_null(strstr(desk->out.ptr, "numbers as of 2026-11-22 07:26"));
     assert_null(strstr(desk->out.ptr, ">Later<"));
+    assert_non_null(strstr(desk->out.ptr, "same part of the time before: 2026-11-21 00:00 to "
+                                          "2026-11-21 07:26."));
+    render(desk, REPORT_KO, report_to_markdown);
+    assert_non_null(strstr(desk->out.ptr, "이전 기간의 같은 구간(2026-11-21 00:00 ~ "
+                                          "2026-11-21 07:26)과 비교합니다."));
     desk->report.span = report_span_make(REPORT_WEEKLY, day("2026-11-22"), NOW_US);
     render(desk, REPORT_EN, report_to_html);
     assert_non_null(strstr(desk->out.ptr, "so far in the week from 2026-11-16 to 2026-11-22."));
