@@ -5,6 +5,10 @@
 
 #include "proto/base/timestamp.h"
 
+#define FIELD_NAME(id, name, ecs, type, sigma, own) { name, sizeof name - 1 },
+static const struct text names[FIELD_NUMBERS] = { FIELD_TABLE(FIELD_NAME) };
+#undef FIELD_NAME
+
 void
 decoded_text(struct event *ev, enum event_field field, struct text text)
 {
@@ -49,7 +53,7 @@ has_extra(const struct event *ev, struct text name)
 void
 decoded_put(struct event *ev, enum field field, struct value value)
 {
-    struct text name = text_of(field_rows[field].name);
+    struct text name = names[field];
 
     if (field_rows[field].is_own ? event_get(ev, name) == NULL : !has_extra(ev, name))
         (void)event_add_extra(ev, name, value);

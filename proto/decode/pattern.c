@@ -1,7 +1,5 @@
 #include "proto/decode/pattern.h"
 
-#include <string.h>
-
 #include "proto/decode/decoded.h"
 
 enum { WORD_MAX = 255, PORT_DIGITS = 5 };
@@ -19,6 +17,28 @@ after(struct text text, size_t n)
     return (struct text){ text.ptr + n, text.len - n };
 }
 
+/* What can be told of the next byte, before anything that costs more. */
+static int
+could_match(const char *pattern, struct text text)
+{
+    if (*pattern == '\0')
+        return text.len == 0;
+    return *pattern == '%' || (text.len > 0 && *text.ptr == *pattern);
+}
+
+/* No host's name has it; texts put it around one. */
+static int
+sets_off(unsigned char c)
+{
+    switch (c) {
+    case '[': case ']': case '(': case ')': case '{': case '}': case '<': case '>':
+    case ',': case ';': case '"': case '\'':
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 /* How many bytes at the start of text could be a word or a host. */
 static size_t
 span(struct text text, int is_host, size_t max)
@@ -30,7 +50,7 @@ span(struct text text, int is_host, size_t max)
 
         if (c <= ' ' || c == 0x7f)
             break;
-        if (is_host && (strchr("[](){}<>,;\"'", c) != NULL))
+        if (is_host && sets_off(c))
             break;
         n++;
     }
@@ -43,6 +63,8 @@ match_word(struct search *search, char kind, const char *pattern, struct text te
     for (size_t n = span(text, kind == 'a' || kind == 'i', WORD_MAX); n > 0; n--) {
         struct text word = { text.ptr, n };
 
+        if (!could_match(pattern, after(text, n)))
+            continue;
         if (kind == 'i' && !decoded_is_address(word))
             continue;
         if (!match_here(search, pattern, after(text, n)))
@@ -64,7 +86,8 @@ match_user(struct search *search, char kind, const char *pattern, struct text te
     for (size_t i = 0; i <= max; i++) {
         size_t n = search->is_lazy ? i : max - i;
 
-        if (!match_here(search, pattern, after(text, n)))
+        if (!could_match(pattern, after(text, n)) ||
+            !match_here(search, pattern, after(text, n)))
             continue;
         if (kind == 'u')
             search->caps.user = (struct text){ text.ptr, n };
@@ -131,10 +154,7 @@ pattern_match(const char *pattern, struct text text, struct captures *ret_caps)
     struct search shortest = { .caps = { .port = -1 }, .is_lazy = 1 };
 
     /* Most templates are refused by their first letter. */
-    if (*pattern != '%' && *pattern != '\0' &&
-        (text.len == 0 || *pattern != *text.ptr))
-        return 0;
-    if (!match_here(&longest, pattern, text))
+    if (!could_match(pattern, text) || !match_here(&longest, pattern, text))
         return 0;
 
     if (text_ends_with(text_of(pattern), "%*")) {

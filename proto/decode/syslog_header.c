@@ -15,6 +15,8 @@ enum {
     NAME_MAX_BYTES = 255
 };
 
+#define US_OF_DAY INT64_C(86400000000)
+
 static void
 skip(struct text *text, size_t n)
 {
@@ -89,15 +91,32 @@ struct clock_time {
     int64_t day, hour, minute, second, fraction_us;
 };
 
+/* The year that it may already be somewhere on Earth. Now stays the same for
+ * many lines; a program has one thread. */
+static int
+last_year(int64_t now_us)
+{
+    static int64_t asked_us = INT64_MIN;
+    static int year;
+
+    if (now_us != asked_us) {
+        int64_t days = now_us / US_OF_DAY + 1, civil_year;
+        int month, day;
+
+        civil_from_days(days, &civil_year, &month, &day);
+        year = (int)civil_year;
+        asked_us = now_us;
+    }
+    return year;
+}
+
 /* The latest year in which this date exists and that is not ahead of now. */
 static int
 set_year(const struct clock_time *when, int64_t now_us, struct log_line *line)
 {
-    struct local_time now;
+    const int last = last_year(now_us);
 
-    timestamp_to_local(now_us + EVENT_MAX_AHEAD_US, &now);
-
-    for (int year = now.year; year >= now.year - LEAP_YEARS_APART; year--) {
+    for (int year = last; year >= last - LEAP_YEARS_APART; year--) {
         int64_t at_us;
 
         if (when->day > civil_month_len(year, when->month))

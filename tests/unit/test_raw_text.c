@@ -76,6 +76,30 @@ a_nul_is_written_out(void **state)
     expect(BYTES("\xbb\xe7\0"), RAW_ESCAPED, "\\xbb\\xe7\\x00");
 }
 
+/* Wherever it stands in a line that is ASCII otherwise. */
+static void
+one_odd_byte_is_found_anywhere(void **state)
+{
+    static const struct { char byte; int is_odd; } bytes[] = {
+        { '\0', 1 }, { '\x01', 0 }, { '\x7f', 0 }, { '\x80', 1 }, { '\xff', 1 },
+    };
+    char line[41];
+
+    for (size_t i = 0; i < sizeof bytes / sizeof bytes[0]; i++)
+        for (size_t at = 0; at < sizeof line; at++) {
+            enum raw_encoding how;
+            struct text got;
+
+            memset(line, 'a', sizeof line);
+            line[at] = bytes[i].byte;
+            got = raw_to_utf8((struct text){ line, sizeof line }, &arena, &how);
+            assert_int_equal(how, bytes[i].is_odd ? RAW_ESCAPED : RAW_UTF8);
+            assert_int_equal(got.len, sizeof line + (bytes[i].is_odd ? 3 : 0));
+            assert_true(!bytes[i].is_odd || memcmp(got.ptr + at, "\\x", 2) == 0);
+            arena_clear(&arena);
+        }
+}
+
 static void
 utf8_cut_inside_a_character_is_not_taken_for_cp949(void **state)
 {
@@ -113,6 +137,7 @@ main(void)
         TEST(cp949_follows_a_broken_line_without_harm),
         TEST(what_is_neither_shows_its_bytes),
         TEST(a_nul_is_written_out),
+        TEST(one_odd_byte_is_found_anywhere),
         TEST(utf8_cut_inside_a_character_is_not_taken_for_cp949),
         TEST(any_bytes_become_valid_utf8),
     };
