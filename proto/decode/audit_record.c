@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "proto/decode/take.h"
+
 enum { SEPARATOR = 0x1d, SECONDS_DIGITS_MAX = 11 };
 
 /* Types by number, as the kernel itself writes them to syslog. */
@@ -16,13 +18,6 @@ static const struct {
     { "1326", "SECCOMP" }, { "1327", "PROCTITLE" }, { "1400", "AVC" },
     { "1700", "ANOM_PROMISCUOUS" }, { "1701", "ANOM_ABEND" },
 };
-
-static void
-skip(struct text *rest, size_t n)
-{
-    rest->ptr += n;
-    rest->len -= n;
-}
 
 static void
 skip_blanks(struct text *rest)

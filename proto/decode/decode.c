@@ -133,6 +133,8 @@ add_header(const struct log_line *line, struct event *ev)
         decoded_put_number(ev, FIELD_PROCESS_PID, number);
     if (line->priority >= 0)
         decoded_put_number(ev, FIELD_LOG_SYSLOG_PRIORITY, line->priority);
+    if (line->is_ahead && ev->known[EVENT_TIMESTAMP].kind == VALUE_ABSENT)
+        decoded_put_text(ev, FIELD_LOG_FLAGS, text_of("ahead"));
 }
 
 /* The header off raw, and the message read as JSON if it is that. An entry of

@@ -27,6 +27,7 @@ struct log_line {
     int priority;               /* of "<34>": 8 * facility + severity; -1: none */
     int64_t at_us;
     int has_time;
+    int is_ahead;               /* a date without a year that would be tomorrow */
     uint32_t repeated;          /* from "message repeated N times", else 1 */
     struct text unit, level;    /* of the journal; ptr NULL: none */
     const struct json_line *json;   /* the message, when it is a JSON object; else NULL */
@@ -55,7 +56,8 @@ extern const size_t decoder_count;
  * already stay as they are; raw_log and event_type are always set afterwards
  * ("log" for a line that no decoder knows), and the timestamp when the line
  * has a time. now_us serves dates without a year: the latest year that is
- * not ahead of now by more than 10 minutes. Returns the decoder's name
+ * not ahead of now by more than 10 minutes; one that is ahead by up to a day
+ * is no time, and log.flags says "ahead". Returns the decoder's name
  * ("syslog" or "none" for lines that no decoder knows), or NULL when out of
  * memory. ev borrows line and arena. */
 const char *decode_line(struct text line, int64_t now_us, struct arena *arena,

@@ -15,6 +15,7 @@
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
 #include "proto/decode/pattern.h"
+#include "proto/decode/take.h"
 
 static const char *const levels[] = {
     "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug", "trace1",
@@ -36,12 +37,6 @@ struct head {
     int has_time, has_port;     /* 2.4 writes the client's port, 2.0 and 2.2 do not */
     struct text level, pid;
 };
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 /* Cut "[...] " off *rest: 1 and what is between, or 0. */
 static int

@@ -13,6 +13,7 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/form.h"
+#include "proto/decode/take.h"
 
 enum { TIME_LEN = 23 };     /* of "2026-11-22 10:00:00,123" */
 
@@ -39,13 +40,6 @@ struct origin {
     int64_t at_us;
     int has_time;
 };
-
-static void
-skip(struct text *rest, size_t n)
-{
-    rest->ptr += n;
-    rest->len -= n;
-}
 
 /* Take what stands before the first of mark, and mark. */
 static int

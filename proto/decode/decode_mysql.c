@@ -16,6 +16,7 @@
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
 #include "proto/decode/pattern.h"
+#include "proto/decode/take.h"
 
 static const struct {
     const char *pattern;
@@ -40,12 +41,6 @@ static const struct {
     { "[Note]", "note" },     { "[Warning]", "warning" }, { "[ERROR]", "error" },
     { "[System]", "system" },
 };
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 static struct text
 drop_blanks(struct text text)

@@ -14,6 +14,7 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
+#include "proto/decode/take.h"
 #include "proto/decode/web_text.h"
 
 static const char client_marker[] = ", client: ";
@@ -21,18 +22,6 @@ static const char client_marker[] = ", client: ";
 static const char *const levels[] = {
     "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
 };
-
-static struct text
-from_to(const char *start, const char *end)
-{
-    return (struct text){ start, (size_t)(end - start) };
-}
-
-static const char *
-end_of(struct text text)
-{
-    return text.ptr + text.len;
-}
 
 /* What follows marker in text, when marker is there once; else {NULL, 0}. */
 static struct text

@@ -17,6 +17,7 @@
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
 #include "proto/decode/pattern.h"
+#include "proto/decode/take.h"
 
 static const struct {
     const char *pattern;
@@ -56,12 +57,6 @@ static const struct {
 struct peer {
     struct text name, endpoint;
 };
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 static struct text
 without_family(struct text endpoint)

@@ -17,6 +17,7 @@
 #include "proto/decode/json_line.h"
 #include "proto/decode/log_time.h"
 #include "proto/decode/postgresql_message.h"
+#include "proto/decode/take.h"
 
 static const struct {
     const char *marker;
@@ -36,24 +37,6 @@ struct entry {
     const char *level;
     int is_sure;                /* no second level behind a prefix with names in it */
 };
-
-static struct text
-from_to(const char *start, const char *end)
-{
-    return (struct text){ start, (size_t)(end - start) };
-}
-
-static const char *
-end_of(struct text text)
-{
-    return text.ptr + text.len;
-}
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 /* The first level in text that stands at a word's start: where, or NULL. */
 static const char *
@@ -111,7 +94,7 @@ put_remote(struct text word, struct event *ev)
 
 /* A word of the prefix: up to a space, or to %r's parenthesis. */
 static struct text
-first_word(struct text prefix)
+first_token(struct text prefix)
 {
     struct text word = text_split(&prefix, ' ');
     const char *shut = word.len == 0 ? NULL : memchr(word.ptr, ')', word.len);
@@ -123,14 +106,14 @@ first_word(struct text prefix)
 static struct text
 first_host(struct text prefix)
 {
-    struct text word = first_word(prefix);
+    struct text word = first_token(prefix);
 
     return text_split(&word, '(');
 }
 
 /* "[7]", "[7]:", "[3-1]" off the start of the prefix: 1 when one was there. */
 static int
-take_number(struct text *prefix, struct text *ret_number)
+take_session_line(struct text *prefix, struct text *ret_number)
 {
     struct text rest = *prefix, number;
 
@@ -155,7 +138,7 @@ put_anchored_remote(const struct entry *entry, struct text user, struct event *e
 
     for (size_t i = 0; i < 2 && user.len > 0; i++)
         if (places[i].len < user.len || memcmp(places[i].ptr, user.ptr, user.len) != 0)
-            (void)put_remote(first_word(places[i]), ev);
+            (void)put_remote(first_token(places[i]), ev);
 }
 
 /* "user=NAME,db=D,app=A,client=192.0.2.7 " of the user of the message. */
@@ -207,10 +190,10 @@ read_prefix(struct entry *entry, struct arena *arena, struct event *ev)
     rest = skip_separators(rest);
     entry->after_time = rest;
     if (decoded_is_address(first_host(rest)))
-        rest = skip_separators(drop(rest, first_word(rest).len));
-    if (take_number(&rest, &number) && text_to_int(number, 0, INT32_MAX, &pid) == 0)
+        rest = skip_separators(drop(rest, first_token(rest).len));
+    if (take_session_line(&rest, &number) && text_to_int(number, 0, INT32_MAX, &pid) == 0)
         decoded_put_number(ev, FIELD_PROCESS_PID, pid);
-    (void)take_number(&rest, &number);          /* %l */
+    (void)take_session_line(&rest, &number);          /* %l */
     entry->after_pid = rest;
     entry->prefix = rest;
     return 1;
@@ -268,7 +251,7 @@ decode_postgresql(const struct log_line *line, struct arena *arena, struct event
         (!is_named && (*text.ptr < '0' || *text.ptr > '9')) || !split_entry(text, &entry))
         return 0;
 
-    (void)take_number(&entry.prefix, &number);      /* syslog's "[3-1] " */
+    (void)take_session_line(&entry.prefix, &number);      /* syslog's "[3-1] " */
     if (!read_prefix(&entry, arena, ev) && !is_named)
         return 0;
     decoded_put_text(ev, FIELD_SERVICE_NAME, text_of("postgresql"));

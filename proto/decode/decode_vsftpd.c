@@ -13,6 +13,7 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
+#include "proto/decode/take.h"
 
 struct verb {
     const char *word;
@@ -36,12 +37,6 @@ struct report {
     const struct verb *verb;
     int is_ok;
 };
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 /* "OK LOGIN: Client \"" at the start of text. */
 static int

@@ -15,6 +15,7 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
+#include "proto/decode/take.h"
 #include "proto/decode/web_text.h"
 
 enum {
@@ -27,12 +28,6 @@ struct access {
     int64_t at_us;
     struct text rest;           /* from the request's first byte on */
 };
-
-static struct text
-from_to(const char *start, const char *end)
-{
-    return (struct text){ start, (size_t)(end - start) };
-}
 
 /* A word that could be a host: what a forged line would start with is not. */
 static int
@@ -113,14 +108,6 @@ take_quoted(struct text *rest)
     return text;
 }
 
-static struct text
-drop_spaces(struct text text)
-{
-    while (text.len > 0 && *text.ptr == ' ')
-        text = (struct text){ text.ptr + 1, text.len - 1 };
-    return text;
-}
-
 /* " 200 1234": servers that escape no quotes write some inside the request,
  * so the one that ends it is the first with a status behind it. */
 static int
@@ -153,11 +140,12 @@ take_request(struct text *rest)
 static void
 put_status(struct event *ev, struct text *rest)
 {
-    struct text words = drop_spaces(*rest), status, bytes;
+    struct text words = *rest, status, bytes;
     int64_t number;
 
     if (!is_status_next(*rest))
         return;
+    skip_spaces(&words);
     status = text_split(&words, ' ');
     if (text_to_int(status, 100, 999, &number) == 0)
         decoded_put_number(ev, FIELD_HTTP_RESPONSE_STATUS_CODE, number);
@@ -186,7 +174,7 @@ put_trailer(struct event *ev, struct text rest)
 {
     int has_time = 0;
 
-    for (rest = drop_spaces(rest); rest.len > 0; rest = drop_spaces(rest)) {
+    for (skip_spaces(&rest); rest.len > 0; skip_spaces(&rest)) {
         if (*rest.ptr == '"') {
             rest = (struct text){ rest.ptr + 1, rest.len - 1 };
             web_put_forwarded(ev, take_quoted(&rest));
@@ -206,7 +194,7 @@ put_answer(struct event *ev, struct text rest, struct arena *arena)
 
     put_status(ev, &rest);
     for (size_t i = 0; i < 2; i++) {
-        rest = drop_spaces(rest);
+        skip_spaces(&rest);
         if (rest.len == 0 || *rest.ptr != '"')
             break;
         rest = (struct text){ rest.ptr + 1, rest.len - 1 };

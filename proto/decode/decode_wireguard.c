@@ -13,6 +13,7 @@
 
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
+#include "proto/decode/take.h"
 
 static const struct {
     const char *start;
@@ -27,12 +28,6 @@ static const struct {
     { "Zeroing out all keys for peer ", "session_closed", NULL },
     { "Handshake for peer ", "wireguard", "failure" },
 };
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 /* The last endpoint of the message: in parentheses, or its last word. */
 static void

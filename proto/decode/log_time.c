@@ -5,8 +5,17 @@
 
 #include "proto/base/civil.h"
 #include "proto/base/timestamp.h"
+#include "proto/decode/take.h"
+#include "proto/event.h"
 
-enum { MICRO = 1000000, SECONDS_OF_DAY = 86400, ZONE_LETTERS = 5 };
+enum {
+    MICRO = 1000000,
+    SECONDS_OF_DAY = 86400,
+    ZONE_LETTERS = 5,
+    LEAP_YEARS_APART = 8        /* at most: 1896, 1904 */
+};
+
+#define US_OF_DAY INT64_C(86400000000)
 
 /* What a zone says of a time. */
 enum zone_kind { ZONE_SITE, ZONE_OFFSET };
@@ -29,43 +38,6 @@ static const struct {
     { "EST", -300 },  { "EDT", -240 },  { "MST", -420 },  { "MDT", -360 },
     { "PST", -480 },  { "PDT", -420 },
 };
-
-static void
-skip(struct text *text, size_t n)
-{
-    text->ptr += n;
-    text->len -= n;
-}
-
-static int
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* From min_digits to max_digits of them. */
-static int
-take_number(struct text *text, size_t min_digits, size_t max_digits, int64_t max,
-            int64_t *ret)
-{
-    size_t n = 0;
-
-    while (n < text->len && n < max_digits && is_digit(text->ptr[n]))
-        n++;
-    if (n < min_digits || text_to_int((struct text){ text->ptr, n }, 0, max, ret) != 0)
-        return -1;
-    skip(text, n);
-    return 0;
-}
-
-static int
-take_char(struct text *text, char c)
-{
-    if (text->len == 0 || *text->ptr != c)
-        return -1;
-    skip(text, 1);
-    return 0;
-}
 
 /* "10:00:00" and what follows a point or comma of digits. */
 static int
@@ -139,25 +111,74 @@ to_time(const struct calendar *when, int64_t *ret_us)
     return 0;
 }
 
-int
-log_time_month(struct text text)
-{
-    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-    for (int i = 0; i < 12 && text.len >= 3; i++)
-        if (memcmp(text.ptr, names + 3 * i, 3) == 0)
-            return i + 1;
-    return 0;
-}
-
 static int
 take_month(struct text *text, struct calendar *when)
 {
-    when->month = log_time_month(*text);
-    if (when->month == 0)
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (int i = 0; i < 12 && text->len >= 3; i++)
+        if (memcmp(text->ptr, names + 3 * i, 3) == 0) {
+            when->month = i + 1;
+            skip(text, 3);
+            return 0;
+        }
+    return -1;
+}
+
+/* The year that it may already be somewhere on Earth. Now stays the same for
+ * many lines; a program has one thread. */
+static int64_t
+last_year(int64_t now_us)
+{
+    static int64_t asked_us = INT64_MIN, year;
+    int month, day;
+
+    if (now_us != asked_us) {
+        civil_from_days(now_us / US_OF_DAY + 1, &year, &month, &day);
+        asked_us = now_us;
+    }
+    return year;
+}
+
+/* The latest year in which this date exists and that is not ahead of now: 0; 1
+ * when it would be a day ahead at most, so that only a guess could tell a clock
+ * or a zone that is ahead from a line of last year's; -1 when there is none. */
+static int
+set_year(struct calendar *when, int64_t now_us, int64_t *ret_us)
+{
+    const int64_t last = last_year(now_us), latest_us = now_us + EVENT_MAX_AHEAD_US;
+    int64_t at_us;
+
+    for (when->year = last; when->year >= last - LEAP_YEARS_APART; when->year--) {
+        if (to_time(when, &at_us) != 0)
+            continue;
+        if (at_us <= latest_us) {
+            *ret_us = at_us;
+            return 0;
+        }
+        if (at_us <= now_us + US_OF_DAY)
+            return 1;
+    }
+    return -1;
+}
+
+int
+log_time_take_bsd(struct text *text, int64_t now_us, int64_t *ret_us)
+{
+    struct calendar when = { 0 };
+    struct text rest = *text;
+    int rc;
+
+    if (take_month(&rest, &when) != 0 || take_char(&rest, ' ') != 0)
         return -1;
-    skip(text, 3);
-    return 0;
+    skip_spaces(&rest);
+    if (take_number(&rest, 1, 2, 31, &when.day) != 0 || take_char(&rest, ' ') != 0 ||
+        take_clock(&rest, 2, &when) != 0 || take_char(&rest, ' ') != 0)
+        return -1;
+    rc = set_year(&when, now_us, ret_us);
+    if (rc >= 0)
+        *text = rest;
+    return rc;
 }
 
 int

@@ -11,6 +11,12 @@
 
 #include "proto/base/text.h"
 
+/* "Dec 10 06:55:46 ", "Dec  1 06:55:46.250 " and the space: RFC 3164. The year
+ * is the latest that is not ahead of now by more than 10 minutes. 1, moved past
+ * and *ret_us untouched, for a date that is ahead by up to a day: it is as
+ * likely a source whose clock or zone is ahead as a line of last year's. */
+int log_time_take_bsd(struct text *text, int64_t now_us, int64_t *ret_us);
+
 /* "22/Dec/2016:16:30:52 +0300": access logs. */
 int log_time_take_clf(struct text *text, int64_t *ret_us);
 
@@ -32,8 +38,5 @@ int log_time_take_zoned(struct text *text, int64_t *ret_us);
 
 /* "1646861401.5241024": seconds since 1970, the whole of text. */
 int log_time_from_epoch(struct text text, int64_t *ret_us);
-
-/* The number of "Jan" .. "Dec" at the start of text, or 0. */
-int log_time_month(struct text text);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "proto/decode/decoded.h"
 #include "proto/decode/pattern.h"
+#include "proto/decode/take.h"
 
 /* %m is the way that was tried: password, Peer, LDAP. */
 static const struct {
@@ -45,12 +46,6 @@ static const char *const refused[] = {
     "user \"%u\", SSL encryption",
     "user \"%u\", no encryption",
 };
-
-static struct text
-drop(struct text text, size_t n)
-{
-    return (struct text){ text.ptr + n, text.len - n };
-}
 
 static int
 is_once(struct text text, const char *needle)

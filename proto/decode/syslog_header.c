@@ -1,84 +1,26 @@
 #include "proto/decode/syslog_header.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "proto/base/civil.h"
 #include "proto/base/timestamp.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
-#include "proto/event.h"
+#include "proto/decode/take.h"
 
 enum {
     PRIORITY_MAX = 191,         /* RFC 5424, section 6.2.1 */
-    LEAP_YEARS_APART = 8,       /* at most: 1896, 1904 */
+    ISO_TIME_LEN = 19,          /* "2026-11-22T10:00:00" */
     NAME_MAX_BYTES = 255
 };
-
-#define US_OF_DAY INT64_C(86400000000)
-
-static void
-skip(struct text *text, size_t n)
-{
-    text->ptr += n;
-    text->len -= n;
-}
-
-static void
-skip_spaces(struct text *text)
-{
-    while (text->len > 0 && *text->ptr == ' ')
-        skip(text, 1);
-}
-
-/* The bytes of text before the first space, or all. */
-static struct text
-first_word(struct text text)
-{
-    const char *end = memchr(text.ptr, ' ', text.len);
-
-    if (end != NULL)
-        text.len = (size_t)(end - text.ptr);
-    return text;
-}
-
-static int
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Take n digits: 0 and the number, or -1. */
-static int
-take_digits(struct text *text, size_t n, int64_t min, int64_t max, int64_t *ret)
-{
-    if (text->len < n || text_to_int((struct text){ text->ptr, n }, min, max, ret) != 0)
-        return -1;
-    skip(text, n);
-    return 0;
-}
-
-static int
-take_char(struct text *text, char c)
-{
-    if (text->len == 0 || *text->ptr != c)
-        return -1;
-    skip(text, 1);
-    return 0;
-}
 
 static void
 take_priority(struct text *rest, struct log_line *line)
 {
     struct text text = *rest;
-    size_t n = 0;
     int64_t number;
 
-    if (take_char(&text, '<') != 0)
-        return;
-    while (n < 3 && n < text.len && is_digit(text.ptr[n]))
-        n++;
-    if (take_digits(&text, n, 0, PRIORITY_MAX, &number) != 0 ||
+    if (take_char(&text, '<') != 0 ||
+        take_number(&text, 1, 3, PRIORITY_MAX, &number) != 0 ||
         take_char(&text, '>') != 0)
         return;
 
@@ -86,121 +28,28 @@ take_priority(struct text *rest, struct log_line *line)
     *rest = text;
 }
 
-struct clock_time {
-    int month;
-    int64_t day, hour, minute, second, fraction_us;
-};
-
-/* The year that it may already be somewhere on Earth. Now stays the same for
- * many lines; a program has one thread. */
-static int
-last_year(int64_t now_us)
-{
-    static int64_t asked_us = INT64_MIN;
-    static int year;
-
-    if (now_us != asked_us) {
-        int64_t days = now_us / US_OF_DAY + 1, civil_year;
-        int month, day;
-
-        civil_from_days(days, &civil_year, &month, &day);
-        year = (int)civil_year;
-        asked_us = now_us;
-    }
-    return year;
-}
-
-/* The latest year in which this date exists and that is not ahead of now. */
-static int
-set_year(const struct clock_time *when, int64_t now_us, struct log_line *line)
-{
-    const int last = last_year(now_us);
-
-    for (int year = last; year >= last - LEAP_YEARS_APART; year--) {
-        int64_t at_us;
-
-        if (when->day > civil_month_len(year, when->month))
-            continue;
-        at_us = timestamp_from_local(year, when->month, (int)when->day, (int)when->hour,
-                                     (int)when->minute, (int)when->second) +
-                when->fraction_us;
-        if (at_us > now_us + EVENT_MAX_AHEAD_US)
-            continue;
-        line->at_us = at_us;
-        line->has_time = 1;
-        return 0;
-    }
-    return -1;
-}
-
-/* ".123456" as microseconds; further digits are left out. */
-static int64_t
-take_fraction(struct text *text)
-{
-    int64_t us = 0, unit = 100000;
-
-    if (text->len < 2 || text->ptr[0] != '.' || !is_digit(text->ptr[1]))
-        return 0;
-
-    for (skip(text, 1); text->len > 0 && is_digit(*text->ptr); skip(text, 1)) {
-        us += (*text->ptr - '0') * unit;
-        unit /= 10;
-    }
-    return us;
-}
-
-/* "Dec 10 06:55:46 " and "Dec  1 ..."; also with a fraction (short-precise). */
+/* "Dec 10 06:55:46 ": 0, or -1. */
 static int
 take_bsd_time(struct text *rest, int64_t now_us, struct log_line *line)
 {
-    struct text text = *rest;
-    struct clock_time when = { .month = log_time_month(text) };
-    size_t digits;
+    int rc = log_time_take_bsd(rest, now_us, &line->at_us);
 
-    if (when.month == 0)
-        return -1;
-    skip(&text, 3);
-    if (take_char(&text, ' ') != 0)
-        return -1;
-    skip_spaces(&text);
-    digits = text.len > 1 && is_digit(text.ptr[1]) ? 2 : 1;
-
-    if (take_digits(&text, digits, 1, 31, &when.day) != 0 || take_char(&text, ' ') != 0 ||
-        take_digits(&text, 2, 0, 23, &when.hour) != 0 || take_char(&text, ':') != 0 ||
-        take_digits(&text, 2, 0, 59, &when.minute) != 0 || take_char(&text, ':') != 0 ||
-        take_digits(&text, 2, 0, 60, &when.second) != 0)
-        return -1;
-    when.fraction_us = take_fraction(&text);
-
-    if (take_char(&text, ' ') != 0 || set_year(&when, now_us, line) != 0)
-        return -1;
-
-    *rest = text;
-    return 0;
+    line->has_time = rc == 0;
+    line->is_ahead = rc == 1;
+    return rc < 0 ? -1 : 0;
 }
 
-/* An RFC 3339 time; short-iso's offset "+0900" lacks the colon. */
+/* An RFC 3339 time, or short-iso's, whose offset "+0900" has no colon. */
 static int
 take_iso_time(struct text *rest, struct log_line *line)
 {
     struct text word = first_word(*rest);
-    char with_colon[TIMESTAMP_LEN];
-    size_t n = word.len;
 
-    if (n < 19 || n + 2 > sizeof with_colon || word.ptr[10] != 'T')
-        return -1;
-
-    if (word.ptr[n - 5] == '+' || word.ptr[n - 5] == '-') {
-        memcpy(with_colon, word.ptr, n - 2);
-        with_colon[n - 2] = ':';
-        memcpy(with_colon + n - 1, word.ptr + n - 2, 2);
-        word = (struct text){ with_colon, n + 1 };
-    }
-
-    if (timestamp_parse(word, &line->at_us, NULL) != 0)
+    if (word.len < ISO_TIME_LEN || word.ptr[10] != 'T' ||
+        timestamp_parse(word, &line->at_us, NULL) != 0)
         return -1;
     line->has_time = 1;
-    skip(rest, n);
+    skip(rest, word.len);
     skip_spaces(rest);
     return 0;
 }

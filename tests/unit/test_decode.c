@@ -1,5 +1,5 @@
 /*
- * test_decode.c - headers, times, repetitions, and what a client said itself
+ * test_decode.c - headers, repetitions, and what a client said itself
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,6 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/syslog_header.h"
 #include "proto/base/timestamp.h"
-
-#define NOON_2026 "2026-11-22T12:00:00+09:00"
 
 static struct arena arena;
 
@@ -145,39 +143,6 @@ header_cut_anywhere_is_read_safely(void **state)
         }
 }
 
-static int64_t
-year_of(const char *raw, const char *now)
-{
-    struct log_line line;
-    struct local_time local;
-
-    syslog_header_read(text_of(raw), at(now), &line);
-    if (!line.has_time)
-        return 0;
-    timestamp_to_local(line.at_us, &local);
-    return local.year;
-}
-
-static void
-assert_year(const char *raw, const char *now, int64_t year)
-{
-    assert_int_equal(year_of(raw, now), year);
-}
-
-static void
-date_without_a_year_takes_the_latest_that_is_not_ahead(void **state)
-{
-    assert_year("Nov 22 12:00:00 h p: x", NOON_2026, 2026);
-    assert_year("Nov 22 12:10:00 h p: x", NOON_2026, 2026);
-    assert_year("Nov 22 12:10:01 h p: x", NOON_2026, 2025);
-    assert_year("Dec 10 06:55:46 h p: x", NOON_2026, 2025);
-    assert_year("Jan  1 00:01:00 h p: x", "2026-12-31T23:59:00+09:00", 2027);
-    assert_year("Dec 31 23:59:00 h p: x", "2027-01-01T00:00:00+09:00", 2026);
-    assert_year("Feb 29 10:00:00 h p: x", NOON_2026, 2024);
-    assert_year("Feb 29 10:00:00 h p: x", "2103-11-22T12:00:00+09:00", 2096);
-    assert_year("Feb 30 10:00:00 h p: x", NOON_2026, 0);
-}
-
 static const struct value *
 field_of(struct event *ev, const char *name)
 {
@@ -277,7 +242,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(reads_every_kind_of_header),
         TEST(header_cut_anywhere_is_read_safely),
-        TEST(date_without_a_year_takes_the_latest_that_is_not_ahead),
         TEST(repeated_message_is_one_event_with_its_count),
         TEST(impossible_repetition_stays_a_plain_message),
         TEST(what_the_client_said_itself_stays),
