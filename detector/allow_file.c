@@ -22,6 +22,7 @@ static const struct {
     [ALLOW_ACTIVE] = { "active", NULL },
     [ALLOW_EXPIRED] = { "expired", "is past its time" },
     [ALLOW_UNUSED] = { "unused", "has allowed nothing for 30 days" },
+    [ALLOW_BROAD] = { "broad", "takes nearly everything from every rule" },
     [ALLOW_NO_RULE] = { "no_rule", "is for a rule that is not there" },
 };
 
@@ -147,6 +148,12 @@ put_in_force(struct allow_file *file, struct engine *engine, struct allow_list *
     tell_states(file, engine);
 }
 
+static const char *
+what_is_in_force(const struct allow_file *file)
+{
+    return file->is_read ? "the last good one stays" : "none is in force until it is right";
+}
+
 /* Use what the file has, or say why not. */
 static void
 take(struct allow_file *file, struct engine *engine, struct look *look)
@@ -156,24 +163,64 @@ take(struct allow_file *file, struct engine *engine, struct look *look)
     file->judged = look->hash;
     if (list != NULL) {
         put_in_force(file, engine, &list, look->hash);
+        if (file->problem != NULL)
+            return;
+        buf_release(&file->good);
+        file->good = look->bytes;
+        look->bytes = (struct buf){ 0 };
+        file->is_due = 1;
         return;
     }
-    log_error("allow list refused, the last good one stays", "reason=\"%s\"",
-              look->err.text);
+    log_error("allow list refused", "reason=\"%s\" in_force=\"%s\"", look->err.text,
+              what_is_in_force(file));
     set_problem(file, look->err.text);
 }
 
-void
-allow_file_open(struct allow_file *file, char **path, struct engine *engine)
+/* What an earlier start had in force, until the file has something better. */
+static void
+take_kept(struct allow_file *file, struct engine *engine, struct text kept)
 {
+    struct err err = { "" };
+    struct allow_list *list = allow_list_parse("the last good allow list", kept.ptr,
+                                               kept.len, &err);
+
+    if (list != NULL)
+        put_in_force(file, engine, &list, 0);
+    else
+        log_error("allow list that was kept cannot be read", "reason=\"%s\"", err.text);
+}
+
+void
+allow_file_open(struct allow_file *file, char **path, struct text kept,
+                struct engine *engine)
+{
+    struct allow_list *list;
     struct look look;
 
     *file = (struct allow_file){ .path = *path };
     *path = NULL;
     take_look(file->path, &look);
+    list = list_of(file->path, &look);
+    if (list == NULL && kept.ptr != NULL)
+        take_kept(file, engine, kept);
+    allow_list_destroy(&list);
     file->seen = look.hash;
     take(file, engine, &look);
     buf_release(&look.bytes);
+}
+
+int
+allow_file_due(const struct allow_file *file, struct text *ret_bytes)
+{
+    *ret_bytes = file->good.len > 0 ? buf_text(&file->good) : text_of("");
+    return file->is_due;
+}
+
+void
+allow_file_is_kept(struct allow_file *file)
+{
+    buf_release(&file->good);
+    file->is_due = 0;
 }
 
 void
@@ -182,6 +229,7 @@ allow_file_close(struct allow_file *file)
     free(file->path);
     free(file->problem);
     free(file->told);
+    buf_release(&file->good);
     *file = (struct allow_file){ 0 };
 }
 
@@ -243,8 +291,8 @@ allow_file_fill(const struct allow_file *file, const struct engine *engine, json
     json_int_t today = 0;
 
     if (file->problem != NULL)
-        json_array_append_new(warnings, json_sprintf("allow list: %s; the last good one stays",
-                                                     file->problem));
+        json_array_append_new(warnings, json_sprintf("allow list: %s; %s", file->problem,
+                                                     what_is_in_force(file)));
     for (size_t i = 0; engine_allowed(engine, i, &one); i++) {
         json_array_append_new(entries, entry_json(engine, &one));
         today += (json_int_t)one.today;

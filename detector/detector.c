@@ -162,6 +162,7 @@ on_second(zloop_t *loop, int timer, void *self)
     pump(det);
     beat(det);
     allow_file_look(&det->allow, det->engine);
+    detector_keep_allow(det);
     sources_review(det->sources);
     health_set(det->daemon->health, "ingest",
                links_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
@@ -292,19 +293,6 @@ check_files(const struct settings *settings, struct err *err)
 }
 
 static int
-open_allow(struct detector *det, struct err *err)
-{
-    char *path = detector_allow_path(det->daemon->settings);
-
-    if (path == NULL) {
-        err_set(err, "out of memory");
-        return -1;
-    }
-    allow_file_open(&det->allow, &path, det->engine);
-    return 0;
-}
-
-static int
 detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
                struct err *err)
 {
@@ -324,7 +312,7 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
              (int)daemon->settings->detector_slot);
     detector_open_metrics(det);
     *ret_self = det;
-    if (detector_open_state(det, err) != 0 || open_allow(det, err) != 0)
+    if (detector_open_state(det, err) != 0 || detector_open_allow(det, err) != 0)
         return -1;
     *ret_code = EXIT_TAKEN;
     if (open_sockets(det, err) != 0)

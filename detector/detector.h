@@ -57,6 +57,11 @@ int detector_open_state(struct detector *det, struct err *err);
 /* Keep the rule files that are good, if that is not done yet. */
 void detector_keep_rules(struct detector *det);
 
+/* The allow list: that of its file, or the last good one. 0, or -1 with the reason.
+ * Keep the good one, if that is not done yet. */
+int detector_open_allow(struct detector *det, struct err *err);
+void detector_keep_allow(struct detector *det);
+
 /* Read the rules and say which are refused: 0 when none is. */
 int detector_check_rules(const char *dir, struct err *err);
 

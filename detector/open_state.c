@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "detector/state/checkpoint.h"
+#include "detector/state/checkpoint_allow.h"
 #include "detector/state/checkpoint_rules.h"
 #include "detector/engine/engine.h"
 #include "detector/ruleset/ruleset.h"
@@ -86,6 +87,51 @@ detector_allow_path(const struct settings *settings)
 {
     return settings->allow_path != NULL ? strdup(settings->allow_path)
                                         : settings_path(settings, "allow.yml");
+}
+
+int
+detector_open_allow(struct detector *det, struct err *err)
+{
+    char *path = detector_allow_path(det->daemon->settings);
+    struct buf kept = { 0 };
+    int is_known = checkpoint_read_allow(det->checkpoint, &kept, err);
+    int rc = -1;
+
+    if (is_known < 0)
+        goto done;
+    if (path == NULL) {
+        err_set(err, "out of memory");
+        goto done;
+    }
+    allow_file_open(&det->allow, &path,
+                    !is_known ? (struct text){ NULL, 0 }
+                    : kept.len == 0 ? text_of("") : buf_text(&kept), det->engine);
+    detector_keep_allow(det);
+    rc = 0;
+
+done:
+    buf_release(&kept);
+    free(path);
+    return rc;
+}
+
+void
+detector_keep_allow(struct detector *det)
+{
+    enum db_outcome outcome;
+    struct text bytes;
+    struct err err;
+
+    if (!allow_file_due(&det->allow, &bytes))
+        return;
+    outcome = checkpoint_keep_allow(det->checkpoint, bytes, &err);
+    if (outcome == DB_UNCLEAR)
+        daemon_die(EXIT_IO, err.text);
+    if (outcome == DB_DONE)
+        allow_file_is_kept(&det->allow);
+    else
+        log_warn_burst(&det->keep_burst, "allow list cannot be kept, trying again",
+                       "reason=\"%s\"", err.text);
 }
 
 int

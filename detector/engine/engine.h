@@ -92,12 +92,13 @@ int engine_set_allow(struct engine *engine, struct allow_list **list);
 
 /* What becomes of the i-th entry of the list in force (0: there is no such entry).
  * Days are the site's; the time is that of the newest event received. */
-enum allow_state { ALLOW_ACTIVE, ALLOW_EXPIRED, ALLOW_UNUSED, ALLOW_NO_RULE };
+enum allow_state { ALLOW_ACTIVE, ALLOW_EXPIRED, ALLOW_UNUSED, ALLOW_NO_RULE, ALLOW_BROAD };
 struct engine_allowed {
     const struct allow_entry *entry;
     uint64_t total, today;      /* events that it ate */
     int64_t last_us;            /* when it ate the last one, by receipt; 0: none yet */
-    enum allow_state state;     /* unused: it ate nothing for 30 days */
+    enum allow_state state;     /* unused: it ate nothing for 30 days; broad: it takes
+                                 * nearly everything from every rule */
 };
 int engine_allowed(const struct engine *engine, size_t i, struct engine_allowed *ret);
 

@@ -229,6 +229,8 @@ engine_allowed(const struct engine *engine, size_t i, struct engine_allowed *ret
     ret->today = day != NULL ? day->number : 0;
     if (!allowing->uses[i].has_rule)
         ret->state = ALLOW_NO_RULE;
+    if (ret->entry->is_broad)
+        ret->state = ALLOW_BROAD;
     if (engine->stream_us >= ret->entry->until_us)
         ret->state = ALLOW_EXPIRED;
     return 1;

@@ -12,7 +12,8 @@
 #include "proto/base/timestamp.h"
 #include "proto/base/yaml.h"
 
-enum { MAX_TEXT = 256 };
+/* No network of fewer bits is known and harmless as a whole. */
+enum { MAX_TEXT = 256, FEW_BITS = 8 };
 
 struct allow_list {
     struct arena arena;
@@ -46,6 +47,7 @@ struct reading {
     struct sigma_source src;
     struct allow_list *list;
     struct allow_entry *entry;
+    unsigned source_bits;       /* of the entry's network */
 };
 
 static struct text *
@@ -116,6 +118,7 @@ read_source(struct reading *reading, json_t *value)
         return 0;
     if (network_parse(reading->entry->source, &network, &why) != 0)
         return sigma_refuse(&reading->src, value, "source: %.200s", why.text);
+    reading->source_bits = network.bits;
     network.owner = (uint32_t)(reading->entry - reading->list->entries);
     return networks_add(&reading->list->networks, &network) == 0
            ? 0 : sigma_no_memory(&reading->src);
@@ -155,6 +158,30 @@ name_entry(struct reading *reading)
     return copy.ptr != NULL ? 0 : sigma_no_memory(&reading->src);
 }
 
+/* "*", "?*": like every name. */
+static int
+is_any(struct text text)
+{
+    size_t stars = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '*' && text.ptr[i] != '?')
+            return 0;
+        stars += text.ptr[i] == '*';
+    }
+    return text.ptr == NULL || stars > 0;
+}
+
+/* One that names a rule and nothing else switches that rule off: that is meant. */
+static int
+is_broad(const struct reading *reading)
+{
+    const struct allow_entry *entry = reading->entry;
+
+    return entry->rule.ptr == NULL && is_any(entry->host) && is_any(entry->user) &&
+           (entry->source.ptr == NULL || reading->source_bits < FEW_BITS);
+}
+
 static int
 read_entry(struct reading *reading, json_t *map)
 {
@@ -180,6 +207,7 @@ read_entry(struct reading *reading, json_t *map)
         read_pattern(reading, entry->user, &entry->user_pattern) != 0 ||
         name_entry(reading) != 0)
         return -1;
+    entry->is_broad = is_broad(reading);
     for (struct allow_entry *other = reading->list->entries; other < entry; other++)
         if (strcmp(other->id, entry->id) == 0)
             return sigma_refuse(&reading->src, map, "the same conditions as on line %d",

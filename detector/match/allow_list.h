@@ -32,6 +32,7 @@ struct allow_entry {
     char id[ALLOW_ID_LEN + 1];  /* of its conditions alone: what it ate stays counted */
     const char *name;           /* its conditions: "source=192.0.2.0/24 rule=brute_force" */
     int line;
+    int is_broad;               /* it takes nearly everything from every rule */
 };
 
 struct allow_list;

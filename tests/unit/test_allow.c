@@ -15,6 +15,7 @@
 
 #include "detector/allow_file.h"
 #include "detector/match/allow_list.h"
+#include "detector/state/checkpoint_allow.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/engine_case.h"
 #include "tests/support/temp_dir.h"
@@ -220,6 +221,103 @@ expired_unused_and_misspelt_entries_are_named(void **state)
 }
 
 static void
+entry_that_would_take_everything_is_named(void **state)
+{
+    static const struct { const char *text; enum allow_state state; } rows[] = {
+        { "{source: 0.0.0.0/0, reason: x}", ALLOW_BROAD },
+        { "{source: '::/0', reason: x}", ALLOW_BROAD },
+        { "{source: '::ffff:0.0.0.0/96', reason: x}", ALLOW_BROAD },
+        { "{source: 64.0.0.0/2, host: '*', reason: x}", ALLOW_BROAD },
+        { "{user: '*', reason: x}", ALLOW_BROAD },
+        { "{host: '?*', reason: x}", ALLOW_BROAD },
+        { "{source: 10.0.0.0/8, reason: x}", ALLOW_ACTIVE },
+        { "{source: 0.0.0.0/0, user: backup, reason: x}", ALLOW_ACTIVE },
+        { "{user: '?', reason: x}", ALLOW_ACTIVE },
+        { "{rule: brute, reason: x}", ALLOW_ACTIVE },
+        { "{source: 0.0.0.0/0, rule: brute, reason: x}", ALLOW_ACTIVE },
+    };
+    struct engine_case *fix = *state;
+    struct engine_allowed one;
+    char text[200];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(text, sizeof(text), "allow: [%s]", rows[i].text);
+        allow(fix, text);
+        assert_int_equal(engine_allowed(fix->engine, 0, &one), 1);
+        if (one.state != rows[i].state)
+            fail_msg("%s: %d", rows[i].text, one.state);
+    }
+}
+
+/* An end is a moment of the site's zone unless it says which, and no day that is none. */
+static void
+end_of_an_entry_is_exact_to_the_second(void **state)
+{
+    static const struct { const char *until; const char *last; } rows[] = {
+        { "2026-12-31", "2026-12-31T23:59:59.999999+09:00" },
+        { "2026-12-31T12:00:00+00:00", "2026-12-31T11:59:59.999999Z" },
+        { "2026-12-31T12:00:00-08:00", "2026-12-31T19:59:59.999999Z" },
+        { "2028-02-29", "2028-02-29T23:59:59.999999+09:00" },
+    };
+    static const char no_day[] = "allow: [{user: u, reason: x, until: '2026-02-29'}]";
+    const struct sigma_rule rule = { .id = "r", .title = "R" };
+    struct err err = { "" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct allow_question question = { text_of(""), text_of(""), text_of("U"), 0 };
+        struct allow_list *list;
+        char text[200];
+
+        snprintf(text, sizeof(text), "allow: [{user: u, reason: x, until: '%s'}]",
+                 rows[i].until);
+        list = parse(text);
+        assert_int_equal(timestamp_parse(text_of(rows[i].last), &question.at_us, &err), 0);
+        allow_list_ask(list, &question);
+        assert_int_equal(allow_list_find(list, &rule), 0);
+        question.at_us++;
+        allow_list_ask(list, &question);
+        assert_int_equal(allow_list_find(list, &rule), -1);
+        allow_list_destroy(&list);
+    }
+    assert_null(allow_list_parse("a", no_day, strlen(no_day), &err));
+}
+
+static void
+mapped_addresses_and_capitals_are_the_same(void **state)
+{
+    static const struct { const char *entry, *source, *user; int is_found; } rows[] = {
+        { "source: '::ffff:192.0.2.0/120'", "192.0.2.9", "", 1 },
+        { "source: '::FFFF:c000:0209'", "192.0.2.9", "", 1 },
+        { "source: 192.0.2.9", "::ffff:192.0.2.9", "", 1 },
+        { "source: 192.0.2.9", "0:0:0:0:0:FFFF:C000:209", "", 1 },
+        { "source: 192.0.2.9", "::192.0.2.9", "", 0 },
+        { "source: '::/0'", "192.0.2.9", "", 0 },
+        { "source: '2001:DB8::/32'", "2001:db8:0:0::1", "", 1 },
+        { "user: Jenkins", "", "JENKINS", 1 },
+        { "user: 'EXAMPLE\\Jenkins'", "", "example\\jenkins", 1 },
+        { "user: jenkins", "", "jenkins ", 0 },
+        { "user: jenkins", "", "xjenkins", 0 },
+    };
+    const struct sigma_rule rule = { .id = "r", .title = "R" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct allow_question question = { text_of(rows[i].source), text_of(""),
+                                                 text_of(rows[i].user), 0 };
+        struct allow_list *list;
+        char text[200];
+
+        snprintf(text, sizeof(text), "allow:\n  - reason: x\n    %s\n", rows[i].entry);
+        list = parse(text);
+        allow_list_ask(list, &question);
+        if ((allow_list_find(list, &rule) == 0) != rows[i].is_found)
+            fail_msg("%s", rows[i].entry);
+        allow_list_destroy(&list);
+    }
+}
+
+static void
 write_file(const char *path, const char *text)
 {
     FILE *file = fopen(path, "w");
@@ -254,7 +352,7 @@ changed_file_is_taken_and_a_wrong_one_leaves_the_last_good(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/allow.yml", dir);
     given = strdup(path);
-    allow_file_open(&file, &given, fix->engine);
+    allow_file_open(&file, &given, (struct text){ NULL, 0 }, fix->engine);
     assert_null(given);
     assert_int_equal(count_in_force(fix), 0);
     assert_int_equal(allow_file_check(path, &err), 0);
@@ -288,6 +386,89 @@ changed_file_is_taken_and_a_wrong_one_leaves_the_last_good(void **state)
     assert_int_equal(temp_dir_remove(dir), 0);
 }
 
+/* Open the list of path, and keep what is due; kept as the state file has it. */
+static void
+start(const char *path, struct checkpoint *cp, struct allow_file *file, struct engine_case *fix)
+{
+    struct buf kept = { 0 };
+    struct text bytes;
+    struct err err = { "" };
+    char *given = strdup(path);
+    int is_known = checkpoint_read_allow(cp, &kept, &err);
+
+    assert_true(is_known >= 0);
+    allow_file_open(file, &given, !is_known ? (struct text){ NULL, 0 }
+                                  : kept.len > 0 ? buf_text(&kept) : text_of(""), fix->engine);
+    if (allow_file_due(file, &bytes)) {
+        assert_int_equal(checkpoint_keep_allow(cp, bytes, &err), DB_DONE);
+        allow_file_is_kept(file);
+    }
+    assert_false(allow_file_due(file, &bytes));
+    buf_release(&kept);
+}
+
+static const char *
+first_warning(const struct allow_file *file, struct engine_case *fix, char *out, size_t len)
+{
+    json_t *status = json_object(), *warnings = json_array();
+
+    allow_file_fill(file, fix->engine, status, warnings);
+    snprintf(out, len, "%s", json_array_size(warnings) == 0
+                             ? "" : json_string_value(json_array_get(warnings, 0)));
+    json_decref(status);
+    json_decref(warnings);
+    return out;
+}
+
+static void
+list_that_is_wrong_at_start_leaves_the_last_good_of_the_run_before(void **state)
+{
+    static const struct {
+        const char *text;       /* NULL: the file is gone */
+        size_t in_force;
+        const char *warning;
+    } starts[] = {
+        { "allow: [{user: a}]\n", 0, "none is in force until it is right" },
+        { "allow: [{user: a, reason: x}, {user: b, reason: x}]\n", 2, "" },
+        { "allow: [{user: a}]\n", 2, "the last good one stays" },
+        { "allow: [\n", 2, "the last good one stays" },
+        { NULL, 0, "" },
+        { "allow: [{user: a}]\n", 0, "the last good one stays" },
+        { "allow: [{user: a, reason: x}]\n", 1, "" },
+        { "allow: [{user: a}]\n", 1, "the last good one stays" },
+    };
+    struct engine_case *fix = *state;
+    char dir[300], path[500], db[500], warning[500];
+    const char *tmp = getenv("TMPDIR");
+    struct err err = { "" };
+
+    snprintf(dir, sizeof(dir), "%s/bongsu-allow-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/allow.yml", dir);
+    snprintf(db, sizeof(db), "%s/detector-0.db", dir);
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        struct checkpoint *cp = checkpoint_open(db, START, &err);
+        struct allow_file file;
+
+        assert_non_null(cp);
+        if (starts[i].text != NULL)
+            write_file(path, starts[i].text);
+        else
+            assert_int_equal(unlink(path), 0);
+        start(path, cp, &file, fix);
+        assert_int_equal(count_in_force(fix), starts[i].in_force);
+        assert_non_null(strstr(first_warning(&file, fix, warning, sizeof(warning)),
+                               starts[i].warning));
+        assert_int_equal(warning[0] == '\0', starts[i].warning[0] == '\0');
+        allow_file_close(&file);
+        checkpoint_close(&cp);
+        engine_case_tear_down((void **)&fix);
+        engine_case_set_up((void **)&fix);
+    }
+    *state = fix;
+    assert_int_equal(temp_dir_remove(dir), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, engine_case_set_up, engine_case_tear_down)
 
 int
@@ -300,8 +481,19 @@ main(void)
         TEST(list_can_change_amid_a_window_which_goes_on),
         TEST(what_entries_ate_is_counted_by_day_and_kept_over_restarts),
         TEST(expired_unused_and_misspelt_entries_are_named),
+        TEST(entry_that_would_take_everything_is_named),
+        cmocka_unit_test(end_of_an_entry_is_exact_to_the_second),
+        cmocka_unit_test(mapped_addresses_and_capitals_are_the_same),
+        TEST(list_that_is_wrong_at_start_leaves_the_last_good_of_the_run_before),
         TEST(changed_file_is_taken_and_a_wrong_one_leaves_the_last_good),
     };
 
+    struct err err = { "" };
+
+    setenv("TZ", "Asia/Seoul", 1);
+    if (timestamp_init(&err) != 0) {
+        print_error("%s\n", err.text);
+        return 1;
+    }
     return cmocka_run_group_tests_name("allow", tests, NULL, NULL);
 }
