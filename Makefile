@@ -69,12 +69,13 @@ BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
 TORTURE := test_kill test_faults
-# The long ones begin, so that none is left over at the end; what measures time, and
-# so wants the machine for itself, runs last and alone. All others in between.
-LONG := test_faults test_poisoned test_full_disk test_order test_up test_restored test_silent test_corpus
-ALONE := test_stopped test_hostile test_chain
+# The long ones begin, so that none is left over at the end. What measures time, and
+# so wants the machine for itself, runs last and alone; sanitizers measure none.
+LONG := test_faults test_stopped test_poisoned test_full_disk test_order test_up test_restored \
+        test_silent test_corpus test_deliver test_chain
+ALONE := $(if $(SANITIZE),,test_stopped test_hostile test_chain)
 built = $(1:%=$(BUILD)/tests/%)
-ORDERED_TESTS = $(call built,$(LONG)) \
+ORDERED_TESTS = $(call built,$(filter-out $(ALONE),$(LONG))) \
     $(filter-out $(call built,$(LONG) $(ALONE)),$(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 

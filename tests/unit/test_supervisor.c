@@ -19,6 +19,7 @@
 
 #include "proto/base/clock.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
 
 /* Children are this program again, with a role; what they have to say goes to
  * files in the folder $D. */
@@ -184,7 +185,7 @@ starts_all_and_one_that_is_killed_again_within_a_second(void **state)
     killed_ms = clock_steady_ms();
     kill(old, SIGKILL);
     wait_for_lines(place, "up", 3);
-    assert_true(clock_steady_ms() - killed_ms < 1000);
+    assert_true(clock_steady_ms() - killed_ms < (is_slow() ? 10000 : 1000));
     assert_true(first->pid != 0 && first->pid != old);
     assert_int_equal(second->pid, other);
     assert_int_equal(first->restarts, 1);
@@ -331,7 +332,7 @@ kills_one_that_ignores_it(void **state)
     pid = place->sv.children[0].pid;
     began_ms = clock_steady_ms();
     supervisor_stop(&place->sv);
-    assert_true(clock_steady_ms() - began_ms < 6000);
+    assert_true(clock_steady_ms() - began_ms < (is_slow() ? 30000 : 6000));
     assert_int_equal(kill(pid, 0), -1);
     assert_int_equal(errno, ESRCH);
     assert_int_equal(place->sv.children[0].last_exit, 128 + SIGKILL);
@@ -350,7 +351,7 @@ one_that_is_stopped_hears_it_too(void **state)
     kill(place->sv.children[0].pid, SIGSTOP);
     began_ms = clock_steady_ms();
     supervisor_stop(&place->sv);
-    assert_true(clock_steady_ms() - began_ms < 3000);
+    assert_true(clock_steady_ms() - began_ms < (is_slow() ? 30000 : 3000));
     read_lines(place, "log", log, sizeof(log));
     assert_string_equal(log, "a\n");
 }
