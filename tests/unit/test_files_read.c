@@ -143,8 +143,8 @@ cuts_a_line_that_escapes_make_too_large(void **state)
     files_place_append_bytes(place, "a.log", line, 200001);
     files_place_append(place, "a.log", "next\n");
     files_place_pump(place);
-    for (const char *at = files_place_lines(place); (at = strstr(at, "\\x")) != NULL; at++)
-        escaped++;
+    for (const char *at = files_place_lines(place); *at != '\0'; at++)
+        escaped += at[0] == '\\' && at[1] == 'x';
     assert_true(escaped % 200000 == 0 && escaped > 0);
     assert_non_null(strstr(files_place_lines(place), "next\n"));
     assert_int_equal(files_place_number(place, "bongsu_ingest_file_lines_refused_total"), 0);
