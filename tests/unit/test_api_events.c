@@ -52,19 +52,19 @@ events_are_followed_from_place_to_place(void **state)
     struct desk *desk = *state;
 
     desk->event_count = 2;
-    assert_int_equal(get(desk, "/events?after=now&username=root"), 200);
-    assert_int_equal(json_array_size(at(desk, "events")), 0);
-    assert_string_equal(text_at(desk, "next_after"), "s1_1.7");
-    assert_int_equal(get(desk, "/events?after=s1_1.7&username=root&limit=1"), 200);
+    assert_int_equal(desk_get(desk, "/events?after=now&username=root"), 200);
+    assert_int_equal(json_array_size(desk_at(desk, "events")), 0);
+    assert_string_equal(desk_text_at(desk, "next_after"), "s1_1.7");
+    assert_int_equal(desk_get(desk, "/events?after=s1_1.7&username=root&limit=1"), 200);
     assert_string_equal(desk->filter, "username=root;");
-    assert_int_equal(json_array_size(at(desk, "events")), 1);
-    assert_true(json_is_true(at(desk, "more")));
-    assert_int_equal(number_at(desk, "days_left_out"), 3);
-    assert_string_equal(text_at(desk, "next_after"), "s1_2.7");
-    assert_int_equal(get(desk, "/events?after=yesterday"), 400);
-    assert_non_null(strstr(text_at(desk, "detail"), "after: must be now"));
+    assert_int_equal(json_array_size(desk_at(desk, "events")), 1);
+    assert_true(json_is_true(desk_at(desk, "more")));
+    assert_int_equal(desk_number_at(desk, "days_left_out"), 3);
+    assert_string_equal(desk_text_at(desk, "next_after"), "s1_2.7");
+    assert_int_equal(desk_get(desk, "/events?after=yesterday"), 400);
+    assert_non_null(strstr(desk_text_at(desk, "detail"), "after: must be now"));
     desk->is_down = 1;
-    assert_int_equal(get(desk, "/events?after=s1_1.7"), 503);
+    assert_int_equal(desk_get(desk, "/events?after=s1_1.7"), 503);
 }
 
 static void
