@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/complain.h"
 #include "ctl/env_file.h"
 #include "ctl/key_file.h"
 #include "ctl/screen.h"
@@ -36,7 +37,7 @@ config_check_run(struct call *call)
         screen_print_json(answer);
         json_decref(answer);
     } else if (is_wrong) {
-        fprintf(stderr, "bongsu config check: %s\n", err.text);
+        call_complain(call, EXIT_CONFIG, &err);
     } else {
         puts("configuration OK");
     }
@@ -122,7 +123,7 @@ config_show_run(struct call *call)
         show_all(call, origins, count - settings_option_count);
         code = EXIT_DONE;
     } else {
-        fprintf(stderr, "bongsu config show: %s\n", err.text);
+        call_complain(call, code, &err);
     }
     free(origins);
     free(options);
@@ -143,10 +144,8 @@ config_keys_run(struct call *call)
 
     if (old == NULL || call->rotate) {
         key_make(key);
-        if (env_file_set(".env", name, key, &err) != 0) {
-            fprintf(stderr, "bongsu config keys: %s\n", err.text);
-            return EXIT_CONFIG;
-        }
+        if (env_file_set(".env", name, key, &err) != 0)
+            return call_complain(call, EXIT_CONFIG, &err);
     }
     if (call->json) {
         answer = json_pack("{s:s, s:s, s:s}", "key", name, "action", action, "file", ".env");

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctl/complain.h"
 #include "ctl/line_reader.h"
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
@@ -124,8 +125,8 @@ decode_one(struct decoding *work, struct text line)
     if (text.ptr != NULL)
         found.decoder = decode_line(text, work->now_us, &work->arena, ev);
     if (found.decoder == NULL) {
-        fprintf(stderr, "bongsu decode: out of memory\n");
-        return EXIT_SOFTWARE;
+        err_set(&err, "out of memory");
+        return call_complain(work->call, EXIT_SOFTWARE, &err);
     }
     found.has_time = ev->known[EVENT_TIMESTAMP].kind == VALUE_TEXT;
     if (event_check(ev, work->now_us, work->time_space, &err) != 0)
@@ -174,8 +175,7 @@ decode_input(struct decoding *work)
          fflush(stdout)) {
         rc = decode_all(work, piece.bytes);
         if (piece.bytes.ptr == NULL) {
-            fprintf(stderr, "bongsu decode: line %" PRIu64 " is longer than 512 KiB\n",
-                    piece.first_line);
+            call_warn("decode", "line %" PRIu64 " is longer than 512 KiB", piece.first_line);
             work->code = EXIT_PARTLY;
         }
     }
@@ -184,7 +184,7 @@ decode_input(struct decoding *work)
 
 done:
     if (got < 0)
-        fprintf(stderr, "bongsu decode: %s\n", err.text);
+        call_complain(work->call, rc, &err);
     line_reader_destroy(&reader);
     return rc;
 }

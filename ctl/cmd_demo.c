@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/complain.h"
 #include "ctl/demo_story.h"
 #include "ctl/key_file.h"
 #include "ctl/screen.h"
@@ -143,7 +144,7 @@ demo_run(struct call *call)
             rc = send_story(call, &story, buf_text(&events), &tally, &err);
     }
     if (rc != 0) {
-        fprintf(stderr, "bongsu demo: %s\n", err.text);
+        call_complain(call, rc, &err);
     } else if (!call->print) {
         tell(call, &story, &tally);
         rc = tally.accepted == tally.lines ? EXIT_DONE : EXIT_PARTLY;

@@ -40,7 +40,7 @@ events_search_run(struct call *call)
     if (code == EXIT_DONE)
         code = show_found(call, events, !pages.is_done);
     else
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     json_decref(events);
     pages_release(&pages);
     buf_release(&path);

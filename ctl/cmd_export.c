@@ -145,7 +145,7 @@ export_run(struct call *call)
                 call->resume != NULL ? "; the same call goes on from here"
                                      : " (with --resume FILE it could go on)");
     else if (code != EXIT_DONE)
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     export_place_release(&work.place);
     pages_release(&work.pages);
     remote_close(&work.remote);

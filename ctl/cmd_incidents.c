@@ -70,7 +70,7 @@ incidents_list_run(struct call *call)
         code = pages_collect(&pages, (size_t)call->limit, title == NULL ? NULL : has_title, title,
                              &incidents, &err);
     if (code != EXIT_DONE) {
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     } else {
         code = json_array_size(incidents) > 0 ? EXIT_DONE : EXIT_PARTLY;
         answer = json_pack("{s:O, s:b}", "incidents", incidents, "more", !pages.is_done);
@@ -205,7 +205,7 @@ ask_for_one(struct call *call, enum key_use use, const char *what, const json_t 
         code = remote_ask_json(&remote, path, body, &inc, NULL, &err);
     }
     if (code != EXIT_DONE)
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     else if (call->json)
         screen_print_json(inc);
     else
@@ -228,10 +228,10 @@ incidents_status_run(struct call *call)
     const char *by = call->by != NULL ? call->by : login != NULL ? login : getenv("USER");
     json_t *body = json_pack("{s:s, s:s*, s:s*}", "status", call->args[1], "note", call->note,
                              "by", by);
-    int code = body == NULL ? EXIT_USAGE : ask_for_one(call, KEY_TO_WRITE, "/status", body);
+    struct err err = { "STATUS, --note and --by must be UTF-8" };
+    int code = body == NULL ? call_complain(call, EXIT_USAGE, &err)
+                            : ask_for_one(call, KEY_TO_WRITE, "/status", body);
 
-    if (body == NULL)
-        fprintf(stderr, "bongsu %s: STATUS, --note and --by must be UTF-8\n", call->name);
     json_decref(body);
     return code;
 }

@@ -58,7 +58,7 @@ report_run(struct call *call)
             print_report(&report);
     }
     if (code != EXIT_DONE)
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     json_decref(answer);
     buf_release(&report);
     buf_release(&path);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ctl/complain.h"
 #include "ctl/local.h"
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
@@ -183,8 +184,8 @@ rules_run(struct call *call)
     if (call->arg_count > tools[tool].has_cases)
         rules = call->args[tools[tool].has_cases];
     if (rules == NULL) {
-        fprintf(stderr, "bongsu %s: there is no folder of rules (detector.rules)\n", call->name);
-        return EXIT_CONFIG;
+        err_set(&err, "there is no folder of rules (detector.rules)");
+        return call_complain(call, EXIT_CONFIG, &err);
     }
     args[2] = tools[tool].verb;
     args[3] = rules;
@@ -192,8 +193,9 @@ rules_run(struct call *call)
     code = run_detector(args, &answer, &err);
     if (code < 0 || answer == NULL) {
         if (code < 0)
-            fprintf(stderr, "bongsu %s: %s\n", call->name, err.text);
-        return code < 0 ? EXIT_SOFTWARE : code;
+            return call_complain(call, EXIT_SOFTWARE, &err);
+        err_set(&err, "the detector, which judges rules, gave no answer");
+        return call_complain(call, code == EXIT_DONE ? EXIT_SOFTWARE : code, &err);
     }
     if (tool == 0 && call->arg_count == 0)
         add_running(call, answer);

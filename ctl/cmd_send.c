@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctl/complain.h"
 #include "ctl/key_file.h"
 #include "ctl/line_sorter.h"
 #include "ctl/screen.h"
@@ -205,8 +206,9 @@ print_dashboard(const struct sending *sending)
         printf("see http://%s/dashboard?from=%s&to=%s\n", settings->api_listen, from, to);
 }
 
+/* A failure ends up in the JSON, of which there is one. */
 static void
-print_report(const struct sending *sending)
+print_report(const struct sending *sending, int code, const struct err *err)
 {
     const struct tally *tally = &sending->tally;
     int64_t spent_ms = clock_steady_ms() - sending->progress.began_ms;
@@ -214,6 +216,10 @@ print_report(const struct sending *sending)
     if (sending->call->json) {
         json_t *json = tally_to_json(tally);
 
+        if (code != 0) {
+            json_object_set_new(json, "error", json_string(err->text));
+            json_object_set_new(json, "exit", json_integer(code));
+        }
         screen_print_json(json);
         json_decref(json);
         return;
@@ -234,10 +240,8 @@ send_all(struct sending *sending, char **names, int count)
     struct err err = { "" };
     int rc = look_at_files(sending, names, count, &err);
 
-    if (rc != 0) {
-        fprintf(stderr, "bongsu send: %s\n", err.text);
-        return rc;
-    }
+    if (rc != 0)
+        return call_complain(sending->call, rc, &err);
 
     stop_signal_catch();
     for (int i = 0; i < count && rc == 0 && !stop_is_asked; i++)
@@ -245,8 +249,8 @@ send_all(struct sending *sending, char **names, int count)
 
     progress_wipe(&sending->progress);
     if (rc != 0)
-        fprintf(stderr, "bongsu send: %s\n", err.text);
-    print_report(sending);
+        call_warn(sending->call->name, "%s", err.text);
+    print_report(sending, rc, &err);
 
     if (rc != 0)
         return rc;
@@ -265,10 +269,8 @@ send_run(struct call *call)
     struct err err;
     int rc = EXIT_CONFIG;
 
-    if (key_find(call, KEY_TO_WRITE, &key, &err) != 0) {
-        fprintf(stderr, "bongsu send: %s\n", err.text);
-        return rc;
-    }
+    if (key_find(call, KEY_TO_WRITE, &key, &err) != 0)
+        return call_complain(call, rc, &err);
     sending.url = call_url(call->ingest_url, call->settings.ingest_listen);
     sending.poster = (struct poster){
         .session = http_session_new(), .url = sending.url, .api_key = key,
@@ -279,10 +281,11 @@ send_run(struct call *call)
     sending.progress.began_ms = clock_steady_ms();
 
     rc = EXIT_SOFTWARE;
+    err_set(&err, "out of memory");
     if (sending.url != NULL && sending.poster.session != NULL)
         rc = send_all(&sending, call->args, call->arg_count);
     else
-        fprintf(stderr, "bongsu send: out of memory\n");
+        call_complain(call, rc, &err);
 
     http_session_destroy(&sending.poster.session);
     free(sending.url);

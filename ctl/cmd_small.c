@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/complain.h"
 #include "ctl/local.h"
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
@@ -21,7 +22,7 @@ is_ready(const struct call *call, const char *name, json_t *answers)
     else
         json_object_set(answers, name, body == NULL ? json_null() : body);
     if (status != 200 && !call->json)
-        fprintf(stderr, "%s: %s\n", name, status < 0 ? err.text : "not ready");
+        call_warn(call->name, "%s: %s", name, status < 0 ? err.text : "not ready");
     json_decref(body);
     return status == 200;
 }
@@ -32,13 +33,14 @@ health_run(struct call *call)
 {
     int count = call->arg_count > 0 ? call->arg_count : LOCAL_PROCESSES, code = EXIT_DONE;
     json_t *answers = json_object();
+    struct err err;
 
     for (int i = 0; i < count; i++) {
         const char *name = call->arg_count > 0 ? call->args[i] : local_processes[i];
 
         if (local_find(name) < 0) {
-            fprintf(stderr, "bongsu health: %s: not one of the five\n", name);
-            code = EXIT_USAGE;
+            err_set(&err, "%.80s: not one of the five", name);
+            code = call_complain(call, EXIT_USAGE, &err);
             break;
         }
         if (!is_ready(call, name, answers))
@@ -55,17 +57,19 @@ int
 notify_test_run(struct call *call)
 {
     json_t *body = NULL;
-    struct err err;
+    struct err err, why;
     long status = local_call(&call->settings, "notifier", "/test", "{}", LOCAL_SLOW_MS, &body,
                              &err);
     const char *answer = json_string_value(json_object_get(body, "answer"));
+    int code = status == 200 ? EXIT_DONE : EXIT_PARTLY;
 
+    err_set(&why, "%.200s: is it running here? (bongsu status)", status < 0 ? err.text : "");
     if (status < 0)
-        fprintf(stderr, "bongsu notify test: %s: is it running here? (bongsu status)\n", err.text);
+        code = call_complain(call, EXIT_UNREACHABLE, &why);
     else if (call->json)
         screen_print_json(body);
     else
         screen_print_line(answer == NULL ? "no answer" : answer);
     json_decref(body);
-    return status < 0 ? EXIT_UNREACHABLE : status == 200 ? EXIT_DONE : EXIT_PARTLY;
+    return code;
 }

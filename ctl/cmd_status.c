@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/complain.h"
 #include "ctl/look.h"
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
@@ -205,8 +206,8 @@ print_table(const struct settings *settings, const struct look *before, struct l
     struct buf out = { 0 };
 
     if (look_judge(before) == EXIT_UNREACHABLE) {
-        fprintf(stderr, "bongsu status: nothing runs with --data-dir %s (bongsu up starts it)\n",
-                settings->data_dir);
+        call_warn("status", "nothing runs with --data-dir %s (bongsu up starts it)",
+                  settings->data_dir);
         return;
     }
     poll(NULL, 0, RATE_MS);

@@ -130,8 +130,8 @@ take(struct tail *tail, const json_t *answer, int *ret_more, struct err *err)
     tail->after = place;
     *ret_more = json_is_true(json_object_get(answer, "more"));
     if (left_out > 0 && !tail->is_warned++)
-        fprintf(stderr, "bongsu %s: %lld older storage days are not followed\n",
-                tail->call->name, (long long)left_out);
+        call_warn(tail->call->name, "%" JSON_INTEGER_FORMAT " older storage days are not followed",
+                  left_out);
     return EXIT_DONE;
 }
 
@@ -171,7 +171,7 @@ follow(struct tail *tail, struct err *err)
         if (code == EXIT_DONE)
             json_object_clear(tail->shown);
         else if (!is_away)
-            remote_complain(tail->call->name, code, err);
+            call_warn(tail->call->name, "%s", err->text);
         is_away = code != EXIT_DONE;
     }
     return EXIT_STOPPED;
@@ -195,7 +195,7 @@ events_tail_run(struct call *call)
     if (code == EXIT_DONE && call->follow)
         code = follow(&tail, &err);
     if (code != EXIT_DONE && code != EXIT_STOPPED)
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     json_decref(tail.shown);
     free(tail.after);
     remote_close(&tail.remote);

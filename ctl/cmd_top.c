@@ -328,7 +328,7 @@ top_run(struct call *call)
     int code = open_remotes(&top, &err);
 
     if (code != EXIT_DONE) {
-        remote_complain(call->name, code, &err);
+        call_complain(call, code, &err);
     } else {
         look_around(&top);
         code = call->once || call->json || !screen_is_terminal() ? show_once(&top) : watch(&top);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/screen.h"
 #include "proto/run/daemon.h"
 
 enum { CALL_TIMEOUT_MS = 30000, KEY_HEADER_MAX = 600 };
@@ -159,17 +158,6 @@ remote_ask_json(struct remote *remote, const char *path, const json_t *body,
         }
     }
     buf_release(&bytes);
-    return code;
-}
-
-int
-remote_complain(const char *name, int code, const struct err *err)
-{
-    struct buf out = { 0 };
-
-    if (screen_escape(&out, text_of(err->text)) == 0)
-        fprintf(stderr, "bongsu %s: %s\n", name, out.ptr == NULL ? "" : out.ptr);
-    buf_release(&out);
     return code;
 }
 

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "ctl/complain.h"
 #include "ctl/key_file.h"
 #include "proto/http/http_client.h"
 
@@ -34,9 +35,6 @@ int remote_ask(struct remote *remote, const char *path, const json_t *body,
 /* The same, for an answer that is a JSON object: a new reference. */
 int remote_ask_json(struct remote *remote, const char *path, const json_t *body,
                     json_t **ret_answer, long *ret_wait_s, struct err *err);
-
-/* Say the reason on standard error, escaped; gives code back. */
-int remote_complain(const char *name, int code, const struct err *err);
 
 /* Append ?name=value or &name=value, percent-encoded. A NULL value is left
  * out. 0, or -1 when out of memory. */

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "ctl/complain.h"
 #include "proto/base/clock.h"
 
 enum {
@@ -62,9 +63,9 @@ tell(struct poster *poster, const char *trouble)
     snprintf(poster->trouble, sizeof poster->trouble, "%s", trouble);
     progress_wipe(poster->progress);
     if (trouble[0] != '\0')
-        fprintf(stderr, "bongsu send: waiting for %s: %s\n", poster->url, trouble);
+        call_warn("send", "waiting for %s: %s", poster->url, trouble);
     else
-        fprintf(stderr, "bongsu send: %s answers again\n", poster->url);
+        call_warn("send", "%s answers again", poster->url);
 }
 
 /* Wait, or until a signal: 0, or -1 when stopped. */
@@ -111,9 +112,6 @@ read_detail(const struct http_answer *answer, const char *other, char *out, size
     const char *detail = json_string_value(json_object_get(problem, "detail"));
 
     snprintf(out, size, "%s", detail != NULL ? detail : other);
-    for (char *c = out; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';           /* it goes to a terminal */
     json_decref(problem);
 }
 

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "ctl/screen.h"
 #include "proto/base/timestamp.h"
 
 void
@@ -14,8 +16,7 @@ tally_read(struct tally *tally, const struct line_piece *piece)
     tally->blank_lines += piece->blank_lines;
 }
 
-/* The reason without what it quotes. It goes to a terminal, and lines are
- * hostile: no control character (nor U+0080..9F) is left in. */
+/* The reason without what it quotes. */
 static void
 generalize(struct text reason, char out[TALLY_REASON_LEN])
 {
@@ -23,7 +24,7 @@ generalize(struct text reason, char out[TALLY_REASON_LEN])
     int is_quoted = 0;
 
     for (size_t i = 0; i < reason.len && n + 4 < TALLY_REASON_LEN; i++) {
-        unsigned char c = (unsigned char)reason.ptr[i];
+        char c = reason.ptr[i];
 
         if (c == '\\' && is_quoted) {
             i++;
@@ -35,11 +36,7 @@ generalize(struct text reason, char out[TALLY_REASON_LEN])
             out[n++] = '"';
             is_quoted = !is_quoted;
         } else if (!is_quoted) {
-            int is_c1 = c == 0xc2 && i + 1 < reason.len &&
-                        (unsigned char)reason.ptr[i + 1] < 0xa0;
-
-            out[n++] = c < ' ' || c == 0x7f || is_c1 ? '?' : reason.ptr[i];
-            i += (size_t)is_c1;
+            out[n++] = reason.ptr[i];
         }
     }
     /* A cut inside a character shows as one. */
@@ -172,6 +169,38 @@ done:
     return rc;
 }
 
+/* A reason that quotes a line, the name of a file: harmless, and always UTF-8. The
+ * caller frees; NULL when out of memory. */
+static char *
+show(const char *text)
+{
+    struct buf out = { 0 };
+
+    if (buf_append_str(&out, "") == 0 && screen_escape(&out, text_of(text)) == 0)
+        return buf_take(&out);
+    buf_release(&out);
+    return NULL;
+}
+
+static void
+print_shown(const char *text, FILE *out)
+{
+    char *shown = show(text);
+
+    fputs(shown == NULL ? "" : shown, out);
+    free(shown);
+}
+
+static json_t *
+shown_to_json(const char *text)
+{
+    char *shown = show(text);
+    json_t *json = json_string(shown);
+
+    free(shown);
+    return json;
+}
+
 static void
 print_examples(const struct tally_reason *reason, FILE *out)
 {
@@ -183,10 +212,13 @@ print_examples(const struct tally_reason *reason, FILE *out)
 
         if (example->file == NULL)
             continue;
-        if (file == NULL || strcmp(file, example->file) != 0)
-            fprintf(out, "%s%s line", file == NULL ? "" : ", ", example->file);
-        else
+        if (file == NULL || strcmp(file, example->file) != 0) {
+            fputs(file == NULL ? "" : ", ", out);
+            print_shown(example->file, out);
+            fputs(" line", out);
+        } else {
             fputc(',', out);
+        }
         fprintf(out, " %" PRIu64, example->line);
         file = example->file;
         shown++;
@@ -200,7 +232,9 @@ tally_print_refusals(const struct tally *tally, FILE *out)
     for (size_t i = 0; i < tally->reason_count; i++) {
         const struct tally_reason *reason = &tally->reasons[i];
 
-        fprintf(out, "  %" PRIu64 " refused: %s (", reason->count, reason->text);
+        fprintf(out, "  %" PRIu64 " refused: ", reason->count);
+        print_shown(reason->text, out);
+        fputs(" (", out);
         print_examples(reason, out);
         fprintf(out, ")\n");
     }
@@ -217,9 +251,10 @@ reason_to_json(const struct tally_reason *reason)
 
     for (size_t i = 0; i < TALLY_MAX_EXAMPLES && reason->examples[i].file != NULL; i++)
         json_array_append_new(examples,
-                              json_pack("{s:s, s:I}", "file", reason->examples[i].file, "line",
+                              json_pack("{s:o, s:I}", "file",
+                                        shown_to_json(reason->examples[i].file), "line",
                                         (json_int_t)reason->examples[i].line));
-    return json_pack("{s:s, s:I, s:o}", "reason", reason->text, "count",
+    return json_pack("{s:o, s:I, s:o}", "reason", shown_to_json(reason->text), "count",
                      (json_int_t)reason->count, "examples", examples);
 }
 

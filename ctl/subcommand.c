@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/complain.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
 
@@ -96,8 +97,17 @@ run(struct call *call)
         if (timestamp_init(&err) == 0)
             return call->command->run(call);
     }
-    fprintf(stderr, "bongsu %s: %s\n", call->name, err.text);
-    return code;
+    return call_complain(call, code, &err);
+}
+
+/* Of a call that could not be read. */
+static int
+asks_for_json(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return 1;
+    return 0;
 }
 
 int
@@ -111,10 +121,12 @@ subcommands_main(int argc, char **argv)
     if (call.command == NULL)
         return answer_unknown(argc, argv);
     call.name = call.command->name;
-    if (flags_load(&call, argc - words + 1, argv + words - 1, &code, &err) != 0)
-        fprintf(stderr, "bongsu %s: %s\n", call.name, err.text);
-    else
+    if (flags_load(&call, argc - words + 1, argv + words - 1, &code, &err) != 0) {
+        call.json = asks_for_json(argc, argv);
+        call_complain(&call, code, &err);
+    } else {
         code = run(&call);
+    }
     if (fflush(stdout) != 0 && code == EXIT_DONE) {
         fprintf(stderr, "bongsu %s: standard output cannot be written\n", call.name);
         code = EXIT_IO;

@@ -460,6 +460,49 @@ what_goes_wrong_is_one_sentence_and_a_code(void **state)
     expect(0, "help incidents list", "example:");
 }
 
+/* A program that asked for JSON finds JSON on standard output, whatever happened. */
+static void
+what_goes_wrong_is_json_for_who_asked_for_it(void **state)
+{
+    char nobody[64];
+    const struct { int code; const char *words, *reason; } cases[] = {
+        { 69, "incidents list --json", "does not answer" },
+        { 69, "events search --json", "does not answer" },
+        { 69, "events tail --json", "does not answer" },
+        { 69, "report daily --json", "does not answer" },
+        { 69, "send --json --give-up 1ms key", "gave up" },
+        { 69, "demo --json --give-up 1ms", "gave up" },
+        { 1, "incidents show 00000000000000000000000000000000 --json", "no incident with this id" },
+        { 64, "incidents status x open --json", "no incident's id" },
+        { 64, "incidents list --json --nonsense", "nonsense" },
+        { 64, "events search nonsense --json", "FIELD=VALUE" },
+        { 64, "report daily --json --date 2026-02-30", "--date" },
+        { 64, "decode --json", "what is missing" },
+        { 64, "health --json nonsense", "not one of the five" },
+        { 66, "send no/such --json", "no/such" },
+        { 78, "incidents list --json --config no/such.yml", "no/such.yml" },
+        { 78, "top --json --key-file no/such", "no/such" },
+    };
+
+    (void)state;
+    instance_write(&instance, "key", "a line\n");
+    snprintf(nobody, sizeof(nobody), " --url http://127.0.0.1:%d", free_port());
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char words[160], *output, *json;
+        json_t *answer;
+
+        snprintf(words, sizeof(words), "%s%s", cases[i].words, cases[i].code == 69 ? nobody : "");
+        output = run_with(NULL, cases[i].code, words);
+        json = strchr(output, '{');
+        answer = json == NULL ? NULL : json_loads(json, JSON_DISABLE_EOF_CHECK, NULL);
+        if (answer == NULL || strstr(text_in(answer, "error"), cases[i].reason) == NULL ||
+            json_integer_value(json_object_get(answer, "exit")) != cases[i].code)
+            fail_msg("bongsu %s: %s", words, output);
+        json_decref(answer);
+        free(output);
+    }
+}
+
 static void
 decode_says_which_decoder_and_what_came_of_it(void **state)
 {
@@ -488,6 +531,7 @@ main(void)
         cmocka_unit_test(an_export_has_every_event_and_goes_on_from_its_place),
         cmocka_unit_test(top_shows_it_once_when_nobody_watches),
         cmocka_unit_test(rules_are_listed_checked_and_tested),
+        cmocka_unit_test(what_goes_wrong_is_json_for_who_asked_for_it),
         cmocka_unit_test(decode_says_which_decoder_and_what_came_of_it),
         cmocka_unit_test(what_goes_wrong_is_one_sentence_and_a_code),
         cmocka_unit_test(the_configuration_is_shown_with_its_places_and_no_secret),

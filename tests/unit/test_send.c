@@ -298,7 +298,7 @@ refusals_are_told_by_reason_with_their_lines(void **state)
         "{\"accepted\":5,\"refused\":5,\"errors\":["
         "{\"line\":1,\"reason\":\"source_ip: \\\"abc\\\" is no address\"},"
         "{\"line\":3,\"reason\":\"source_ip: \\\"x\\\\\\\"y\\\" is no address\"},"
-        "{\"line\":10,\"reason\":\"timestamp: ahead\\u001b[2J\\u009b\"}],"
+        "{\"line\":10,\"reason\":\"timestamp: ahead\\u001b[2J\\u009b\\u202e\"}],"
         "\"errors_omitted\":2}"), NULL), 0);
     tally_print_refusals(&tally, out);
     fclose(out);
@@ -309,7 +309,7 @@ refusals_are_told_by_reason_with_their_lines(void **state)
     assert_string_equal(text,
                         "  2 refused: source_ip: \"...\" is no address "
                         "(a.log line 101, 103)\n"
-                        "  1 refused: timestamp: ahead?[2J? (a.log line 110)\n"
+                        "  1 refused: timestamp: ahead\\x1b[2J\\u009b\\u202e (a.log line 110)\n"
                         "  2 refused, reason not listed\n");
     free(text);
 }
