@@ -7,6 +7,7 @@
 
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
+#include "proto/decode/journal_line.h"
 #include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_json.h"
@@ -258,9 +259,15 @@ intake_json(struct intake *intake, const struct intake_origin *origin,
 {
     struct event *ev = &intake->event;
     struct text key = { NULL, 0 };
+    int is_journal;
 
     ret_result->reason.text[0] = '\0';
     arena_clear(&intake->arena);
+    is_journal = journal_line_is(json.text, &intake->arena);
+    if (is_journal < 0)
+        return stop(ret_result, JOURNAL_RETRY);
+    if (is_journal)
+        return intake_line(intake, origin, json, ret_result);
     if (event_from_json(intake->reader, json.text, &intake->arena, ev, &key,
                         &ret_result->reason) != 0)
         return count(intake, INTAKE_BAD_JSON);

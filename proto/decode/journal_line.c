@@ -1,5 +1,7 @@
 #include "proto/decode/journal_line.h"
 
+#include <string.h>
+
 enum { PRIORITY_LOWEST = 7, FACILITY_MAX = 23 };
 
 static struct text
@@ -61,4 +63,26 @@ journal_line_read(const struct json_line *json, struct log_line *line)
         line->message = text_of("");
     read_priority(json, line);
     return 1;
+}
+
+int
+journal_line_is(struct text text, struct arena *arena)
+{
+    static const char *const ours[] = { "event_type", "raw_log", "idempotency_key" };
+    struct json_line json;
+    int rc;
+
+    /* Every event that clients send comes by here. */
+    if (text_find(text, "\"__REALTIME_TIMESTAMP\"") == NULL ||
+        memchr(text.ptr, '\n', text.len) != NULL)
+        return 0;
+    rc = json_line_read(text, arena, &json);
+    if (rc != 1)
+        return rc;
+    rc = json_line_get(json.root, "__REALTIME_TIMESTAMP") != NULL &&
+         json_line_get(json.root, "MESSAGE") != NULL;
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        rc = rc && json_line_get(json.root, ours[i]) == NULL;
+    json_line_release(&json);
+    return rc;
 }

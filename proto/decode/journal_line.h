@@ -10,6 +10,11 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/json_line.h"
 
+/* Whether text is, beyond doubt, one line of that output: an object with
+ * __REALTIME_TIMESTAMP and MESSAGE, and no field that makes an event of our own
+ * form (event_type, raw_log, idempotency_key). 1, 0, or -1 when out of memory. */
+int journal_line_is(struct text text, struct arena *arena);
+
 /* 1 and the header and message of *line, when json is an entry of the journal;
  * else 0, and line is as it was. Texts are json's arena's. */
 int journal_line_read(const struct json_line *json, struct log_line *line);

@@ -497,6 +497,66 @@ a_keyed_line_needs_a_time_of_its_own_or_the_files(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* --- the journal's own JSON --- */
+
+#define ENTRY(message) "{\"__CURSOR\":\"s=1\",\"__REALTIME_TIMESTAMP\":\"1799999999250000\"," \
+                       "\"_HOSTNAME\":\"web1\",\"SYSLOG_IDENTIFIER\":\"sshd\",\"_PID\":\"7\"," \
+                       "\"MESSAGE\":" message "}"
+
+static void
+a_line_of_the_journals_json_is_decoded_wherever_events_are_taken(void **state)
+{
+    static const char body[] =
+        ENTRY("\"Failed password for bob from 192.0.2.1 port 9 ssh2\"") "\n"
+        ENTRY("[70,97,105,108,101,100,32,112,97,115,115,119,111,114,100,32,102,111,114,32,98,"
+              "239,191,189,255,32,102,114,111,109,32,49,57,50,46,48,46,50,46,49,32,112,111,114,"
+              "116,32,57,32,115,115,104,50]") "\n"
+        ENTRY("null") "\n"
+        "{\"event_type\":\"login_failed\"}\n";
+    struct place *place = *state;
+    const struct event *ev;
+
+    assert_int_equal(take_body(place, INTAKE_JSON, body, sizeof(body) - 1), INTAKE_ACCEPTED);
+    assert_int_equal(place->tally.accepted, 4);
+    assert_int_equal(counter(place, "bongsu_ingest_raw_lines_total", "encoding=\"utf8\""), 3);
+    read_back(place);
+    ev = next_event(place);
+    assert_field(ev, "event_type", "login_failed");
+    assert_field(ev, "source_ip", "192.0.2.1");
+    assert_field(ev, "username", "bob");
+    assert_field(ev, "host.name", "web1");
+    assert_int_equal(ev->at_us, INT64_C(1799999999250000));
+    ev = next_event(place);
+    assert_field(ev, "event_type", "login_failed");
+    assert_field(ev, "source_ip", "192.0.2.1");
+    assert_field(ev, "username", "b\xef\xbf\xbd\\xff");
+    ev = next_event(place);
+    assert_field(ev, "process.name", "sshd");
+    assert_field(next_event(place), "event_type", "login_failed");
+}
+
+static void
+an_event_that_only_looks_like_the_journals_is_an_event(void **state)
+{
+    struct place *place = *state;
+    const struct event *ev;
+
+    assert_int_equal(take_json(place, "{\"event_type\":\"mine\",\"MESSAGE\":\"x\","
+                               "\"__REALTIME_TIMESTAMP\":\"1799999999250000\"}"),
+                     INTAKE_ACCEPTED);
+    assert_int_equal(take_json(place, "{\"MESSAGE\":\"x\"}"), INTAKE_BAD_FIELD);
+    assert_int_equal(take_json(place, "{\"a\":{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"x\"}}"),
+                     INTAKE_BAD_FIELD);
+    assert_int_equal(take_json(place, "{\"idempotency_key\":\"k\",\"MESSAGE\":\"x\","
+                               "\"__REALTIME_TIMESTAMP\":\"1\"}"), INTAKE_NO_TIME);
+    assert_int_equal(take_json(place, "{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"x\""),
+                     INTAKE_BAD_JSON);
+    read_back(place);
+    ev = next_event(place);
+    assert_field(ev, "event_type", "mine");
+    assert_int_equal(ev->at_us, now_us);
+}
+
 int
 main(void)
 {
@@ -506,6 +566,8 @@ main(void)
         TEST(an_event_over_the_limit_is_too_big),
         TEST(a_client_names_an_event_by_its_own_key_and_gives_its_time),
         TEST(raw_log_alone_is_decoded_and_the_clients_fields_win),
+        TEST(a_line_of_the_journals_json_is_decoded_wherever_events_are_taken),
+        TEST(an_event_that_only_looks_like_the_journals_is_an_event),
         TEST(good_lines_are_accepted_and_bad_ones_named),
         TEST(an_array_is_taken_element_by_element),
         TEST(a_broken_array_leaves_nothing),
