@@ -35,7 +35,7 @@ static const struct {
 struct head {
     int64_t at_us;
     int has_time, has_port;     /* 2.4 writes the client's port, 2.0 and 2.2 do not */
-    struct text level, pid;
+    struct text module, level, pid;
 };
 
 /* Cut "[...] " off *rest: 1 and what is between, or 0. */
@@ -63,7 +63,8 @@ read_level(struct text inside, struct head *head)
     const char *colon = inside.len == 0 ? NULL : memchr(inside.ptr, ':', inside.len);
 
     if (colon != NULL) {
-        inside = drop(inside, (size_t)(colon + 1 - inside.ptr));
+        head->module = from_to(inside.ptr, colon);
+        inside = drop(inside, head->module.len + 1);
         head->has_port = 1;
     }
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
@@ -224,6 +225,14 @@ put_referrer(struct text message, struct event *ev)
         decoded_put_text(ev, FIELD_HTTP_REQUEST_REFERRER, rest);
 }
 
+/* Since 2.4 a line says which module wrote it. What scripts write (cgi, php) may
+ * be a client's words, and reads like anything. */
+static int
+may_refuse(const struct head *head)
+{
+    return head->module.ptr == NULL || text_starts_with(head->module, "auth");
+}
+
 static int
 decode_apache_error(const struct log_line *line, struct arena *arena, struct event *ev)
 {
@@ -247,7 +256,7 @@ decode_apache_error(const struct log_line *line, struct arena *arena, struct eve
     decoded_text(ev, EVENT_DESCRIPTION, rest);
 
     message = take_code(rest, ev);
-    if (has_client && read_failure(message, &user, &is_invalid)) {
+    if (has_client && may_refuse(&head) && read_failure(message, &user, &is_invalid)) {
         decoded_text(ev, EVENT_TYPE, text_of("login_failed"));
         if (user.len > 0)
             decoded_text(ev, EVENT_USERNAME, user);

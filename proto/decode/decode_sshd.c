@@ -55,6 +55,8 @@ static const char *const attempts[] = {
     "%u from %a port %p ssh2: %*",
 };
 
+static const char accepted[] = "%m from %a port %p ssh2: %*";
+
 /* Everything else; the first that fits. */
 static const struct message messages[] = {
     { "Invalid user %u from %a port %p", "auth_detail", 1 },
@@ -186,6 +188,15 @@ decode_attempt(struct text text, const struct verdict *verdict, struct event *ev
             caps = found;
             break;
         }
+
+    /* A certificate's name can be misread so; who came in is an account, whose
+     * name has no space. */
+    if (caps.is_ambiguous && !verdict->is_failure && !is_invalid &&
+        pattern_match(accepted, user, &found)) {
+        found.user = found.method;
+        found.method = caps.method;
+        caps = found;
+    }
 
     if (verdict->is_failure && is_silent(caps.method, is_invalid))
         event_type = "auth_detail";

@@ -25,6 +25,7 @@ enum {
 
 struct access {
     struct text domain, host, user;
+    int is_uncertain;           /* host may be the client's word */
     int64_t at_us;
     struct text rest;           /* from the request's first byte on */
 };
@@ -45,6 +46,18 @@ is_host(struct text word)
     return 1;
 }
 
+/* Two addresses and two more words. A host that the client asked for by its
+ * address may stand first, or what he says that he forwards second: either is
+ * his to choose, and the line does not say which of the two it has. */
+static int
+has_two_addresses(struct text first, struct text rest)
+{
+    struct text second = text_split(&rest, ' ');
+
+    return rest.len > 0 && memchr(rest.ptr, ' ', rest.len) != NULL &&
+           decoded_is_address(second) && decoded_is_address(first);
+}
+
 /* "host ident user", "vhost:port host ident user", "vhost host ident user",
  * "1.2.3.4, 5.6.7.8 ident user": of a list of forwarded addresses the last is
  * the one that our own proxy added. */
@@ -58,6 +71,7 @@ read_head(struct text head, struct access *access)
     next = rest;
     domain = web_without_port(word);
     access->host = word;
+    access->is_uncertain = has_two_addresses(word, next);
 
     if (next.ptr != NULL && !decoded_is_address(word)) {
         struct text second = text_split(&next, ' ');
@@ -230,10 +244,12 @@ decode_web_access(const struct log_line *line, struct arena *arena, struct event
 
     decoded_text(ev, EVENT_TYPE, text_of("web_request"));
     decoded_time(ev, access.at_us, arena);
-    decoded_source(ev, access.host);
-    if (access.user.len > 0 && !text_is(access.user, "-") && !text_is(access.user, "\"\""))
+    if (!access.is_uncertain)
+        decoded_source(ev, access.host);
+    if (!access.is_uncertain && access.user.len > 0 && !text_is(access.user, "-") && !text_is(access.user, "\"\""))
         decoded_text(ev, EVENT_USERNAME, web_unescape(access.user, arena));
-    decoded_put_text(ev, FIELD_URL_DOMAIN, access.domain);
+    if (!text_is(access.domain, "-"))
+        decoded_put_text(ev, FIELD_URL_DOMAIN, access.domain);
 
     request = web_unescape(take_request(&access.rest), arena);
     decoded_text(ev, EVENT_DESCRIPTION, request);
