@@ -40,7 +40,8 @@ const size_t decoder_count = sizeof decoders / sizeof decoders[0];
 enum { REPEATED_MAX = 1000000 };
 
 /* "message repeated 5 times: [ the message]", which rsyslog writes instead of
- * five lines. A number that no event can carry leaves the line as it is. */
+ * five lines, behind their tag: without one it may be anybody's words, and the
+ * number his choice. One that no event can carry leaves the line as it is. */
 static void
 unwrap_repeated(struct log_line *line)
 {
@@ -48,7 +49,8 @@ unwrap_repeated(struct log_line *line)
     struct text rest = line->message, number;
     int64_t times;
 
-    if (!text_starts_with(rest, start) || !text_ends_with(rest, "]"))
+    if (line->program.len == 0 || !text_starts_with(rest, start) ||
+        !text_ends_with(rest, "]"))
         return;
     rest.ptr += sizeof start - 1;
     rest.len -= sizeof start - 1;

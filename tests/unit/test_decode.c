@@ -175,6 +175,10 @@ impossible_repetition_stays_a_plain_message(void **state)
         "Nov 12 06:55:46 web1 app: message repeated 2 times: [ ",
         "Nov 12 06:55:46 web1 app: message repeated 2 times: []",
         "Nov 12 06:55:46 web1 app: message repeated  times: [ x]",
+        /* nobody's tag: not rsyslog's words */
+        "Nov 12 06:55:46 web1 message repeated 5 times: [ x]",
+        "message repeated 5 times: [ 192.0.2.1 - - [22/Nov/2026:08:00:00 +0900] "
+        "\"GET / HTTP/1.1\" 404 0 ]",
     };
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
