@@ -45,6 +45,10 @@ open_counts(struct engine *engine, struct metrics *metrics)
           " max_total_entries" },
         { &counts->learnt, METRIC_COUNTER, "bongsu_detector_learnt_total",
           "things that a first_seen rule saw first while it was learning" },
+        { &counts->yielded, METRIC_COUNTER, "bongsu_detector_yielded_total",
+          "matches that opened no incident, since one of a rule they yield to is open" },
+        { &counts->echoed, METRIC_COUNTER, "bongsu_detector_echoed_total",
+          "events that only told what another log had told already" },
         { &counts->memory_evicted, METRIC_COUNTER,
           "bongsu_detector_seen_evicted_total",
           "things that first_seen rules forgot early, to stay within max_keys / 4" },
@@ -136,6 +140,7 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     if (engine->options.max_total_entries == 0)
         engine->options.max_total_entries = SIZE_MAX;
     engine->seen_class = state_class(&engine->table, SEEN_HOLD_US, STATE_PLAIN);
+    engine->told_class = state_class(&engine->table, HOUR_US, STATE_PLAIN);
     engine->late_class = state_class(&engine->table, INT64_MAX, STATE_PLAIN);
     for (size_t i = 0; i < count; i++) {
         engine->plans[i] = plan_rule(engine, &ruleset_rule(*rules, i)->sigma);

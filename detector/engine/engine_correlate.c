@@ -74,6 +74,40 @@ part_of(const struct engine *engine, const struct state *state,
     return part;
 }
 
+/* 1 when the key has an open incident, of this rule's, that the match touches. */
+static int
+is_open(const struct engine *engine, uint32_t number, const struct state *state,
+        const struct window_match *match)
+{
+    int64_t suppress_us = engine->plans[number].suppress_us;
+
+    for (const struct open_incident *inc = state == NULL ? NULL : state->incidents;
+         inc != NULL; inc = inc->next)
+        if (match->last_us >= inc->opened_us - suppress_us &&
+            match->first_us <= inc->last_us + suppress_us)
+            return 1;
+    return 0;
+}
+
+/* 1 when another rule's incident stands for the one that this match would open. */
+static int
+does_yield(struct engine *engine, const struct rule *rule, const struct state *state)
+{
+    const struct text key = { state->key, state->key_len };
+
+    if (rule->sigma.yield_count == 0 ||
+        is_open(engine, state->rule, state, &engine->match))
+        return 0;
+    for (size_t i = 0; i < rule->sigma.yield_count; i++)
+        if (is_open(engine, rule->yields[i],
+                    state_find(&engine->table, rule->yields[i], key, state->hash),
+                    &engine->match)) {
+            ++*engine->counts.yielded;
+            return 1;
+        }
+    return 0;
+}
+
 /* The condition held: what the incident does not have yet goes in. */
 static int
 count_match(struct engine *engine, struct state *state, const struct event *ev)
@@ -81,7 +115,9 @@ count_match(struct engine *engine, struct state *state, const struct event *ev)
     const struct rule *rule = ruleset_rule(engine->rules, state->rule);
     const struct window_match *match = &engine->match;
 
-    for (size_t i = 0; rule->is_alerting && i < match->taken_count; i++) {
+    int is_telling = rule->is_alerting && !does_yield(engine, rule, state);
+
+    for (size_t i = 0; is_telling && i < match->taken_count; i++) {
         const struct incident_part part = part_of(
             engine, state, window_entry(state->window, match->taken[i]), ev);
 
@@ -171,7 +207,7 @@ judge_entry(struct engine *engine, struct state *state, const struct window_entr
  * memory. */
 static int
 row_of_key(struct engine *engine, uint32_t number, const struct rule *rule,
-           struct state **ret_state)
+           struct state **ret_state, uint64_t *ret_owner)
 {
     uint64_t hash = hash64(engine->key.ptr, engine->key.len), owner = hash;
 
@@ -186,6 +222,7 @@ row_of_key(struct engine *engine, uint32_t number, const struct rule *rule,
         return -1;
     if (rule->owner != OWNER_KEY)
         (*ret_state)->number = owner;
+    *ret_owner = owner;
     return 1;
 }
 
@@ -196,6 +233,7 @@ judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
 {
     struct window_entry entry;
     struct state *state = NULL;
+    uint64_t owner = 0;
     int rc;
 
     if (engine_entry_init(engine, &entry, judging->ev) != 0)
@@ -205,9 +243,17 @@ judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
         *engine->counts.no_value += rc > 0;
         return rc < 0 ? -1 : 0;
     }
-    rc = row_of_key(engine, number, rule, &state);
+    rc = row_of_key(engine, number, rule, &state, &owner);
     if (rc <= 0)
         return rc;
+    if (rule->echo_steps != 0 && !window_has(state->window, &entry)) {
+        if (engine_weigh_echo(engine, number, steps, owner, &entry) != 0)
+            return -1;
+        /* its row may have taken the place of this one */
+        rc = row_of_key(engine, number, rule, &state, &owner);
+        if (rc <= 0)
+            return rc;
+    }
     if (judge_entry(engine, state, &entry, judging) != 0)
         return -1;
     return judging->is_in ? engine_note_details(engine, state, entry.at_us) : 0;
@@ -284,13 +330,15 @@ static int
 judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *judging)
 {
     struct state *state = NULL;
+    uint64_t owner;
     int rc;
 
     buf_clear(&engine->key);
     if (buf_reserve(&engine->key, 1) != 0 ||
         buf_append(&engine->key, engine->chain.keys.ptr + hit->key_at, hit->key_len) != 0)
         return -1;
-    rc = row_of_key(engine, hit->rule, ruleset_rule(engine->rules, hit->rule), &state);
+    rc = row_of_key(engine, hit->rule, ruleset_rule(engine->rules, hit->rule), &state,
+                    &owner);
     for (size_t i = 0; rc > 0 && i < hit->entry_count; i++) {
         struct window_entry entry = engine->chain.entries[hit->entry_at + i];
 

@@ -17,7 +17,7 @@
 struct engine_counts {
     uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
              *entries_dropped, *entries_evicted, *regex_limits, *keys, *entries,
-             *learnt, *memory_evicted;
+             *learnt, *memory_evicted, *yielded, *echoed;
 };
 
 /* Times that a sum could carry out of 64 bits come from no real clock. */
@@ -84,7 +84,7 @@ struct engine {
     struct state_table table;
     struct journals journals;
     struct id_memory keyed;     /* ids that clients gave, of events that rules match */
-    uint8_t seen_class, late_class;
+    uint8_t seen_class, late_class, told_class;
     int64_t stream_us;          /* largest time of receipt */
     int64_t incomplete_until_us;
     uint64_t event_number;
@@ -147,6 +147,12 @@ int engine_correlate(struct engine *engine, const struct event *ev, uint64_t ori
 int engine_hand_on(struct engine *engine, const struct state *state,
                    const struct rule_feed *feed, const struct event *ev);
 void chain_release(struct chain *chain);
+
+/* The weight of an event that comes as these steps, less what another log has told
+ * of the same already; owner is the hash that decides the key's slot. -1 when out of
+ * memory. The key is in engine->key. */
+int engine_weigh_echo(struct engine *engine, uint32_t number, uint64_t steps,
+                      uint64_t owner, struct window_entry *entry);
 
 /* A rule with first_seen matches the event: 1 when it is the first of its kind, and
  * counted into the incident; 0 when not; -1 when out of memory. */

@@ -7,6 +7,7 @@
 #define SEEN_NAME "bongsu.seen"
 #define LATE_NAME "bongsu.late"
 #define ALLOW_NAME "bongsu.allow"
+#define TOLD_NAME "bongsu.told"
 
 /* A kept row that no rule wants any more: remembered until a checkpoint has
  * heard that it is gone. */
@@ -41,6 +42,7 @@ rule_find(const struct engine *engine, struct text name, struct text key,
     const struct { const char *name; uint32_t rule; uint8_t age_class; } own[] = {
         { SEEN_NAME, RULE_SEEN, engine->seen_class },
         { LATE_NAME, RULE_LATE, engine->late_class },
+        { TOLD_NAME, RULE_TOLD, engine->told_class },
         /* of a day: the key has it */
         { ALLOW_NAME, RULE_ALLOW, key.len > ALLOW_ID_LEN ? engine->allowing.day_class
                                                         : engine->allowing.total_class },
@@ -168,7 +170,8 @@ row_of(const struct engine *engine, const struct state *state)
                                  state->key_len - state->number };
     } else if (state->rule > RULE_FORGOTTEN) {
         row.rule = text_of(state->rule == RULE_SEEN ? SEEN_NAME
-                           : state->rule == RULE_LATE ? LATE_NAME : ALLOW_NAME);
+                           : state->rule == RULE_LATE ? LATE_NAME
+                           : state->rule == RULE_TOLD ? TOLD_NAME : ALLOW_NAME);
     } else {
         row.rule = text_of(ruleset_rule(engine->rules, state->rule)->sigma.id);
     }

@@ -20,7 +20,8 @@
 #define RULE_SEEN UINT32_MAX            /* ids keyed by clients, for 24 h */
 #define RULE_LATE (UINT32_MAX - 1)      /* late events of a source */
 #define RULE_ALLOW (UINT32_MAX - 2)     /* what an entry of the allow list ate */
-#define RULE_FORGOTTEN (UINT32_MAX - 3) /* of a rule that is no more: only to be told;
+#define RULE_TOLD (UINT32_MAX - 3)      /* by how much one log is ahead of another */
+#define RULE_FORGOTTEN (UINT32_MAX - 4) /* of a rule that is no more: only to be told;
                                          * the lowest of these */
 
 enum { STATE_MAX_INCIDENTS = 4, MAX_LATE_SOURCES = 256, MAX_ALLOW_ROWS = 65536 };
@@ -64,6 +65,7 @@ struct state {
     uint64_t number;                    /* RULE_LATE, _ALLOW: how many; RULE_SEEN, and of rules
                                          * that feed others: what decides its slot; of
                                          * first_seen: when it was seen last;
+                                         * RULE_TOLD: see engine_echo.c;
                                          * RULE_FORGOTTEN: the length of the
                                          * rule's id, before the key */
     size_t key_len;

@@ -136,10 +136,11 @@ window_lower_bound(const struct window *win, int64_t at_us)
 }
 
 /* The same 64 bits need not be the same id, so look. */
-static int
-is_repeated(const struct window *win, const struct window_entry *entry)
+int
+window_has(const struct window *win, const struct window_entry *entry)
 {
-    if (!entry->is_keyed || !tally_has(&win->keyed, window_id_number(&entry->id)))
+    if (win == NULL || !entry->is_keyed ||
+        !tally_has(&win->keyed, window_id_number(&entry->id)))
         return 0;
     for (size_t i = 0; i < win->count; i++)
         if (window_at(win, i)->is_keyed &&
@@ -323,7 +324,7 @@ window_add(struct window *win, const struct window_rule *rule,
     int is_late = 0, is_newest, held;
 
     match->taken_count = match->end_count = match->dropped = 0;
-    if (!window_has_steps(rule) && is_repeated(win, entry))
+    if (!window_has_steps(rule) && window_has(win, entry))
         return WINDOW_REPEATED;
     if (window_has_steps(rule)) {
         merged = prepare(win, rule) != 0 ? WINDOW_NO_MEMORY

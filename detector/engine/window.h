@@ -121,6 +121,9 @@ enum window_result window_add(struct window *win, const struct window_rule *rule
                               const struct window_entry *entry, uint64_t origin,
                               struct window_match *match);
 
+/* 1 when the window (NULL: none) has this event of a client's id already. */
+int window_has(const struct window *win, const struct window_entry *entry);
+
 /* The i-th entry, oldest first; match->taken holds such numbers. Valid until
  * the next add. */
 const struct window_entry *window_entry(const struct window *win, size_t i);

@@ -53,6 +53,9 @@ struct rule {
     size_t owner_count;
     int value_field;
     int detail_fields[DETAILS_MAX_FIELDS];
+    uint32_t yields[SIGMA_MAX_YIELDS];      /* rules that have the same key */
+    uint64_t echo_steps;        /* the step that echoes the others, as a bit; 0: none */
+    int echo_fields[INCIDENT_MAX_KEYS];
     uint64_t detail_shape;      /* of the names of its details */
     uint64_t text_hash;         /* of its detection or correlation as written */
     uint64_t shape;             /* of all that its windows, or what it has seen, depend on */

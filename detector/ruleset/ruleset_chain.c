@@ -39,6 +39,15 @@ rank_one(struct ruleset *rules, struct rule *rule)
         shape[1] = shape[1] * 31 + (rule_is_correlation(base) ? base->shape
                                                               : base->text_hash);
     }
+    /* whom it yields to is judged first, too */
+    for (size_t i = 0; i < rule->sigma.yield_count; i++) {
+        const struct rule *other = ruleset_find(rules, rule->sigma.yields[i]);
+
+        if (other != NULL && rule_is_correlation(other) && other->rank == 0)
+            return 0;
+        if (other != NULL && other->rank > rank)
+            rank = other->rank;
+    }
     rule->rank = rank + 1;
     rule->shape = hash64(shape, sizeof(shape));
     return 1;
@@ -108,6 +117,38 @@ check_base(struct ruleset *rules, const struct rule *rule, size_t step, struct e
     return 0;
 }
 
+static int
+is_same_group(const struct sigma_correlation *cor, const struct sigma_correlation *other)
+{
+    if (cor->group_count != other->group_count)
+        return 0;
+    for (size_t i = 0; i < cor->group_count; i++)
+        if (!text_equals(cor->group_by[i], other->group_by[i]))
+            return 0;
+    return 1;
+}
+
+/* Both tell of the same key, and the other one tells at all. */
+static int
+check_yields(struct ruleset *rules, const struct rule *rule, struct err *err)
+{
+    const struct sigma_rule *sigma = &rule->sigma;
+
+    for (size_t i = 0; i < sigma->yield_count; i++) {
+        const struct rule *other = ruleset_find(rules, sigma->yields[i]);
+
+        if (other == NULL)
+            return ruleset_refuse_rule(rule, sigma->yields_line, err, "there is no rule",
+                                       sigma->yields[i]);
+        if (!rule_is_correlation(other) || !other->is_alerting ||
+            !is_same_group(&sigma->correlation, &other->sigma.correlation))
+            return ruleset_refuse_rule(rule, sigma->yields_line, err, "yields_to needs a"
+                                       " correlation that alerts and groups by the same:",
+                                       sigma->yields[i]);
+    }
+    return 0;
+}
+
 /* 1 when an alias is for one of the rules. */
 static int
 is_referred(struct ruleset *rules, const struct sigma_correlation *cor, struct text name)
@@ -133,6 +174,12 @@ ruleset_check_correlation(struct ruleset *rules, const struct rule *rule, struct
             return ruleset_refuse_rule(rule, cor->aliases[i].line, err,
                                        "an alias is for a rule that is not referred to:",
                                        cor->aliases[i].rule);
+    if (rule->sigma.echo.rule.ptr != NULL && !is_referred(rules, cor, rule->sigma.echo.rule))
+        return ruleset_refuse_rule(rule, rule->sigma.echo.line, err,
+                                   "echo is of a rule that is not referred to:",
+                                   rule->sigma.echo.rule);
+    if (check_yields(rules, rule, err) != 0)
+        return -1;
     if (rule->rank == 0)
         return ruleset_refuse_rule(rule, cor->line, err, "correlations refer to each other"
                                    " in a circle, or too deep, below",
@@ -167,6 +214,9 @@ link_step(struct ruleset *rules, struct rule *rule, size_t i)
     struct rule_step *step = &rule->steps[i];
 
     step->rule = (uint32_t)(base - rules->rules);
+    if (rule->sigma.echo.rule.ptr != NULL &&
+        ruleset_find(rules, rule->sigma.echo.rule) == base && i < 64)
+        rule->echo_steps |= UINT64_C(1) << i;
     for (size_t g = 0; g < cor->group_count; g++) {
         struct text name = name_in(rules, cor, cor->group_by[g], base);
 
@@ -178,11 +228,28 @@ link_step(struct ruleset *rules, struct rule *rule, size_t i)
     return add_watcher(rules, base, feed);
 }
 
+/* Whom it yields to, and what an echo has in common. */
+static int
+link_others(struct ruleset *rules, struct rule *rule)
+{
+    for (size_t i = 0; i < rule->sigma.yield_count; i++)
+        rule->yields[i] = (uint32_t)(ruleset_find(rules, rule->sigma.yields[i]) -
+                                     rules->rules);
+    for (size_t i = 0; i < rule->sigma.echo.field_count; i++) {
+        rule->echo_fields[i] = field_table_add(rules->fields, rule->sigma.echo.fields[i]);
+        if (rule->echo_fields[i] < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int
 ruleset_link_correlation(struct ruleset *rules, struct rule *rule)
 {
     const struct sigma_correlation *cor = &rule->sigma.correlation;
 
+    if (link_others(rules, rule) != 0)
+        return -1;
     if (cor->field.len > 0) {
         rule->value_field = field_table_add(rules->fields, cor->field);
         if (rule->value_field < 0)
@@ -242,6 +309,33 @@ own_by_last(const struct ruleset *rules, struct rule *rule)
     }
 }
 
+/* Who yields is judged where the other one's key is. 1 when slot 0 has to. */
+static int
+join_yields(struct ruleset *rules)
+{
+    int found = 0;
+
+    for (size_t i = 0; i < rules->count; i++)
+        for (size_t y = 0; y < rules->rules[i].sigma.yield_count; y++) {
+            struct rule *rule = &rules->rules[i], *other = &rules->rules[rule->yields[y]];
+
+            if (rule->owner == OWNER_KEY && other->owner == OWNER_PARTS) {
+                rule->owner = OWNER_PARTS;
+                rule->owner_count = other->owner_count;
+                memcpy(rule->owner_parts, other->owner_parts, sizeof(rule->owner_parts));
+            }
+            if (rule->owner == other->owner &&
+                (rule->owner != OWNER_PARTS ||
+                 (rule->owner_count == other->owner_count &&
+                  memcmp(rule->owner_parts, other->owner_parts,
+                         rule->owner_count * sizeof(rule->owner_parts[0])) == 0)))
+                continue;
+            rule->owner = other->owner = OWNER_ZERO;
+            found = 1;
+        }
+    return found;
+}
+
 void
 ruleset_link_owners(struct ruleset *rules)
 {
@@ -254,4 +348,6 @@ ruleset_link_owners(struct ruleset *rules)
             rule->owner != OWNER_ZERO)
             own_by_last(rules, rule);
     }
+    while (join_yields(rules) | spread_zero(rules))
+        ;
 }

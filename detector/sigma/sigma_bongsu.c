@@ -49,7 +49,7 @@ read_span(const struct sigma_source *src, json_t *value, const char *name, int64
 {
     if (!json_is_string(value) ||
         sigma_timespan_parse(text_of(json_string_value(value)), ret_us) != 0)
-        return sigma_refuse(src, value, "first_seen.%s must be a time like 30d", name);
+        return sigma_refuse(src, value, "%s must be a time like 30d", name);
     return 0;
 }
 
@@ -71,9 +71,9 @@ read_first_seen(const struct sigma_source *src, json_t *map, struct sigma_rule *
             rc = sigma_names_read(src, value, "first_seen.fields", INCIDENT_MAX_KEYS,
                                   &cor->group_by, &cor->group_count);
         else if (strcmp(name, "within") == 0)
-            rc = read_span(src, value, name, &rule->seen_us);
+            rc = read_span(src, value, "first_seen.within", &rule->seen_us);
         else if (strcmp(name, "learn") == 0)
-            rc = read_span(src, value, name, &rule->learn_us);
+            rc = read_span(src, value, "first_seen.learn", &rule->learn_us);
         else
             rc = sigma_refuse(src, value, "unknown key \"first_seen.%.40s\"", name);
         if (rc != 0)
@@ -172,6 +172,56 @@ read_details(const struct sigma_source *src, json_t *details, struct sigma_rule 
     return 0;
 }
 
+static int
+read_yields(const struct sigma_source *src, json_t *names, struct sigma_rule *rule)
+{
+    if (rule->correlation.type == SIGMA_NONE)
+        return sigma_refuse(src, names, "only a correlation takes bongsu.yields_to");
+    rule->yields_line = yaml_line(src->yaml, names);
+    return sigma_names_read(src, names, "bongsu.yields_to", SIGMA_MAX_YIELDS, &rule->yields,
+                            &rule->yield_count);
+}
+
+static int
+read_echo_rule(const struct sigma_source *src, json_t *value, struct sigma_echo *echo)
+{
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return sigma_refuse(src, value, "echo.rule must name one of the rules");
+    echo->rule = arena_copy(src->arena, text_of(json_string_value(value)));
+    return echo->rule.ptr != NULL ? 0 : sigma_no_memory(src);
+}
+
+static int
+read_echo(const struct sigma_source *src, json_t *map, struct sigma_rule *rule)
+{
+    struct sigma_echo *echo = &rule->echo;
+    json_t *value;
+    const char *name;
+    int rc = 0;
+
+    if (rule->correlation.type != SIGMA_VALUE_SUM)
+        return sigma_refuse(src, map, "only a value_sum takes bongsu.echo");
+    if (!json_is_object(map))
+        return sigma_refuse(src, map, "bongsu.echo must be a map with rule, fields, within");
+    echo->line = yaml_line(src->yaml, map);
+    json_object_foreach(map, name, value) {
+        if (strcmp(name, "rule") == 0)
+            rc = read_echo_rule(src, value, echo);
+        else if (strcmp(name, "fields") == 0)
+            rc = sigma_names_read(src, value, "echo.fields", INCIDENT_MAX_KEYS, &echo->fields,
+                                  &echo->field_count);
+        else if (strcmp(name, "within") == 0)
+            rc = read_span(src, value, "echo.within", &echo->within_us);
+        else
+            rc = sigma_refuse(src, value, "unknown key \"echo.%.40s\"", name);
+        if (rc != 0)
+            return -1;
+    }
+    if (echo->rule.ptr == NULL || echo->field_count == 0 || echo->within_us == 0)
+        return sigma_refuse(src, map, "bongsu.echo needs rule, fields and within");
+    return 0;
+}
+
 /* A misspelt key must not be ignored. */
 int
 sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
@@ -186,6 +236,8 @@ sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule
         { "details",  read_details },
         { "alert",    read_alert },
         { "first_seen", read_first_seen },
+        { "yields_to", read_yields },
+        { "echo",     read_echo },
     };
     json_t *bongsu = json_object_get(doc, "bongsu"), *value;
     const char *name;

@@ -111,7 +111,16 @@ struct sigma_correlation {
     int line;
 };
 
-enum { SIGMA_MAX_CHECKS = 16 };
+enum { SIGMA_MAX_CHECKS = 16, SIGMA_MAX_YIELDS = 8 };
+
+/* One of a correlation's rules tells again what the others told, in another log. */
+struct sigma_echo {
+    struct text rule;                   /* ptr NULL: there is none */
+    struct text *fields;                /* what both have in common, beside the key */
+    size_t field_count;
+    int64_t within_us;
+    int line;
+};
 
 struct sigma_rule {
     const char *file;                   /* as given; lives in the arena */
@@ -136,6 +145,10 @@ struct sigma_rule {
     size_t check_count;
     struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */
     size_t detail_count;
+    struct text *yields;                /* rules whose open incident stands for this one's */
+    size_t yield_count;
+    int yields_line;
+    struct sigma_echo echo;
 };
 
 /* Where a document stands while it is read. */
