@@ -147,8 +147,10 @@ find_attackers(void)
         const char *title = json_string_value(
             json_object_get(json_object_get(inc, "rule"), "title"));
 
+        /* of a password spray the brute force tells */
         if (strcmp(title, "Brute force") != 0)
-            continue;
+            fail_msg("%s: %s", title,
+                     json_string_value(json_object_get(inc, "summary")));
         check_evidence(inc);
         key_of(inc, key);
         add_incident(found, key, inc);
