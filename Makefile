@@ -47,7 +47,7 @@ endif
 DEPS_PC := $(firstword $(wildcard build/deps/usr/lib/*/pkgconfig))
 PKG := PKG_CONFIG_PATH=$(DEPS_PC) pkg-config
 MSGPACK = $(shell $(PKG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-PKGS = libczmq libzmq $(MSGPACK) jansson libmicrohttpd libcurl sqlite3 yaml-0.1 libsodium yyjson libpcre2-8
+PKGS = libczmq libzmq $(MSGPACK) jansson libmicrohttpd libcurl sqlite3 yaml-0.1 libsodium yyjson libpcre2-8 zlib
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG) --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG) --libs $(PKGS)))$(PKG_LIBS)
 ifneq ($(DEPS_PC),)
@@ -68,6 +68,7 @@ LIB := $(BUILD)/libbongsu.a
 BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
+ELASTIC_TESTS := $(patsubst tests/elasticsearch/%.c,$(BUILD)/tests/%,$(wildcard tests/elasticsearch/test_*.c))
 TORTURE := test_kill test_faults
 # The long ones begin, so that none is left over at the end. What measures time, and
 # so wants the machine for itself, runs last and alone; sanitizers measure none.
@@ -76,11 +77,12 @@ LONG := test_faults test_stopped test_poisoned test_full_disk test_order test_up
 ALONE := $(if $(SANITIZE),,test_stopped test_hostile test_chain)
 built = $(1:%=$(BUILD)/tests/%)
 ORDERED_TESTS = $(call built,$(filter-out $(ALONE),$(LONG))) \
-    $(filter-out $(call built,$(LONG) $(ALONE)),$(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
+    $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
-        test-fresh clean setup-build setup-test setup-bench setup-fmt tests benches FORCE
+        test-fresh clean setup-build setup-test setup-bench setup-fmt \
+        setup-elasticsearch try-elasticsearch elasticsearch tests benches FORCE
 .SECONDARY:
 
 help:
@@ -92,8 +94,13 @@ help:
 	@echo "make programs    only build               make install      into PREFIX (/usr/local)"
 	@echo "make clean"
 
-setup-build setup-test setup-bench setup-fmt:
+setup-build setup-test setup-bench setup-fmt setup-elasticsearch:
 	@scripts/setup $(@:setup-%=%)
+
+# A real Elasticsearch, where it can be had; its tests skip where not.
+try-elasticsearch: setup-test
+	@case "$${BONGSU_ELASTICSEARCH:-yes}" in no) ;; *) scripts/setup elasticsearch || \
+	    echo "no Elasticsearch here (see above): its tests are skipped" ;; esac
 
 run: setup-build
 	@$(MAKE) $(PARALLEL) programs
@@ -141,9 +148,10 @@ $(BUILD)/$(1)/%: $(BUILD)/obj/tests/$(2)/%.o $(SUPPORT_OBJ) $(LIB)
 endef
 $(eval $(call TEST_RULE,tests,unit))
 $(eval $(call TEST_RULE,tests,pipeline))
+$(eval $(call TEST_RULE,tests,elasticsearch))
 $(eval $(call TEST_RULE,bench,bench))
 
-tests: $(BINS) $(UNIT_TESTS) $(PIPELINE_TESTS)
+tests: $(BINS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS)
 benches: $(BINS) $(BENCHES)
 
 unit: $(UNIT_TESTS)
@@ -152,16 +160,19 @@ unit: $(UNIT_TESTS)
 pipeline: $(BINS) $(PIPELINE_TESTS)
 	@scripts/run-tests $(BUILD) $(PIPELINE_TESTS)
 
+elasticsearch: $(BINS) $(ELASTIC_TESTS)
+	@scripts/run-tests $(BUILD) $(ELASTIC_TESTS)
+
 check: tests
 	@scripts/run-tests $(BUILD) $(ORDERED_TESTS)
 
-test: setup-test
+test: setup-test try-elasticsearch
 	@scripts/lint
 	@$(MAKE) $(PARALLEL) programs
 	@$(MAKE) $(PARALLEL) BUILD=build/check FAULTS=1 tests
 	@$(MAKE) BUILD=build/check FAULTS=1 check
 
-sanitize: setup-test
+sanitize: setup-test try-elasticsearch
 	@$(MAKE) $(PARALLEL) BUILD=build/sanitize FAULTS=1 SANITIZE=1 tests
 	@BONGSU_SLOW=1 $(MAKE) BUILD=build/sanitize FAULTS=1 SANITIZE=1 check
 
