@@ -117,6 +117,9 @@ count_match(struct engine *engine, struct state *state, const struct event *ev)
 
     int is_telling = rule->is_alerting && !does_yield(engine, rule, state);
 
+    /* a flood of keys that come once must not push out one at which the condition held */
+    if (!state->is_known)
+        state_know(&engine->table, state);
     for (size_t i = 0; is_telling && i < match->taken_count; i++) {
         const struct incident_part part = part_of(
             engine, state, window_entry(state->window, match->taken[i]), ev);
@@ -247,12 +250,15 @@ judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
     if (rc <= 0)
         return rc;
     if (rule->echo_steps != 0 && !window_has(state->window, &entry)) {
+        uint64_t hash = state->hash;
+
         if (engine_weigh_echo(engine, number, steps, owner, &entry) != 0)
             return -1;
-        /* its row may have taken the place of this one */
-        rc = row_of_key(engine, number, rule, &state, &owner);
-        if (rc <= 0)
-            return rc;
+        /* its row may have taken the place of this one; which is not touched twice
+         * for one event, or every key would be a known one */
+        state = state_find(&engine->table, number, buf_text(&engine->key), hash);
+        if (state == NULL && row_of_key(engine, number, rule, &state, &owner) <= 0)
+            return -1;
     }
     if (judge_entry(engine, state, &entry, judging) != 0)
         return -1;
@@ -339,6 +345,8 @@ judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *ju
         return -1;
     rc = row_of_key(engine, hit->rule, ruleset_rule(engine->rules, hit->rule), &state,
                     &owner);
+    if (rc > 0 && !state->is_known)
+        state_know(&engine->table, state);      /* nor what waits for the next step */
     for (size_t i = 0; rc > 0 && i < hit->entry_count; i++) {
         struct window_entry entry = engine->chain.entries[hit->entry_at + i];
 

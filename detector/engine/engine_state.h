@@ -57,7 +57,7 @@ struct state {
     uint32_t rule;                      /* number, or RULE_* */
     uint8_t age_class;
     uint8_t is_dirty, is_kept;          /* kept: a checkpoint has it */
-    uint8_t is_known;                   /* touched more than once */
+    uint8_t is_known;                   /* touched more than once, or its condition held */
     struct window *window;              /* correlations */
     struct open_incident *incidents;    /* last touched first */
     struct details *details;            /* of rules that name some */
@@ -127,7 +127,7 @@ struct state *state_add(struct state_table *table, uint32_t rule, struct text ke
 void state_touch(struct state_table *table, struct state *state, int64_t stream_us);
 void state_mark(struct state_table *table, struct state *state);
 
-/* It was touched more than once. */
+/* It was touched more than once, or is worth as much. */
 void state_know(struct state_table *table, struct state *state);
 
 /* Take it out; freed unless a checkpoint or a reader has yet to hear of it. */

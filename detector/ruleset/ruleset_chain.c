@@ -215,7 +215,7 @@ link_step(struct ruleset *rules, struct rule *rule, size_t i)
 
     step->rule = (uint32_t)(base - rules->rules);
     if (rule->sigma.echo.rule.ptr != NULL &&
-        ruleset_find(rules, rule->sigma.echo.rule) == base && i < 64)
+        ruleset_find(rules, rule->sigma.echo.rule) == base)
         rule->echo_steps |= UINT64_C(1) << i;
     for (size_t g = 0; g < cor->group_count; g++) {
         struct text name = name_in(rules, cor, cor->group_by[g], base);

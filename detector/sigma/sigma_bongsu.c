@@ -217,6 +217,8 @@ read_echo(const struct sigma_source *src, json_t *map, struct sigma_rule *rule)
         if (rc != 0)
             return -1;
     }
+    if (rule->correlation.rule_count > SIGMA_MAX_STEPS)
+        return sigma_refuse(src, map, "bongsu.echo is for at most %d rules", SIGMA_MAX_STEPS);
     if (echo->rule.ptr == NULL || echo->field_count == 0 || echo->within_us == 0)
         return sigma_refuse(src, map, "bongsu.echo needs rule, fields and within");
     return 0;

@@ -26,6 +26,11 @@
     "title: Spray\nid: spray\nlevel: high\nbongsu: {" bongsu "}\n" \
     "correlation: {type: value_count, rules: [failed], group-by: [" group "],\n" \
     "  timespan: 1h, condition: {field: username, gte: 6}}\n"
+#define EIGHT "failed, pam, failed, failed, failed, failed, failed, failed, "
+#define MANY BASES \
+    "title: M\nid: m\nbongsu: {" ECHO "}\n" \
+    "correlation: {type: value_sum, rules: [" EIGHT EIGHT EIGHT EIGHT "pam],\n" \
+    "  timespan: 5m, condition: {field: count, gte: 5}}\n"
 #define PLAIN SPRAY("source_address", "suppress: 1h")
 #define ECHO "echo: {rule: pam, fields: [username], within: 30s}"
 #define BASES \
@@ -184,6 +189,43 @@ flood_of_names_is_bounded_and_hides_nothing(void **state)
     engine_case_close(&fix);
 }
 
+/* A thousand other sources fail once each, with room for a hundred rows. */
+static void
+flood(struct engine_case *fix, int64_t at_us)
+{
+    char source[40], user[32];
+
+    for (int i = 0; i < 1000; i++) {
+        snprintf(source, sizeof(source), "2001:db8::%x:%d", i, (int)(at_us / 1000000 % 1000));
+        snprintf(user, sizeof(user), "f%d", i);
+        tell(fix, i % 2 ? "pam_failed" : "login_failed", source, user, 1, at_us);
+    }
+}
+
+static void
+flood_between_the_failures_and_before_the_login_hides_neither(void **state)
+{
+    struct engine_case fix = { 0 };
+    struct engine_options options = engine_case_options();
+    struct event login;
+
+    (void)state;
+    options.max_keys = 100;
+    engine_case_open(&fix, rules, &options);
+    for (int i = 0; i < 4; i++)
+        tell(&fix, "login_failed", "192.0.2.1", "root", 1, START + SEC(i));
+    flood(&fix, START + SEC(10));
+    assert_int_equal(engine_case_incidents(&fix).count, 0);
+    tell(&fix, "login_failed", "192.0.2.1", "root", 1, START + SEC(20));
+    assert_int_equal(engine_case_incidents(&fix).total, 5);
+    flood(&fix, START + SEC(30));
+    login = engine_case_event(&fix, "login_success", "192.0.2.1", START + SEC(40));
+    engine_case_judge(&fix, &login);
+    assert_int_equal(engine_case_incidents(&fix).count, 2);
+    assert_true(engine_case_counter(&fix, "bongsu_detector_keys_evicted_total") > 1000);
+    engine_case_close(&fix);
+}
+
 /* The smallest engine there is: a row may push out the one that is at work. */
 static void
 engine_of_one_row_lives(void **state)
@@ -254,6 +296,7 @@ what_cannot_be_honoured_is_refused(void **state)
             "echo.within must be");
     refuses(BASES BRUTE("echo: {rule: pam, fields: a, within: 5s, by: x}") PLAIN,
             "unknown key \"echo.by\"");
+    refuses(MANY, "echo is for at most 32 rules");
     refuses("title: D\nid: d\nlogsource: {product: x}\nbongsu: {yields_to: x}\n"
             "detection: {s: {event_type: a}, condition: s}\n", "only a correlation");
 }
@@ -268,6 +311,7 @@ main(void)
         TEST(other_users_and_later_events_are_no_echo),
         TEST(event_sent_again_under_its_own_id_moves_no_lead),
         cmocka_unit_test(flood_of_names_is_bounded_and_hides_nothing),
+        cmocka_unit_test(flood_between_the_failures_and_before_the_login_hides_neither),
         cmocka_unit_test(engine_of_one_row_lives),
         TEST(spray_opens_nothing_while_a_brute_force_of_the_source_is_open),
         cmocka_unit_test(what_cannot_be_honoured_is_refused),
