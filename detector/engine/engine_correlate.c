@@ -345,8 +345,11 @@ judge_hit(struct engine *engine, const struct chain_hit *hit, struct judging *ju
         return -1;
     rc = row_of_key(engine, hit->rule, ruleset_rule(engine->rules, hit->rule), &state,
                     &owner);
-    if (rc > 0 && !state->is_known)
-        state_know(&engine->table, state);      /* nor what waits for the next step */
+    /* nor what waits for the next step, unless that takes the room of keys that are
+     * on their way to the first one */
+    if (rc > 0 && !state->is_known &&
+        engine->table.known_count < engine->options.max_keys / 2)
+        state_know(&engine->table, state);
     for (size_t i = 0; rc > 0 && i < hit->entry_count; i++) {
         struct window_entry entry = engine->chain.entries[hit->entry_at + i];
 
