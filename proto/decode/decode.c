@@ -85,6 +85,23 @@ knows_program(const struct decoder *decoder, struct text program)
     return 0;
 }
 
+static void
+add_decoder(uint64_t sets[LETTERS], size_t number)
+{
+    const struct decoder *decoder = decoders[number];
+    const uint64_t bit = UINT64_C(1) << number;
+    struct text names = text_of(decoder->programs);
+
+    while (names.ptr != NULL)
+        sets[(unsigned char)*text_split(&names, ' ').ptr] |= bit;
+    if (decoder->programs != NULL)
+        return;
+    for (int letter = 0; letter < LETTERS; letter++)
+        if (letter == NO_PROGRAM || decoder->initials == NULL ||
+            strchr(decoder->initials, letter) != NULL)
+            sets[letter] |= bit;
+}
+
 /* The decoders that may know a program, by its first letter: most lines are
  * for none, and that must not cost a comparison for each name. Made once;
  * a program has one thread. */
@@ -94,14 +111,8 @@ decoders_for(struct text program)
     static uint64_t sets[LETTERS];
 
     if (sets[NO_PROGRAM] == 0)
-        for (size_t i = 0; i < DECODERS; i++) {
-            struct text names = text_of(decoders[i]->programs);
-
-            for (int letter = 0; letter < LETTERS && names.ptr == NULL; letter++)
-                sets[letter] |= UINT64_C(1) << i;
-            while (names.ptr != NULL)
-                sets[(unsigned char)*text_split(&names, ' ').ptr] |= UINT64_C(1) << i;
-        }
+        for (size_t i = 0; i < DECODERS; i++)
+            add_decoder(sets, i);
     return sets[program.len > 0 ? (unsigned char)*program.ptr : NO_PROGRAM];
 }
 

@@ -39,6 +39,9 @@ struct decoder {
     /* Fill ev from line (with decoded.h): 1 when it was this decoder's, 0
      * when not, and then ev is as it was. Texts made anew come from arena. */
     int (*decode)(const struct log_line *line, struct arena *arena, struct event *ev);
+    /* Without programs: of those it looks at the first letters, besides lines
+     * of no program; NULL: of every program. */
+    const char *initials;
 };
 
 /* decode_<name>.c */

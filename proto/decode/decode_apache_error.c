@@ -268,4 +268,6 @@ decode_apache_error(const struct log_line *line, struct arena *arena, struct eve
     return 1;
 }
 
-const struct decoder decoder_apache_error = { "apache_error", NULL, decode_apache_error };
+const struct decoder decoder_apache_error = {
+    "apache_error", NULL, decode_apache_error, "ah"
+};

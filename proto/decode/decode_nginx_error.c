@@ -190,4 +190,6 @@ decode_nginx_error(const struct log_line *line, struct arena *arena, struct even
     return 1;
 }
 
-const struct decoder decoder_nginx_error = { "nginx_error", NULL, decode_nginx_error };
+const struct decoder decoder_nginx_error = {
+    "nginx_error", NULL, decode_nginx_error, NULL
+};

@@ -246,7 +246,8 @@ decode_web_access(const struct log_line *line, struct arena *arena, struct event
     decoded_time(ev, access.at_us, arena);
     if (!access.is_uncertain)
         decoded_source(ev, access.host);
-    if (!access.is_uncertain && access.user.len > 0 && !text_is(access.user, "-") && !text_is(access.user, "\"\""))
+    if (!access.is_uncertain && access.user.len > 0 && !text_is(access.user, "-") &&
+        !text_is(access.user, "\"\""))
         decoded_text(ev, EVENT_USERNAME, web_unescape(access.user, arena));
     if (!text_is(access.domain, "-"))
         decoded_put_text(ev, FIELD_URL_DOMAIN, access.domain);
@@ -258,4 +259,4 @@ decode_web_access(const struct log_line *line, struct arena *arena, struct event
     return 1;
 }
 
-const struct decoder decoder_web_access = { "web_access", NULL, decode_web_access };
+const struct decoder decoder_web_access = { "web_access", NULL, decode_web_access, NULL };

@@ -86,4 +86,6 @@ decode_wireguard(const struct log_line *line, struct arena *arena, struct event 
     return 1;
 }
 
-const struct decoder decoder_wireguard = { "wireguard", "kernel", decode_wireguard };
+const struct decoder decoder_wireguard = {
+    "wireguard", "kernel", decode_wireguard, NULL
+};
