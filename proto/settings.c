@@ -128,10 +128,33 @@ const struct option settings_options[] = {
       "how long a process may be not ready before that is an incident" },
     { "health.listen", NULL, OPTION_TEXT, AT(health_listen), NULL, 0, 256, 0, NULL,
       "host:port of health and metrics; unset: a socket in data_dir" },
+    { "store.url", "ELASTICSEARCH_URL", OPTION_TEXT, AT(store_url), NULL, 0, 2048, 0, NULL,
+      "where Elasticsearch 8 is: http://host:9200, https://..., or elasticsearch://host:9200; "
+      "unset: the embedded store" },
+    { "elastic.user", NULL, OPTION_TEXT, AT(elastic_user), "elastic", 0, 256, 0, NULL,
+      "user of Elasticsearch, with its password" },
     { "elastic.password", "ELASTIC_PASSWORD", OPTION_TEXT, AT(elastic_password), NULL,
-      0, 512, OPTION_SECRET, "change-me",
-      "password of Elasticsearch; taken, and not used before the Elasticsearch store "
-      "is there" },
+      0, 512, OPTION_SECRET, "change-me", "password of Elasticsearch; unset: none is sent" },
+    { "elastic.api_key", "ELASTIC_API_KEY", OPTION_TEXT, AT(elastic_api_key), NULL,
+      0, 1024, OPTION_SECRET, NULL,
+      "API key of Elasticsearch, encoded as Kibana shows it; instead of user and password" },
+    { "elastic.ca_file", NULL, OPTION_TEXT, AT(elastic_ca_file), NULL, 0, 0, 0, NULL,
+      "PEM file of the authority that signed Elasticsearch's certificate; unset: the system's" },
+    { "elastic.gzip", NULL, OPTION_TEXT, AT(elastic_gzip), "auto", 0, 8, 0, NULL,
+      "whether what is sent is compressed: on, off, or auto: with https" },
+    { "elastic.in_flight", NULL, OPTION_INT, AT(elastic_in_flight), "3", 1, 32, 0, NULL,
+      "_bulk requests that an indexer has on the way at once" },
+    { "elastic.bulk_bytes", NULL, OPTION_BYTES, AT(elastic_bulk_bytes), "5MiB",
+      64 * KIB, 64 * MIB, 0, NULL, "largest body of a _bulk request" },
+    { "elastic.bulk_events", NULL, OPTION_INT, AT(elastic_bulk_events), "2000", 1, 20000, 0, NULL,
+      "documents of a _bulk request" },
+    { "elastic.timeout", NULL, OPTION_DURATION, AT(elastic_timeout_ms), "60s",
+      100, 600 * SECOND, 0, NULL, "how long a _bulk request may take; then it is sent again" },
+    { "elastic.refresh", NULL, OPTION_DURATION, AT(elastic_refresh_ms), "1s",
+      0, 3600 * SECOND, 0, NULL, "how soon what is stored can be found (index.refresh_interval); "
+      "0: with each write, which is slow" },
+    { "elastic.geoip", NULL, OPTION_BOOL, AT(elastic_geoip), "false", 0, 1, 0, NULL,
+      "let Elasticsearch add source.geo by its geoip processor, where it has one" },
 };
 
 const size_t settings_option_count =
@@ -191,6 +214,9 @@ check(const struct settings *settings, struct err *err)
     else if (strcmp(settings->ingest_files_from, "end") != 0 &&
              strcmp(settings->ingest_files_from, "start") != 0)
         err_set(err, "ingest.files_from: must be end or start");
+    else if (strcmp(settings->elastic_gzip, "auto") != 0 &&
+             strcmp(settings->elastic_gzip, "on") != 0 && strcmp(settings->elastic_gzip, "off") != 0)
+        err_set(err, "elastic.gzip: must be on, off or auto");
     else if (severity_parse(text_of(settings->slack_min_severity)) < 0)
         err_set(err, "slack.min_severity: must be low, medium, high or critical");
     else

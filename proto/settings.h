@@ -66,7 +66,14 @@ struct settings {
     int64_t watch_after_ms;         /* 60 s */
     char *health_listen;            /* host:port instead of the unix socket; NULL */
 
-    char *elastic_password;         /* ELASTIC_PASSWORD, secret; the store comes later */
+    char *store_url;                /* ELASTICSEARCH_URL; NULL: the embedded store */
+    char *elastic_user;
+    char *elastic_password;         /* ELASTIC_PASSWORD, secret */
+    char *elastic_api_key;          /* ELASTIC_API_KEY, secret */
+    char *elastic_ca_file;
+    char *elastic_gzip;             /* on, off, auto */
+    int64_t elastic_in_flight, elastic_bulk_bytes, elastic_bulk_events;
+    int64_t elastic_timeout_ms, elastic_refresh_ms, elastic_geoip;
 };
 
 extern const struct option settings_options[];

@@ -82,14 +82,16 @@ http_session_call(struct http_session *session, const struct http_call *call,
         return -1;
     }
     curl_easy_reset(session->easy);
-    if (http_exchange_prepare(&exchange, session->easy, call, MAX_BODY_BLOCKING,
+    if (http_exchange_prepare(&exchange, session->easy, call,
+                              call->max_answer > 0 ? call->max_answer : MAX_BODY_BLOCKING,
                               &err) == 0)
         http_exchange_finish(&exchange, curl_easy_perform(session->easy));
     else
         exchange.answer.error = err;
     if (exchange.is_cut) {
         exchange.answer.status = 0;
-        err_set(&exchange.answer.error, "the answer has more than 64 MiB");
+        exchange.answer.is_too_long = 1;
+        err_set(&exchange.answer.error, "the answer has more than %zu bytes", exchange.max_body);
     }
     *answer = exchange.answer;
     exchange.answer.body = (struct buf){ 0 };       /* the caller owns it now */

@@ -23,13 +23,15 @@ struct http_call {
     struct text body;
     const char *content_type;       /* of body */
     long timeout_ms;                /* in all; 0: 15 s */
-    size_t max_answer;              /* bytes, on a loop; 0: 64 KiB */
+    size_t max_answer;              /* bytes; 0: 64 KiB on a loop, else 64 MiB */
     int allow_plain;                /* http:// to anywhere (our own programs) */
+    const char *ca_file;            /* PEM, instead of the system's authorities; or NULL */
 };
 
 struct http_answer {
     long status;                    /* 0: no answer; error says why */
     long retry_after_s;             /* at most a day; -1: no such header */
+    int is_too_long;                /* no answer because of max_answer (blocking) */
     struct buf body;
     struct err error;
 };

@@ -230,6 +230,8 @@ set_limits(struct http_exchange *exchange, const struct http_call *call)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
                      call->timeout_ms > 0 ? call->timeout_ms : (long)TOTAL_TIMEOUT_MS);
+    if (call->ca_file != NULL)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "bongsu/" BONGSU_VERSION);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);

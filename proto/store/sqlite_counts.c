@@ -34,9 +34,9 @@ static int
 add_value(struct answer *answer, int dimension, struct text value, uint64_t events)
 {
     if (answer->sums.count >= ANSWER_VALUES &&
-        sqlite_tally_find(&answer->sums, dimension, 0, value) == NULL)
+        store_tally_find(&answer->sums, dimension, 0, value) == NULL)
         value = count_other;
-    return sqlite_tally_add(&answer->sums, dimension, 0, value, events) == NULL ? -1 : 0;
+    return store_tally_add(&answer->sums, dimension, 0, value, events) == NULL ? -1 : 0;
 }
 
 /* The pairs of one sheet. */
@@ -173,7 +173,7 @@ make_all_rows(struct answer *answer, struct err *err)
 {
     size_t next = 0;
 
-    sqlite_tally_most_first(answer->sums.entries, answer->sums.count);
+    store_tally_most_first(answer->sums.entries, answer->sums.count);
     for (int dimension = COUNT_TOTAL + 1; dimension < COUNT_DIMENSIONS; dimension++)
         if (make_rows(answer, dimension, &next) != 0) {
             err_set(err, "store: out of memory");
@@ -229,6 +229,6 @@ sqlite_count(struct store *base, const struct count_query *query,
 done:
     answer.store->deadline_ms = 0;
     counts_release(&answer.counts);
-    sqlite_tally_release(&answer.sums);
+    store_tally_release(&answer.sums);
     return rc;
 }

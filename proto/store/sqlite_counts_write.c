@@ -51,20 +51,20 @@ find_sheets(struct day_file *file, int kind, int64_t bucket,
             struct tally_entry **ret_known, struct err *err)
 {
     const struct text none = { "", 0 };
-    struct tally_entry *known = sqlite_tally_find(&file->sheets, kind, bucket, none);
+    struct tally_entry *known = store_tally_find(&file->sheets, kind, bucket, none);
     sqlite3_stmt *stmt = NULL;
     enum db_outcome outcome;
 
     if (known == NULL) {
         if (file->sheets.count >= BUCKETS_KNOWN)
-            sqlite_tally_clear(&file->sheets);
+            store_tally_clear(&file->sheets);
         outcome = bind_bucket(file, DAY_COUNT_SHEETS, kind, bucket, &stmt, err);
         if (outcome != DB_DONE)
             return outcome;
         if (sqlite3_step(stmt) != SQLITE_ROW)
             outcome = db_failed(file->db, err);
         else
-            known = sqlite_tally_add(&file->sheets, kind, bucket, none,
+            known = store_tally_add(&file->sheets, kind, bucket, none,
                                      (uint64_t)sqlite3_column_int64(stmt, 0));
         sqlite3_reset(stmt);
         if (outcome != DB_DONE)
@@ -82,7 +82,7 @@ make_sheet(struct tally_entry *entries, size_t n, size_t most, struct buf *sheet
     int rc = 0;
 
     if (n > most)
-        sqlite_tally_most_first(entries, n);
+        store_tally_most_first(entries, n);
     for (size_t i = 0; i < n && rc == 0; i++) {
         if (n > most && (i >= most || text_equals(entries[i].value, count_other)))
             rest += entries[i].events;
@@ -125,7 +125,7 @@ read_sheets(struct day_file *file, const struct tally_entry *bucket, struct tall
         int rc;
 
         while ((rc = sheet_next(&rest, &value, &events)) == 1)
-            if (sqlite_tally_add(merged, bucket->kind, bucket->bucket, value, events) ==
+            if (store_tally_add(merged, bucket->kind, bucket->bucket, value, events) ==
                 NULL)
                 break;
         if (rc == 1)
@@ -153,7 +153,7 @@ merge_bucket(struct day_file *file, struct tally_entry *entries, size_t n, size_
     enum db_outcome outcome = read_sheets(file, entries, &merged, err);
 
     for (size_t i = 0; i < n && outcome == DB_DONE; i++)
-        if (sqlite_tally_add(&merged, entries->kind, entries->bucket, entries[i].value,
+        if (store_tally_add(&merged, entries->kind, entries->bucket, entries[i].value,
                              entries[i].events) == NULL)
             outcome = no_memory(err);
     if (outcome == DB_DONE)
@@ -166,7 +166,7 @@ merge_bucket(struct day_file *file, struct tally_entry *entries, size_t n, size_
     if (outcome == DB_DONE)
         outcome = write_sheet(file, entries, 0, &sheet, err);
     buf_release(&sheet);
-    sqlite_tally_release(&merged);
+    store_tally_release(&merged);
     return outcome;
 }
 
@@ -202,7 +202,7 @@ add_hours(struct tally *tally)
         struct tally_entry entry = tally->entries[i];
 
         if (entry.kind != COUNT_TOTAL &&
-            sqlite_tally_add(tally, entry.kind + HOUR_KIND, hour_of(entry.bucket),
+            store_tally_add(tally, entry.kind + HOUR_KIND, hour_of(entry.bucket),
                              entry.value, entry.events) == NULL)
             return -1;
     }
@@ -218,7 +218,7 @@ counts_write(struct day_file *file, struct tally *tally, struct err *err)
 
     if (add_hours(tally) != 0)
         return no_memory(err);
-    sqlite_tally_by_bucket(tally);
+    store_tally_by_bucket(tally);
     for (; first < tally->count && outcome == DB_DONE; first = end) {
         const struct tally_entry *entry = &tally->entries[first];
 

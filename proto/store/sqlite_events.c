@@ -75,7 +75,7 @@ count_event(struct batch *batch, const struct event *ev)
             continue;
         if (value.len > COUNTED_VALUE_MAX)
             value = count_other;
-        if (sqlite_tally_add(tally, dimension, minute, value, 1) == NULL)
+        if (store_tally_add(tally, dimension, minute, value, 1) == NULL)
             return -1;
     }
     return 0;
@@ -181,13 +181,13 @@ put_day(struct batch *batch, int32_t day, struct err *err)
     batch->written = (struct store_written){ 0 };
     batch->min_at = INT64_MAX;
     batch->max_at = batch->last_write = INT64_MIN;
-    sqlite_tally_clear(&batch->store->tally);
+    store_tally_clear(&batch->store->tally);
     outcome = (int)write_day(batch, day, err);
     if (outcome != DB_DONE) {
         if (!sqlite3_get_autocommit(batch->file->db))
             sqlite3_exec(batch->file->db, "ROLLBACK", NULL, NULL, NULL);
-        sqlite_tally_clear(&batch->file->sheets);
-        sqlite_tally_clear(&batch->file->seen);
+        store_tally_clear(&batch->file->sheets);
+        store_tally_clear(&batch->file->seen);
     }
     return (enum store_outcome)outcome;
 }

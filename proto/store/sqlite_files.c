@@ -70,8 +70,8 @@ void
 file_close(struct day_file *file)
 {
     connection_close(&file->db);
-    sqlite_tally_release(&file->sheets);
-    sqlite_tally_release(&file->seen);
+    store_tally_release(&file->sheets);
+    store_tally_release(&file->seen);
     *file = (struct day_file){ 0 };
 }
 

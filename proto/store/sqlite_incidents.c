@@ -7,10 +7,8 @@
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
-#include "proto/incident_rows.h"
+#include "proto/store/incident_apply.h"
 #include "proto/store/sqlite_incidents.h"
-
-enum { HISTORY_MAX_BYTES = 256 * 1024 }; /* of notes, per incident */
 
 static const char incidents_schema[] =
     "CREATE TABLE incidents(id TEXT NOT NULL PRIMARY KEY, rev_epoch INTEGER NOT NULL,"
@@ -134,35 +132,6 @@ write_keys(sqlite3 *db, const struct incident *inc, struct err *err)
     return outcome;
 }
 
-/* When it was last set to resolved; INT64_MAX when the history does not say. */
-static int64_t
-resolved_at(const struct incident *inc)
-{
-    for (size_t i = inc->history_count; i > 0; i--) {
-        const struct incident_change *line = &inc->history[i - 1];
-
-        if (line->to == STATUS_RESOLVED && line->from != STATUS_RESOLVED)
-            return line->at_us;
-    }
-    return INT64_MAX;
-}
-
-/* A resolved incident that goes on is open again, unless its newest event
- * had come before the resolution and was only counted late. 0 or -1. */
-static int
-reopen_if_due(struct incident *stored, const struct incident *inc)
-{
-    if (stored->status != STATUS_RESOLVED ||
-        inc->newest_received_us <= resolved_at(stored))
-        return 0;
-    if (incident_add_history(stored, clock_real_us(), "bongsu", STATUS_RESOLVED,
-                             STATUS_OPEN, "a new event came after it was resolved") != 0)
-        return -1;
-    stored->status = STATUS_OPEN;
-    stored->reopened++;
-    return 0;
-}
-
 static enum db_outcome
 put_one(sqlite3 *db, const struct incident *inc, struct err *err)
 {
@@ -174,7 +143,7 @@ put_one(sqlite3 *db, const struct incident *inc, struct err *err)
     if (found == 0) {
         outcome = write_row(db, inc, &fresh, err);
     } else if (found == 1 && incident_is_newer(inc, stored)) {
-        if (reopen_if_due(stored, inc) != 0) {
+        if (incident_reopen_if_due(stored, inc, clock_real_us()) != 0) {
             err_set(err, "store: out of memory");
             outcome = DB_RETRY;
         } else {
@@ -223,42 +192,19 @@ sqlite_put_incidents(struct store *base, struct incident *const *incidents, size
     return (enum store_outcome)outcome;
 }
 
-/* A history is read and written whole with each change, so it is bounded; the
- * last line is kept for a re-opening. */
-static int
-has_room(const struct incident *stored, const struct incident_change *change)
-{
-    size_t bytes = change->note == NULL ? 0 : strlen(change->note);
-
-    for (size_t i = 0; i < stored->history_count; i++)
-        bytes += stored->history[i].note == NULL ? 0 : strlen(stored->history[i].note);
-    return stored->history_count + 1 < INCIDENT_MAX_HISTORY && bytes <= HISTORY_MAX_BYTES;
-}
-
 /* Within a transaction: 1 changed, 2 there was nothing to change, 0, -1, -2. */
 static int
 change_status(sqlite3 *db, const char *id, const struct incident_change *change,
               struct err *err)
 {
     struct incident *stored = NULL;
-    int has_note = change->note != NULL && change->note[0] != '\0';
     int rc = incident_read(db, id, &stored, err);
 
     if (rc != 1)
         return rc == 0 ? 0 : -1;
-    if (stored->status == change->to && !has_note) {
-        rc = 2;
-    } else if (!has_room(stored, change)) {
-        err_set(err, "incident %s: its history is full", id);
-        rc = -2;
-    } else if (incident_add_history(stored, change->at_us, change->by, stored->status,
-                                    change->to, change->note) != 0) {
-        err_set(err, "store: out of memory");
-        rc = -1;
-    } else {
-        stored->status = change->to;
+    rc = incident_change_status(stored, change, err);
+    if (rc == 1)
         rc = write_row(db, stored, stored, err) == DB_DONE ? 1 : -1;
-    }
     incident_destroy(&stored);
     return rc;
 }
@@ -271,10 +217,6 @@ sqlite_set_status(struct store *base, const char *id,
     sqlite3 *db = NULL;
     int rc;
 
-    if (change->to < 0 || change->to >= STATUS_COUNT) {
-        err_set(err, "status: %d is none", change->to);
-        return -1;
-    }
     store->deadline_ms = 0;
     rc = incidents_open(store, 1, &db, err);
     if (rc != 1)

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
+#include "proto/store/elastic/elastic.h"
 #include "proto/store/store_sqlite.h"
 
 struct store *
 store_open(const struct settings *settings, int mode, struct err *err)
 {
-    return sqlite_store_open(settings, mode, err);
+    return settings->store_url != NULL ? elastic_store_open(settings, mode, err)
+                                       : sqlite_store_open(settings, mode, err);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "proto/base/err.h"
 #include "proto/codec_msgpack.h"
 #include "proto/event.h"
+#include "proto/http/http_client.h"
 #include "proto/incident.h"
 #include "proto/ledger.h"
 #include "proto/settings.h"
@@ -137,6 +138,7 @@ struct store_ledger_row {
     uint64_t journal, first;    /* the row */
     int64_t hour;               /* of its receipt, hours since 1970 */
     uint64_t stored, not_stored;
+    uint64_t elsewhere;         /* of stored: which another row brought first (keyed ones) */
 };
 
 /* What an entry of the allow list took from the rules, on a day of the site's
@@ -146,11 +148,53 @@ struct store_allowed {
     uint64_t events;
 };
 
+/* Writing over the network: many events a request, several requests at once.
+ * The caller sends them, and keeps its place in them. */
+enum store_item_outcome { ITEM_UNKNOWN, ITEM_STORED, ITEM_REPEATED, ITEM_ELSEWHERE, ITEM_RETRY,
+                          ITEM_REFUSED };
+
+struct store_item {
+    struct event_id id;
+    int is_keyed;
+    int32_t day;                        /* where it is stored */
+    uint64_t journal, sequence;         /* where it stands in its journal */
+    enum store_item_outcome outcome;
+    char *reason;                       /* of ITEM_REFUSED; the caller frees */
+};
+
+/* What to do with a request after its answer. */
+enum store_answer {
+    ANSWER_READ,                /* each item says */
+    ANSWER_RETRY,               /* all again, later: no answer, none to trust, too busy */
+    ANSWER_SPLIT,               /* too large or refused whole: in halves; one alone: refused */
+    ANSWER_STOPPED              /* not allowed: somebody must mend that; then all again */
+};
+
 struct store;
+
+struct store_bulk_ops {
+    /* Append one item to a request's body. 0 or -1. */
+    int (*add)(struct store *store, const struct event *ev, const struct store_item *item,
+               struct buf *body, struct err *err);
+    /* How the body is sent: all that a call needs; it borrows body and the store. */
+    int (*call)(struct store *store, struct buf *body, struct http_call *ret_call,
+                struct err *err);
+    /* What the answer says of the items, in the order of adding. err says why,
+     * but for ANSWER_READ. */
+    enum store_answer (*read)(struct store *store, const struct http_answer *answer,
+                              struct store_item *items, size_t count, struct err *err);
+    /* Of those ITEM_REPEATED that their clients keyed: ITEM_ELSEWHERE when it was
+     * another place of a journal that brought them. 0, or -1: ask again later. */
+    int (*settle)(struct store *store, struct store_item *items, size_t count, struct err *err);
+};
 
 struct store_ops {
     const char *name;
+    const struct store_bulk_ops *bulk;  /* NULL: put_events writes here and now */
     void (*close)(struct store **store);
+
+    /* Before anything is written: what must be there is made. */
+    enum store_outcome (*set_up)(struct store *store, struct err *err);
 
     /* Write events, all of one call in as few transactions as days are
      * touched. After STORE_DONE every one is on disk, new or met again, but

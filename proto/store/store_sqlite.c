@@ -15,16 +15,24 @@ sqlite_close(struct store **base)
         file_close(&store->files[i]);
     connection_close(&store->incidents);
     connection_close(&store->ledger);
-    sqlite_tally_release(&store->tally);
+    store_tally_release(&store->tally);
     free(store->spans);
     free(store->dir);
     free(store);
     *base = NULL;
 }
 
+/* Files are made when they are first written to. */
+static enum store_outcome
+sqlite_set_up(struct store *base, struct err *err)
+{
+    return STORE_DONE;
+}
+
 static const struct store_ops sqlite_ops = {
     .name = "sqlite",
     .close = sqlite_close,
+    .set_up = sqlite_set_up,
     .put_events = sqlite_put_events,
     .put_incidents = sqlite_put_incidents,
     .retain = sqlite_retain,

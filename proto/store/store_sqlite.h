@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 
 #include "proto/base/db.h"
-#include "proto/store/sqlite_tally.h"
+#include "proto/store/event_match.h"
+#include "proto/store/store_tally.h"
 #include "proto/store/store.h"
 
 enum {
@@ -114,10 +115,6 @@ int sqlite_compare_sources(struct store *base, const struct source_query *query,
 int id_take(struct text bytes, struct event_id *ret_id);
 int event_of_row(struct day_file *file, sqlite3_stmt *stmt, msgpack_unpacked *unpacked,
                  struct event *ev, struct err *err);
-
-/* sqlite_match.c */
-int event_matches(const struct event *ev, const struct event_query *query);
-int has_text_nocase(struct text text, struct text needle);
 
 /* sqlite_incidents.c */
 int incidents_expire(struct sqlite_store *store, int64_t before_us, struct err *err);

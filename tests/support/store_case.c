@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "proto/http/http_client.h"
 #include "tests/support/temp_dir.h"
 
 static struct store *
@@ -20,6 +21,45 @@ open_or_fail(const struct settings *settings, int mode)
     if (store == NULL)
         fail_msg("store_open: %s", err.text);
     return store;
+}
+
+static json_t *
+ask(const char *method, const char *path)
+{
+    const struct http_call call = { .method = method, .url = path, .allow_plain = 1 };
+    struct http_answer answer;
+    json_t *json = NULL;
+
+    if (http_call(&call, &answer) == 0)
+        json = json_loadb(answer.body.ptr, answer.body.len, 0, NULL);
+    http_answer_release(&answer);
+    return json;
+}
+
+/* With BONGSU_ELASTICSEARCH=http://host:port the same tests run on that node,
+ * which is emptied before each. */
+static int
+use_elasticsearch(struct store_case *the)
+{
+    char path[512];
+    const char *url = getenv("BONGSU_ELASTICSEARCH"), *name;
+    json_t *indices, *index;
+
+    if (url == NULL || url[0] == '\0')
+        return 0;
+    the->settings.store_url = (char *)(uintptr_t)url;
+    the->settings.elastic_gzip = (char *)(uintptr_t)"off";
+    the->settings.elastic_timeout_ms = 60000;
+    snprintf(path, sizeof(path), "%s/bongsu-*/_settings?expand_wildcards=all", url);
+    indices = ask("GET", path);
+    if (indices == NULL)
+        return -1;
+    json_object_foreach(indices, name, index) {
+        snprintf(path, sizeof(path), "%s/%s", url, name);
+        json_decref(ask("DELETE", path));
+    }
+    json_decref(indices);
+    return 0;
 }
 
 int
@@ -38,6 +78,8 @@ store_case_open(void **state)
     snprintf(store_dir, sizeof(store_dir), "%s/var/store", the->dir);
     the->store_dir = strdup(store_dir);
     the->settings.store_dir = the->store_dir;
+    if (use_elasticsearch(the) != 0)
+        return -1;
     the->writer = open_or_fail(&the->settings, STORE_WRITE);
     the->reader = open_or_fail(&the->settings, STORE_READ);
     *state = the;
@@ -61,6 +103,13 @@ store_case_close(void **state)
     free(the->events);
     free(the);
     return 0;
+}
+
+void
+store_case_needs_files(const struct store_case *the)
+{
+    if (the->settings.store_url != NULL)
+        skip();
 }
 
 void

@@ -45,6 +45,9 @@ struct store_case {
 int store_case_open(void **state);
 int store_case_close(void **state);
 
+/* Skip the test where the store has no files: it is about them. */
+void store_case_needs_files(const struct store_case *the);
+
 /* Close both stores and open them again, as two new processes would. */
 void store_case_reopen(struct store_case *the);
 

@@ -20,7 +20,7 @@ static struct err err;
 static void
 put(struct store_case *the, uint64_t first, int64_t hour, uint64_t stored, uint64_t not_stored)
 {
-    const struct store_ledger_row row = { JOURNAL, first, hour, stored, not_stored };
+    const struct store_ledger_row row = { JOURNAL, first, hour, stored, not_stored, 0 };
 
     if (the->writer->ops->put_ledger(the->writer, &row, 1, &err) != STORE_DONE)
         fail_msg("%s", err.text);
@@ -50,6 +50,7 @@ a_row_that_comes_again_counts_once(void **state)
 {
     struct store_case *the = *state;
 
+    store_case_needs_files(the);
     assert_int_equal(get(the, 0, INT64_MAX).count, 0);     /* nothing is there yet */
     put(the, 1, HOUR, 10, 0);
     put(the, 11, HOUR, 5, 1);
@@ -68,6 +69,7 @@ keeps_the_sums_when_the_rows_go(void **state)
     int64_t later_us = (int64_t)(HOUR + 100) * CASE_HOUR;
     unsigned deleted;
 
+    store_case_needs_files(the);
     put(the, 1, HOUR, 10, 2);
     put(the, 13, HOUR + 99, 4, 0);
     assert_int_equal(the->writer->ops->retain(the->writer, later_us, &deleted, &err), 0);
@@ -86,6 +88,7 @@ keeps_what_the_other_stages_have_counted(void **state)
     struct store_case *the = *state;
     struct ledger hours = { 0 };
 
+    store_case_needs_files(the);
     ledger_add(&hours, JOURNAL, HOUR, LEDGER_ACCEPTED, 20);
     ledger_add(&hours, JOURNAL, HOUR, LEDGER_REFUSED_FIELD, 3);
     ledger_add(&hours, JOURNAL, HOUR, LEDGER_STORED, 4);
@@ -106,6 +109,7 @@ a_damaged_sheet_is_begun_anew_and_stops_nobody(void **state)
     char path[256];
     FILE *file;
 
+    store_case_needs_files(the);
     put(the, 1, HOUR, 10, 0);
     store_case_reopen(the);
     snprintf(path, sizeof(path), "%s/ledger.db-wal", the->store_dir);
@@ -193,6 +197,7 @@ an_older_file_has_nothing_of_the_allow_list_and_takes_it(void **state)
     static const struct store_allowed row = { "2026-11-20", "a", "why", 3 };
     struct store_case *the = *state;
 
+    store_case_needs_files(the);
     put(the, 1, HOUR, 10, 0);
     drop_table(the);
     assert_int_equal(allowed(the, "2026-01-01", "2026-12-31").count, 0);

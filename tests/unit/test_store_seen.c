@@ -238,6 +238,7 @@ a_file_of_an_older_version_is_read_by_its_hours(void **state)
 {
     struct source_changes got;
 
+    store_case_needs_files(*state);
     see(*state, "192.0.2.1", 3600);
     store_case_put(*state);
     drop_table(*state);

@@ -1,4 +1,4 @@
-#include "proto/store/sqlite_tally.h"
+#include "proto/store/store_tally.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 enum { FIRST_ENTRIES = 256 };
 
 void
-sqlite_tally_release(struct tally *tally)
+store_tally_release(struct tally *tally)
 {
     free(tally->entries);
     free(tally->slots);
@@ -17,7 +17,7 @@ sqlite_tally_release(struct tally *tally)
 }
 
 void
-sqlite_tally_clear(struct tally *tally)
+store_tally_clear(struct tally *tally)
 {
     tally->count = 0;
     if (tally->slots != NULL)
@@ -79,7 +79,7 @@ grow(struct tally *tally)
 }
 
 struct tally_entry *
-sqlite_tally_find(const struct tally *tally, int kind, int64_t bucket, struct text value)
+store_tally_find(const struct tally *tally, int kind, int64_t bucket, struct text value)
 {
     uint32_t slot;
 
@@ -90,7 +90,7 @@ sqlite_tally_find(const struct tally *tally, int kind, int64_t bucket, struct te
 }
 
 struct tally_entry *
-sqlite_tally_add(struct tally *tally, int kind, int64_t bucket, struct text value,
+store_tally_add(struct tally *tally, int kind, int64_t bucket, struct text value,
                  uint64_t events)
 {
     uint32_t hash = hash_of(kind, bucket, value), *slot;
@@ -128,7 +128,7 @@ compare_buckets(const void *left, const void *right)
 }
 
 void
-sqlite_tally_by_bucket(struct tally *tally)
+store_tally_by_bucket(struct tally *tally)
 {
     if (tally->count > 1)
         qsort(tally->entries, tally->count, sizeof(*tally->entries), compare_buckets);
@@ -151,7 +151,7 @@ compare_events(const void *left, const void *right)
 }
 
 void
-sqlite_tally_most_first(struct tally_entry *entries, size_t count)
+store_tally_most_first(struct tally_entry *entries, size_t count)
 {
     if (count > 1)
         qsort(entries, count, sizeof(*entries), compare_events);

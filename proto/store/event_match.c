@@ -1,6 +1,4 @@
-#include <string.h>
-
-#include "proto/store/store_sqlite.h"
+#include "proto/store/event_match.h"
 
 static unsigned char
 lower(char c)
@@ -8,7 +6,6 @@ lower(char c)
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-/* 1 when needle is somewhere in text, ASCII letters of either case the same. */
 int
 has_text_nocase(struct text text, struct text needle)
 {

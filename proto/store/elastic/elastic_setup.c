@@ -1,0 +1,244 @@
+/*
+ * What must be there before the first document: templates, the policy that
+ * deletes old indices where the cluster has such a thing, the pipeline. All
+ * of it is put anew at each start, so that a newer version's is in force.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/log.h"
+#include "proto/store/elastic/elastic.h"
+#include "proto/store/elastic/elastic_mapping.h"
+
+enum { NEEDED_MAJOR = 8, HTTP_OK = 200, HTTP_BAD = 400, HTTP_CONFLICT = 409 };
+
+static const char *const template_names[ELASTIC_INDICES] = {
+    [ELASTIC_INDEX_EVENTS] = "bongsu-events",
+    [ELASTIC_INDEX_INCIDENTS] = "bongsu-incidents",
+    [ELASTIC_INDEX_LEDGER] = "bongsu-ledger",
+    [ELASTIC_INDEX_ALLOWED] = "bongsu-allowed",
+    [ELASTIC_INDEX_DEAD] = "bongsu-deadletter",
+    [ELASTIC_INDEX_ALERTS] = "logs-bongsu.alerts",
+};
+
+/* Those that exist from the start, so that who asks finds them empty. */
+static const char *const made_at_once[] = {
+    ELASTIC_INCIDENTS, ELASTIC_LEDGER, ELASTIC_ALLOWED, ELASTIC_DEAD,
+};
+
+/* 0, or -1 with the reason. */
+static int
+put(struct elastic_store *store, const char *path, json_t *body, struct err *err)
+{
+    json_t *answer = NULL;
+    int status;
+
+    if (body == NULL) {
+        err_set(err, "store: out of memory");
+        return -1;
+    }
+    status = elastic_ask(store, "PUT", path, body, &answer, err);
+    json_decref(answer);
+    return status >= HTTP_OK && status < HTTP_BAD ? 0 : -1;
+}
+
+static int
+check_version(struct elastic_store *store, struct err *err)
+{
+    json_t *answer = NULL;
+    int status = elastic_ask(store, "GET", "/", NULL, &answer, err);
+    const char *number = json_string_value(
+        json_object_get(json_object_get(answer, "version"), "number"));
+    int rc = -1;
+
+    if (status == HTTP_OK && (number == NULL || strtol(number, NULL, 10) < NEEDED_MAJOR))
+        err_set(err, "store.url: Elasticsearch %d or newer is needed, and this is %.40s",
+                (int)NEEDED_MAJOR, number == NULL ? "something else" : number);
+    else if (status == HTTP_OK)
+        rc = 0;
+    json_decref(answer);
+    return rc;
+}
+
+/* "bongsu-events" deletes an index whose creation is longer ago than the retention.
+ * A cluster without ILM has no such address: the indexer deletes then. */
+static int
+put_policy(struct elastic_store *store, struct err *err)
+{
+    json_t *answer = NULL;
+    char age[32];
+    int status = elastic_ask(store, "GET", "/_ilm/status", NULL, &answer, err);
+
+    json_decref(answer);
+    if (status < 0 || status == 401)
+        return -1;
+    store->has_ilm = status == HTTP_OK && store->retention_us > 0;
+    if (!store->has_ilm)
+        return 0;
+    snprintf(age, sizeof(age), "%llds", (long long)(store->retention_us / 1000000));
+    return put(store, "/_ilm/policy/" ELASTIC_POLICY,
+               json_pack("{s:{s:{s:{s:{}}, s:{s:s, s:{s:{}}}}}}", "policy", "phases", "hot", "actions",
+                         "delete", "min_age", age, "actions", "delete"), err);
+}
+
+/* A cluster may lack the processor; then there is no source.geo, and nothing else. */
+static void
+put_pipeline(struct elastic_store *store)
+{
+    struct err err;
+
+    store->has_geoip = 0;
+    if (!store->wants_geoip)
+        return;
+    store->has_geoip = put(store, "/_ingest/pipeline/" ELASTIC_PIPELINE,
+                           json_pack("{s:s, s:[{s:{s:s, s:s, s:b, s:b}}]}", "description",
+                                     "source.geo of source.ip", "processors", "geoip", "field",
+                                     "source.ip", "target_field", "source.geo", "ignore_missing", 1,
+                                     "ignore_failure", 1), &err) == 0;
+    if (!store->has_geoip)
+        log_warn("Elasticsearch has no geoip; events get no place on the map", "reason=\"%s\"",
+                 err.text);
+}
+
+static int
+put_templates(struct elastic_store *store, struct err *err)
+{
+    for (int i = 0; i < ELASTIC_INDICES; i++) {
+        char path[80];
+
+        snprintf(path, sizeof(path), "/_index_template/%s", template_names[i]);
+        if (put(store, path, elastic_template(store, i), err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+make_indices(struct elastic_store *store, struct err *err)
+{
+    for (size_t i = 0; i < sizeof(made_at_once) / sizeof(made_at_once[0]); i++) {
+        json_t *answer = NULL;
+        char path[80];
+        int status;
+
+        snprintf(path, sizeof(path), "/%s", made_at_once[i]);
+        status = elastic_ask(store, "PUT", path, NULL, &answer, err);
+        json_decref(answer);
+        /* 400: resource_already_exists_exception */
+        if (status < 0 || (status >= HTTP_BAD && status != HTTP_BAD && status != HTTP_CONFLICT))
+            return -1;
+    }
+    return 0;
+}
+
+enum store_outcome
+elastic_set_up(struct elastic_store *store, struct err *err)
+{
+    if (store->is_set_up)
+        return STORE_DONE;
+    if (check_version(store, err) != 0 || put_policy(store, err) != 0)
+        return STORE_RETRY;
+    put_pipeline(store);
+    if (put_templates(store, err) != 0 || make_indices(store, err) != 0)
+        return STORE_RETRY;
+    store->is_set_up = 1;
+    log_info("Elasticsearch is set up", "ilm=%s geoip=%s", store->has_ilm ? "yes" : "no",
+             store->has_geoip ? "yes" : "no");
+    return STORE_DONE;
+}
+
+/* --- retention, where the cluster does not do it itself --- */
+
+struct old_index {
+    char name[ELASTIC_INDEX_LEN];
+    int64_t created_us, bytes;
+};
+
+static int
+oldest_first(const void *left, const void *right)
+{
+    const struct old_index *a = left, *b = right;
+
+    return (a->created_us > b->created_us) - (a->created_us < b->created_us);
+}
+
+/* All event indices; the caller frees. */
+static int
+list_indices(struct elastic_store *store, struct old_index **ret_list, size_t *ret_count,
+             struct err *err)
+{
+    json_t *answer = NULL;
+    const json_t *row;
+    size_t i;
+    int status = elastic_ask(store, "GET", "/_cat/indices/" ELASTIC_ALL_EVENTS
+                             "?format=json&bytes=b&h=index,creation.date,store.size",
+                             NULL, &answer, err);
+
+    if (status != HTTP_OK || !json_is_array(answer)) {
+        json_decref(answer);
+        return -1;
+    }
+    *ret_count = 0;
+    *ret_list = calloc(json_array_size(answer) + 1, sizeof(**ret_list));
+    json_array_foreach(answer, i, row) {
+        const char *name = json_string_value(json_object_get(row, "index"));
+        const char *created = json_string_value(json_object_get(row, "creation.date"));
+        const char *bytes = json_string_value(json_object_get(row, "store.size"));
+
+        if (*ret_list == NULL || name == NULL || strlen(name) >= ELASTIC_INDEX_LEN)
+            continue;
+        (*ret_list)[*ret_count] = (struct old_index){
+            .created_us = created == NULL ? INT64_MAX : strtoll(created, NULL, 10) * 1000,
+            .bytes = bytes == NULL ? 0 : strtoll(bytes, NULL, 10) };
+        snprintf((*ret_list)[(*ret_count)++].name, ELASTIC_INDEX_LEN, "%s", name);
+    }
+    json_decref(answer);
+    return *ret_list == NULL ? -1 : 0;
+}
+
+static int
+delete_index(struct elastic_store *store, const char *name, struct err *err)
+{
+    char path[ELASTIC_INDEX_LEN + 2];
+    json_t *answer = NULL;
+    int status;
+
+    snprintf(path, sizeof(path), "/%s", name);
+    status = elastic_ask(store, "DELETE", path, NULL, &answer, err);
+    json_decref(answer);
+    if (status != HTTP_OK && status != 404)
+        return -1;
+    log_info("retention deleted an index", "index=%s", name);
+    return 0;
+}
+
+int
+elastic_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct err *err)
+{
+    struct elastic_store *store = (struct elastic_store *)base;
+    struct old_index *list = NULL;
+    size_t count = 0;
+    int64_t bytes = 0;
+    int rc = 0;
+
+    *ret_deleted = 0;
+    if (elastic_set_up(store, err) != STORE_DONE || list_indices(store, &list, &count, err) != 0)
+        return -1;
+    qsort(list, count, sizeof(*list), oldest_first);
+    for (size_t i = 0; i < count; i++)
+        bytes += list[i].bytes;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        int is_old = store->retention_us > 0 && !store->has_ilm &&
+                     list[i].created_us < now_us - store->retention_us;
+        int is_too_much = store->max_bytes > 0 && bytes > store->max_bytes && i + 1 < count;
+
+        if (!is_old && !is_too_much)
+            continue;
+        rc = delete_index(store, list[i].name, err);
+        *ret_deleted += rc == 0;
+        bytes -= list[i].bytes;
+    }
+    free(list);
+    return rc;
+}
