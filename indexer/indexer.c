@@ -4,14 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "indexer/flight.h"
 #include "proto/base/clock.h"
 #include "proto/base/hash.h"
 #include "proto/endpoints.h"
 
-enum { REPORT_MS = 1000, RETAIN_MS = 60000, MAX_BYTES = 16 * 1024 * 1024, MAX_ORIGINS = 16 };
+enum { REPORT_MS = 1000, RETAIN_MS = 60000, DRAIN_MS = 5000, MAX_BYTES = 16 * 1024 * 1024, MAX_ORIGINS = 16 };
 
-static int
-is_full(const struct indexer *ix)
+int
+indexer_is_full(const struct indexer *ix)
 {
     return ix->queue_count == INDEXER_MAX_QUEUE || ix->queue_bytes >= MAX_BYTES;
 }
@@ -29,14 +30,43 @@ on_write_due(zloop_t *loop, int timer, void *self)
 
 /* Wait for more, but not for long: an incident's evidence should be there
  * when somebody follows the link. */
-static void
-write_soon(struct indexer *ix)
+void
+indexer_write_soon(struct indexer *ix)
 {
     if (ix->is_write_due)
         return;
     ix->is_write_due = 1;
     zloop_timer(ix->daemon->loop, (size_t)ix->daemon->settings->indexer_batch_ms, 1,
                 on_write_due, ix);
+}
+
+size_t
+indexer_waiting_events(const struct indexer *ix)
+{
+    size_t events = 0;
+
+    for (size_t i = 0; i < ix->queue_count; i++)
+        if (!ix->queue[i]->is_on_the_way)
+            events += ix->queue[i]->batch.head.count;
+    return events;
+}
+
+/* How many make a request or a transaction. */
+static size_t
+enough(const struct indexer *ix)
+{
+    const struct settings *settings = ix->daemon->settings;
+
+    return (size_t)(ix->flights != NULL ? settings->elastic_bulk_events
+                                        : settings->indexer_batch_events);
+}
+
+void
+waiting_destroy(struct waiting **item)
+{
+    bus_batch_release(&(*item)->batch);
+    free(*item);
+    *item = NULL;
 }
 
 int
@@ -48,25 +78,30 @@ indexer_on_batch(void *self, struct link *link, struct bus_batch *batch)
     if (batch->head.count == 0)
         return 0;
     for (size_t i = 0; i < ix->queue_count; i++)    /* sent again while we hold it */
-        if (ix->queue[i].batch.head.first == batch->head.first &&
-            ix->queue[i].batch.head.origin == batch->head.origin)
+        if (ix->queue[i]->batch.head.first == batch->head.first &&
+            ix->queue[i]->batch.head.origin == batch->head.origin)
             return 0;
     if (ix->queue_count == INDEXER_MAX_QUEUE) {
         ++*ix->turned_away;                         /* it will be sent again */
         return 1;
     }
-    item = &ix->queue[ix->queue_count++];
+    item = calloc(1, sizeof(*item));
+    if (item == NULL) {
+        ++*ix->turned_away;
+        return 1;
+    }
     *item = (struct waiting){ .link = link, .batch = *batch };
+    ix->queue[ix->queue_count++] = item;
     batch->msg = NULL;                              /* ours now */
     ix->queue_events += batch->head.count;
     ix->queue_bytes += batch->body.len;
     *ix->held = ix->queue_count;
     /* a full queue does not wait for more: the next batch would find no place */
-    if (ix->queue_events >= (size_t)ix->daemon->settings->indexer_batch_events || is_full(ix))
+    if (indexer_waiting_events(ix) >= enough(ix) || indexer_is_full(ix))
         indexer_write(ix);
     else
-        write_soon(ix);
-    return is_full(ix);
+        indexer_write_soon(ix);
+    return indexer_is_full(ix);
 }
 
 /* The keys of a link's batches of one origin: what is done, what is held. */
@@ -81,7 +116,7 @@ collect(const struct indexer *ix, const struct link *link, struct keys *keys)
 {
     keys->acked_count = keys->held_count = 0;
     for (size_t i = 0; i < ix->queue_count; i++) {
-        const struct waiting *item = &ix->queue[i];
+        const struct waiting *item = ix->queue[i];
 
         if (item->link != link || item->batch.head.origin != keys->origin)
             continue;
@@ -103,8 +138,8 @@ report_link(void *ctx, struct link *link)
 
     told[0] = link_origin(link);
     for (size_t i = 0; i < ix->queue_count; i++) {
-        uint64_t origin = ix->queue[i].batch.head.origin;
-        int is_new = ix->queue[i].link == link && told_count < MAX_ORIGINS;
+        uint64_t origin = ix->queue[i]->batch.head.origin;
+        int is_new = ix->queue[i]->link == link && told_count < MAX_ORIGINS;
 
         for (size_t t = 0; t < told_count; t++)
             is_new = is_new && told[t] != origin;
@@ -168,6 +203,7 @@ fill_status(void *self, json_t *status)
 
     json_object_set_new(status, "held_batches", json_integer((json_int_t)ix->queue_count));
     json_object_set_new(status, "held_events", json_integer((json_int_t)ix->queue_events));
+    json_object_set_new(status, "store", json_string(ix->store->ops->name));
     json_object_set_new(status, "dead_letters",
                         json_integer((json_int_t)poison_count(ix->poison)));
 }
@@ -233,8 +269,9 @@ indexer_destroy(void **self)
         return;
     links_destroy(&ix->events);
     links_destroy(&ix->incidents);
+    flights_destroy(&ix->flights);
     for (size_t i = 0; i < ix->queue_count; i++)
-        bus_batch_release(&ix->queue[i].batch);
+        waiting_destroy(&ix->queue[i]);
     store_close(&ix->store);
     poison_close(&ix->poison);
     free(ix->rows);
@@ -267,6 +304,8 @@ indexer_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_cod
     ix->events = open_links(ix, ENDPOINT_INDEX, ENDPOINT_INGEST_REPORT, err);
     if (ix->events == NULL)
         return -1;
+    if (ix->store->ops->bulk != NULL && (ix->flights = flights_new(ix, err)) == NULL)
+        return -1;
     ix->incidents = open_links(ix, ENDPOINT_INCIDENTS, ENDPOINT_INCIDENT_REPORT, err);
     if (ix->incidents == NULL)
         return -1;
@@ -286,6 +325,7 @@ indexer_drain(void *self)
     links_pause(ix->events, 1);
     links_pause(ix->incidents, 1);
     indexer_write(ix);
+    flights_finish(ix->flights, DRAIN_MS);
 }
 
 const struct daemon_spec indexer_spec = {

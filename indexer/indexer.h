@@ -3,8 +3,9 @@
  *
  * Batches wait (indexer.c) until there are enough for one
  * transaction or the oldest has waited long enough (write.c, then
- * write_ledger.c; write_incidents.c for incidents); after the commit, and
- * only then, they are acknowledged where they came from. Whatever the store
+ * write_ledger.c; write_incidents.c for incidents), or go to a store over the
+ * network (flight.c); after the commit, and only then, they are acknowledged
+ * where they came from. Whatever the store
  * cannot take now stays here and keeps being reported as held, so nobody
  * sends it again. Private to this program.
  */
@@ -36,7 +37,12 @@ struct waiting {
     int is_written;                 /* in the store, and not yet in the ledger */
     int is_done;
     uint64_t dead;                  /* of its events, set aside when it was written last */
+    uint64_t elsewhere;             /* of its events, brought by another row before */
+    uint64_t left;                  /* of its events, on the way to the store (flight.h) */
+    int is_on_the_way;
 };
+
+void waiting_destroy(struct waiting **item);
 
 struct indexer {
     struct daemon *daemon;
@@ -44,12 +50,14 @@ struct indexer {
     struct poison *poison;
     struct links *events, *incidents;
     uint64_t boot;
-    struct waiting queue[INDEXER_MAX_QUEUE];
+    struct waiting *queue[INDEXER_MAX_QUEUE];
+    struct flights *flights;        /* NULL: the store is written here and now */
     size_t queue_count;
     size_t queue_events, queue_bytes;
     int64_t oldest_ms;              /* when the first of the queue came */
     int64_t retry_at_ms;            /* 0: not waiting for the store to recover */
     int64_t retry_ms;
+    int is_store_unwell;            /* /readyz says so */
     int is_write_due;
     struct store_event *rows;       /* what one transaction writes */
     struct event *views;
@@ -68,6 +76,15 @@ void indexer_write(struct indexer *ix);
 
 /* All waiting incidents in one transaction. 0, or -1: try again later. */
 int indexer_write_incidents(struct indexer *ix);
+
+/* The store has answered a flight: note what came to its end, acknowledge it, and
+ * send what has come meanwhile. */
+void indexer_arrived(struct indexer *ix);
+
+/* Events of the queue that are on no way yet; and: write them, but not at once. */
+size_t indexer_waiting_events(const struct indexer *ix);
+int indexer_is_full(const struct indexer *ix);
+void indexer_write_soon(struct indexer *ix);
 
 /* The store cannot take anything now: keep all, go on reporting it as held. */
 void indexer_wait(struct indexer *ix, const struct err *err);

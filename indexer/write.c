@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "indexer/flight.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 
@@ -56,6 +57,7 @@ indexer_wait(struct indexer *ix, const struct err *err)
     if (ix->retry_ms > RETRY_LAST_MS)
         ix->retry_ms = RETRY_LAST_MS;
     ix->retry_at_ms = clock_steady_ms() + ix->retry_ms;
+    ix->is_store_unwell = 1;
     ++*ix->retries;
     links_pause(ix->events, 1);
     links_pause(ix->incidents, 1);
@@ -67,8 +69,9 @@ indexer_wait(struct indexer *ix, const struct err *err)
 static void
 store_recovered(struct indexer *ix)
 {
-    if (ix->retry_at_ms == 0)
+    if (!ix->is_store_unwell)
         return;
+    ix->is_store_unwell = 0;
     ix->retry_at_ms = ix->retry_ms = 0;
     links_pause(ix->events, 0);
     links_pause(ix->incidents, 0);
@@ -265,7 +268,7 @@ write_events(struct indexer *ix)
 
     ix->row_count = 0;
     for (size_t i = 0; i < ix->queue_count; i++) {
-        struct waiting *item = &ix->queue[i];
+        struct waiting *item = ix->queue[i];
 
         if (item->batch.kind != BUS_EVENTS || item->is_written || item->is_done)
             continue;
@@ -279,7 +282,7 @@ write_events(struct indexer *ix)
     if (put_rows(ix, &err) != 0)
         return -1;
     for (size_t i = 0; i < ix->queue_count; i++)
-        ix->queue[i].is_written = ix->queue[i].batch.kind == BUS_EVENTS;
+        ix->queue[i]->is_written = ix->queue[i]->batch.kind == BUS_EVENTS;
     return 0;
 }
 
@@ -291,16 +294,42 @@ drop_done(struct indexer *ix)
 
     ix->queue_events = ix->queue_bytes = 0;
     for (size_t i = 0; i < ix->queue_count; i++) {
-        if (ix->queue[i].is_done) {
-            bus_batch_release(&ix->queue[i].batch);
+        if (ix->queue[i]->is_done) {
+            waiting_destroy(&ix->queue[i]);
             continue;
         }
-        ix->queue_events += ix->queue[i].batch.head.count;
-        ix->queue_bytes += ix->queue[i].batch.body.len;
+        ix->queue_events += ix->queue[i]->batch.head.count;
+        ix->queue_bytes += ix->queue[i]->batch.body.len;
         ix->queue[kept++] = ix->queue[i];
     }
     ix->queue_count = kept;
     *ix->held = kept;
+    if (ix->flights != NULL && ix->retry_at_ms == 0)
+        links_pause(ix->events, indexer_is_full(ix));
+}
+
+/* Incidents wait with the events: who heard that the store is well again would
+ * never come back to the events. */
+static void
+settle(struct indexer *ix)
+{
+    if (indexer_enter_in_ledger(ix) == 0 && !flights_are_failing(ix->flights) &&
+        indexer_write_incidents(ix) == 0)
+        store_recovered(ix);
+    fault_point("indexer.before_ack");
+    indexer_report(ix);
+    fault_point("indexer.after_ack");
+    drop_done(ix);
+}
+
+/* Over the network: what waits goes on its way, and is settled when it is there. */
+static void
+send_away(struct indexer *ix)
+{
+    struct err err;
+
+    if (indexer_judge(ix, ix->store->ops->set_up(ix->store, &err), &err) == 0)
+        flights_launch(ix->flights);
 }
 
 void
@@ -309,13 +338,19 @@ indexer_write(struct indexer *ix)
     ix->is_write_due = 0;
     if (ix->queue_count == 0 || clock_steady_ms() < ix->retry_at_ms)
         return;
-    /* incidents wait with the events: who heard that the store is well again
-     * would never come back to the events */
-    if (write_events(ix) == 0 && indexer_enter_in_ledger(ix) == 0 &&
-        indexer_write_incidents(ix) == 0)
-        store_recovered(ix);
-    fault_point("indexer.before_ack");
-    indexer_report(ix);
-    fault_point("indexer.after_ack");
-    drop_done(ix);
+    if (ix->flights != NULL && !poison_is_careful(ix->poison, clock_steady_ms()))
+        send_away(ix);
+    else if (write_events(ix) != 0)
+        return;
+    settle(ix);
+}
+
+void
+indexer_arrived(struct indexer *ix)
+{
+    settle(ix);
+    if (indexer_waiting_events(ix) >= (size_t)ix->daemon->settings->elastic_bulk_events)
+        indexer_write(ix);
+    else if (ix->queue_count > 0)
+        indexer_write_soon(ix);
 }

@@ -59,7 +59,7 @@ write_one_by_one(struct indexer *ix)
     int rc = 0;
 
     for (size_t i = 0; i < ix->queue_count && rc == 0; i++) {
-        struct waiting *item = &ix->queue[i];
+        struct waiting *item = ix->queue[i];
         int seen;
 
         if (item->batch.kind != BUS_INCIDENTS || item->is_done)
@@ -86,7 +86,7 @@ write_together(struct indexer *ix)
     int rc = 0;
 
     for (size_t i = 0; i < ix->queue_count && rc == 0; i++) {
-        struct waiting *item = &ix->queue[i];
+        struct waiting *item = ix->queue[i];
 
         if (item->batch.kind != BUS_INCIDENTS || item->is_done)
             continue;
@@ -100,7 +100,7 @@ write_together(struct indexer *ix)
     if (rc == 0 && count > 0)
         rc = indexer_judge(ix, ix->store->ops->put_incidents(ix->store, incs, count, &err), &err);
     for (size_t i = 0; i < count; i++) {
-        ix->queue[places[i]].is_done = rc == 0;
+        ix->queue[places[i]]->is_done = rc == 0;
         incident_destroy(&incs[i]);
     }
     if (rc == 0)
@@ -112,7 +112,7 @@ static int
 has_incidents(const struct indexer *ix)
 {
     for (size_t i = 0; i < ix->queue_count; i++)
-        if (ix->queue[i].batch.kind == BUS_INCIDENTS && !ix->queue[i].is_done)
+        if (ix->queue[i]->batch.kind == BUS_INCIDENTS && !ix->queue[i]->is_done)
             return 1;
     return 0;
 }

@@ -21,9 +21,9 @@ static void
 set_done(struct indexer *ix, size_t end)
 {
     for (size_t i = 0; i < end; i++)
-        if (ix->queue[i].is_written) {
-            ix->queue[i].is_written = 0;
-            ix->queue[i].is_done = 1;
+        if (ix->queue[i]->is_written) {
+            ix->queue[i]->is_written = 0;
+            ix->queue[i]->is_done = 1;
         }
 }
 
@@ -35,7 +35,7 @@ indexer_enter_in_ledger(struct indexer *ix)
     size_t count = 0;
 
     for (size_t i = 0; i < ix->queue_count; i++) {
-        const struct waiting *item = &ix->queue[i];
+        const struct waiting *item = ix->queue[i];
         const struct batch_head *head = &item->batch.head;
         uint64_t dead = item->dead < head->count ? item->dead : head->count;
 
@@ -50,7 +50,8 @@ indexer_enter_in_ledger(struct indexer *ix)
         rows[count++] = (struct store_ledger_row){
             .journal = head->origin, .first = head->first,
             .hour = ledger_hour(head->received_us),
-            .stored = head->count - dead, .not_stored = dead };
+            .stored = head->count - dead, .not_stored = dead,
+            .elsewhere = item->elsewhere };
     }
     if (put(ix, rows, count) != 0)
         return -1;
