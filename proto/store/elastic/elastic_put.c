@@ -98,6 +98,7 @@ elastic_put_events(struct store *base, const struct store_event *events, size_t 
     struct store_item *items = calloc(AT_ONCE, sizeof(*items));
     enum store_outcome outcome = items == NULL ? STORE_RETRY : elastic_set_up(store, err);
 
+    *ret_written = (struct store_written){ 0 };
     if (items == NULL)
         err_set(err, "store: out of memory");
     for (size_t done = 0; done < count && outcome == STORE_DONE;) {

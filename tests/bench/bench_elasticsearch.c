@@ -1,0 +1,224 @@
+/*
+ * The whole pipeline into Elasticsearch beside a bare loader of the same
+ * documents, in turn, on the node of BONGSU_ELASTICSEARCH (none: nothing is done).
+ *
+ * The loader has its _bulk bodies ready: two connections, 2,000 documents a
+ * request, the same index template. The pipeline takes the events by POST
+ * /logs, and is done when the indexer has the node's word for each.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/base/clock.h"
+#include "proto/base/hash.h"
+#include "proto/base/timestamp.h"
+#include "proto/codec_json.h"
+#include "proto/http/http_client.h"
+#include "proto/store/store.h"
+#include "tests/support/chain.h"
+
+enum { ROUNDS = 3, DOCUMENTS = 300000, WARM_UP = 100000, A_REQUEST = 2000, A_POST = 500,
+       CONNECTIONS = 2, POSTERS = 4 };
+
+static const char *url;
+
+/* The events of bench_chain: an ordinary line of some 300 bytes. */
+static size_t
+write_event(char *out, size_t size, unsigned n)
+{
+    return (size_t)snprintf(out, size,
+        "{\"event_type\":\"%s\",\"source_ip\":\"10.%u.%u.%u\",\"username\":\"user%u\","
+        "\"destination_ip\":\"192.0.2.%u\",\"severity\":\"low\",\"description\":\"session no. %u of the "
+        "bench, an ordinary line\",\"host\":\"web%u\"}\n",
+        n % 50 == 0 ? "login_failed" : "http_access", n % 7, n % 250, n % 199, n % 500, n % 9, n, n % 20);
+}
+
+static struct settings
+settings_of(void)
+{
+    return (struct settings){ .store_url = (char *)(uintptr_t)url,
+                              .elastic_gzip = (char *)(uintptr_t)"off",
+                              .elastic_timeout_ms = 60000, .elastic_refresh_ms = 1000 };
+}
+
+/* --- the bare loader --- */
+
+struct loader {
+    struct buf *bodies;
+    size_t first, count;
+    char target[256];
+    int failed;
+};
+
+static void *
+load(void *arg)
+{
+    struct loader *loader = arg;
+    struct http_session *session = http_session_new();
+
+    for (size_t i = loader->first; i < loader->count; i += CONNECTIONS) {
+        const struct http_call call = { .method = "POST", .url = loader->target,
+            .body = buf_text(&loader->bodies[i]), .content_type = "application/x-ndjson",
+            .timeout_ms = 60000, .allow_plain = 1 };
+        struct http_answer answer;
+
+        if (http_session_call(session, &call, &answer) != 0 || answer.status != 200)
+            loader->failed++;
+        http_answer_release(&answer);
+    }
+    http_session_destroy(&session);
+    return NULL;
+}
+
+static void
+make_bodies(struct store *store, struct buf *bodies, size_t documents)
+{
+    struct json_reader *reader = json_reader_new(65536);
+    struct arena arena = { 0 };
+    struct event ev = { 0 };
+    uint64_t journal = hash_random64();
+    struct err err;
+
+    for (unsigned n = 0; n < documents; n++) {
+        char line[512], space[TIMESTAMP_LEN];
+        struct text key;
+        struct store_item item;
+        size_t len = write_event(line, sizeof(line), n);
+
+        arena_clear(&arena);
+        assert_int_equal(event_from_json(reader, (struct text){ line, len - 1 }, &arena, &ev, &key, &err), 0);
+        assert_int_equal(event_check(&ev, clock_real_us(), space, &err), 0);
+        ev.known[EVENT_RECEIVED_FROM] = value_text(text_of("127.0.0.1"));
+        ev.received_us = clock_real_us();
+        ev.id = event_id_make(journal, 1, n + 1);
+        item = (struct store_item){ .id = ev.id, .day = event_storage_day(&ev), .journal = journal,
+                                    .sequence = n + 1 };
+        assert_int_equal(store->ops->bulk->add(store, &ev, &item, &bodies[n / A_REQUEST], &err), 0);
+    }
+    event_release(&ev);
+    arena_release(&arena);
+    json_reader_destroy(&reader);
+}
+
+static double
+bare(struct store *store, size_t documents)
+{
+    size_t count = (documents + A_REQUEST - 1) / A_REQUEST;
+    struct buf *bodies = calloc(count, sizeof(*bodies));
+    struct loader loaders[CONNECTIONS];
+    pthread_t threads[CONNECTIONS];
+    int64_t started;
+
+    make_bodies(store, bodies, documents);
+    started = now_ms();
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        loaders[i] = (struct loader){ .bodies = bodies, .first = i, .count = count };
+        snprintf(loaders[i].target, sizeof(loaders[i].target), "%s/_bulk?filter_path=errors", url);
+        pthread_create(&threads[i], NULL, load, &loaders[i]);
+    }
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(loaders[i].failed, 0);
+    }
+    started = now_ms() - started;
+    for (size_t i = 0; i < count; i++)
+        buf_release(&bodies[i]);
+    free(bodies);
+    return (double)documents * 1000 / (double)started;
+}
+
+/* --- the pipeline --- */
+
+struct poster {
+    struct chain *chain;
+    unsigned first, end;
+};
+
+static void *
+post(void *arg)
+{
+    struct poster *poster = arg;
+    char *body = malloc(A_POST * 512);
+
+    for (unsigned n = poster->first; n < poster->end; n += A_POST) {
+        size_t len = 0;
+
+        for (unsigned i = 0; i < A_POST; i++)
+            len += write_event(body + len, 512, n + i);
+        while (chain_post(poster->chain, "/logs", "application/x-ndjson", body, len, NULL) != 202)
+            wait_a_little();
+    }
+    free(body);
+    return NULL;
+}
+
+static double
+pipeline(struct chain *chain, unsigned documents)
+{
+    double before = chain_metric(chain, INDEXER, "bongsu_indexer_events_stored_total");
+    struct poster posters[POSTERS];
+    pthread_t threads[POSTERS];
+    int64_t started = now_ms(), accepted_ms;
+
+    for (unsigned i = 0; i < POSTERS; i++) {
+        posters[i] = (struct poster){ chain, documents / POSTERS * i, documents / POSTERS * (i + 1) };
+        pthread_create(&threads[i], NULL, post, &posters[i]);
+    }
+    for (unsigned i = 0; i < POSTERS; i++)
+        pthread_join(threads[i], NULL);
+    accepted_ms = now_ms() - started;
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_events_stored_total", before + documents, 600000);
+    started = now_ms() - started;
+    printf("  (accepted in %lld ms, stored in %lld ms)\n", (long long)accepted_ms, (long long)started);
+    return (double)documents * 1000 / (double)started;
+}
+
+static void
+measures(void **state)
+{
+    struct settings settings = settings_of();
+    struct err err;
+    struct store *store = store_open(&settings, STORE_WRITE, &err);
+    struct chain *chain = chain_new(getenv("BENCH_DIR"), NULL);
+    double ratios = 0;
+
+    (void)state;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    assert_non_null(store);
+    assert_int_equal(store->ops->set_up(store, &err), STORE_DONE);
+    chain_set(chain, "ELASTICSEARCH_URL", url);
+    chain_start_all(chain);
+    bare(store, WARM_UP);
+    pipeline(chain, WARM_UP);
+    for (int i = 0; i < ROUNDS; i++) {
+        double alone = bare(store, DOCUMENTS), whole = pipeline(chain, DOCUMENTS);
+
+        printf("bare loader %.0f documents/s, pipeline %.0f: ratio %.2f\n", alone, whole, whole / alone);
+        ratios += whole / alone;
+    }
+    printf("ratio, mean of %d rounds: %.2f\n", (int)ROUNDS, ratios / ROUNDS);
+    for (int i = 0; i < PROCESSES; i++)
+        printf("%s %ld MiB  ", process_names[i], chain_resident_kib(chain, (enum process)i) / 1024);
+    printf("\n");
+    chain_destroy(&chain);
+    store_close(&store);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(measures) };
+
+    url = getenv("BONGSU_ELASTICSEARCH");
+    if (url == NULL || url[0] == '\0') {
+        printf("bench_elasticsearch: BONGSU_ELASTICSEARCH names no node\n");
+        return 0;
+    }
+    return cmocka_run_group_tests_name("bench_elasticsearch", tests, NULL, NULL);
+}
