@@ -1,6 +1,5 @@
-#include <inttypes.h>
-
 #include "proto/base/clock.h"
+#include "proto/store/follow_place.h"
 #include "proto/store/store_sqlite.h"
 
 /*
@@ -8,11 +7,6 @@
  * writes, so that (file, number) says how far somebody has read, where times
  * cannot: they lie, are equal, and a commit may come long after the receipt.
  */
-struct progress {
-    struct { int32_t day; int64_t n, last_n; } files[STORE_FOLLOW_DAYS];    /* newest first */
-    size_t count;
-};
-
 struct follow {
     struct sqlite_store *store;
     const struct event_query *query;
@@ -26,67 +20,6 @@ struct follow {
 };
 
 static const char version[] = "s1";
-
-/* "s1_20779.1234_1.99": the newest day and its row, then by how many days older,
- * and its row. */
-static int
-progress_parse(struct text text, struct progress *place, struct err *err)
-{
-    struct text rest = text;
-    int64_t day = INT32_MAX;
-
-    if (!text_is(text_split(&rest, '_'), version))
-        goto wrong;
-    while (rest.ptr != NULL) {
-        struct text row = text_split(&rest, '_'), back = text_split(&row, '.');
-        int is_first = place->count == 0;
-        int64_t number;
-
-        if (place->count == STORE_FOLLOW_DAYS || row.ptr == NULL ||
-            text_to_int(back, is_first ? INT32_MIN : 1, INT32_MAX, &number) != 0 ||
-            text_to_int(row, 0, INT64_MAX, &place->files[place->count].n) != 0)
-            goto wrong;
-        day = is_first ? number : day - number;
-        if (day < INT32_MIN)
-            goto wrong;
-        place->files[place->count++].day = (int32_t)day;
-    }
-    return 0;
-
-wrong:
-    err_set(err, "not a place that was given");
-    return -2;
-}
-
-static int
-progress_format(const struct progress *place, struct buf *out)
-{
-    int64_t day = 0;
-
-    if (buf_append_str(out, version) != 0)
-        return -1;
-    for (size_t i = 0; i < place->count; i++) {
-        int64_t next = place->files[i].day;
-
-        if (buf_printf(out, "_%" PRId64 ".%" PRId64, i == 0 ? next : day - next,
-                       place->files[i].n) != 0)
-            return -1;
-        day = next;
-    }
-    return 0;
-}
-
-/* How far the file was read by who has this place. */
-static int64_t
-progress_find(const struct progress *place, const struct day_span *span)
-{
-    for (size_t i = 0; i < place->count; i++)
-        if (place->files[i].day == span->day)   /* fewer rows: deleted, made anew */
-            return place->files[i].n <= span->last_n ? place->files[i].n : 0;
-    if (place->count == STORE_FOLLOW_DAYS && span->day < place->files[place->count - 1].day)
-        return span->last_n;                    /* was left out: not followed */
-    return 0;                                   /* made since */
-}
 
 /* One that cannot be read now must not be taken for an empty one. */
 static int
@@ -103,8 +36,8 @@ is_readable(struct sqlite_store *store, const struct day_span *span, struct err 
 
 /* Every file that there is, with how far it was read; `old` NULL: to its end. */
 static int
-progress_renew(struct sqlite_store *store, const struct progress *old,
-               struct progress *place, struct err *err)
+place_renew(struct sqlite_store *store, const struct follow_place *old,
+               struct follow_place *place, struct err *err)
 {
     for (size_t i = 0; i < store->span_count && i < STORE_FOLLOW_DAYS; i++) {
         const struct day_span *span = &store->spans[i];
@@ -113,7 +46,7 @@ progress_renew(struct sqlite_store *store, const struct progress *old,
             return -1;
         place->files[i].day = span->day;
         place->files[i].last_n = span->last_n;
-        place->files[i].n = old == NULL ? span->last_n : progress_find(old, span);
+        place->files[i].n = old == NULL ? span->last_n : follow_place_find(old, span->day, span->last_n);
         place->count++;
     }
     return 0;
@@ -166,7 +99,7 @@ follow_file(struct follow *follow, int32_t day, int64_t *n, int64_t last_n, stru
 }
 
 static int
-follow_all(struct follow *follow, struct progress *place, struct err *err)
+follow_all(struct follow *follow, struct follow_place *place, struct err *err)
 {
     for (size_t i = place->count; i-- > 0 && !follow->is_over;)
         if (place->files[i].n < place->files[i].last_n &&
@@ -177,14 +110,14 @@ follow_all(struct follow *follow, struct progress *place, struct err *err)
 }
 
 static int
-tell(const struct sqlite_store *store, const struct progress *place, struct event_news *ret_news,
+tell(const struct sqlite_store *store, const struct follow_place *place, struct event_news *ret_news,
      struct err *err)
 {
     struct event_news news = { .days_left_out = store->span_count - place->count };
 
     for (size_t i = 0; i < place->count; i++)
         news.is_more |= place->files[i].n < place->files[i].last_n;
-    if (progress_format(place, &news.place) != 0) {
+    if (follow_place_format(place, version, &news.place) != 0) {
         err_set(err, "store: out of memory");
         buf_release(&news.place);
         return -1;
@@ -201,13 +134,13 @@ sqlite_follow_events(struct store *base, const struct event_query *query, struct
     struct follow follow = { .store = (struct sqlite_store *)base, .query = query,
                              .visit = visit, .ctx = ctx,
                              .deadline_ms = clock_steady_ms() + READ_LIMIT_MS };
-    struct progress old = { .count = 0 }, place = { .count = 0 };
-    int rc = text.len == 0 ? 0 : progress_parse(text, &old, err);
+    struct follow_place old = { .count = 0 }, place = { .count = 0 };
+    int rc = text.len == 0 ? 0 : follow_place_parse(text, version, &old, err);
 
     if (rc != 0)
         return rc;
     if (files_refresh(follow.store, err) != 0 ||
-        progress_renew(follow.store, text.len == 0 ? NULL : &old, &place, err) != 0)
+        place_renew(follow.store, text.len == 0 ? NULL : &old, &place, err) != 0)
         return -1;
     msgpack_unpacked_init(&follow.unpacked);
     rc = follow_all(&follow, &place, err);

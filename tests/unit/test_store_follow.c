@@ -213,6 +213,7 @@ more_days_than_are_followed_are_counted(void **state)
     struct noted noted = { .count = 0 };
     char path[256], *place = NULL;
 
+    store_case_needs_files(the);
     add(the, 1, 1, 1, "first");
     store_case_put(the);
     for (int i = 1; i < STORE_FOLLOW_DAYS; i++) {
@@ -274,6 +275,7 @@ a_file_that_cannot_be_read_is_an_error_and_not_empty(void **state)
     char path[256], *place = NULL;
     FILE *file;
 
+    store_case_needs_files(the);
     follow(the, &query, &place, &noted);
     path_of(the, 20513, "", path);
     file = fopen(path, "w");

@@ -168,11 +168,14 @@ enum store_outcome elastic_put_events(struct store *base, const struct store_eve
                                       size_t count, struct store_written *ret_written,
                                       struct err *err);
 
-/* --- elastic_search.c, elastic_query.c --- */
+/* --- elastic_search.c, elastic_query.c, elastic_follow.c --- */
 
 int elastic_find_events(struct store *base, const struct event_query *query,
                         int (*visit)(void *ctx, const struct event *ev), void *ctx,
                         struct event_page *ret_page, struct err *err);
+int elastic_follow_events(struct store *base, const struct event_query *query, struct text place,
+                          int (*visit)(void *ctx, const struct event *ev), void *ctx,
+                          struct event_news *ret_news, struct err *err);
 int elastic_get_event(struct store *base, const struct event_id *id, int32_t day,
                       int (*visit)(void *ctx, const struct event *ev), void *ctx,
                       struct err *err);

@@ -37,6 +37,7 @@ static const struct store_ops elastic_ops = {
     .put_incidents = elastic_put_incidents,
     .retain = elastic_retain,
     .find_events = elastic_find_events,
+    .follow_events = elastic_follow_events,
     .get_event = elastic_get_event,
     .find_incidents = elastic_find_incidents,
     .get_incident = elastic_get_incident,
