@@ -255,7 +255,7 @@ says_what_elasticsearch_says(void **state)
         long status;
 
         order((struct fault_order){ .kind = FAULT_STATUS, .status = rows[i].status });
-        answer = elastic_call(url, "GET", "/", NULL, &status);
+        answer = elastic_request(url, "GET", "/", NULL, &status);
         assert_int_equal(status, rows[i].status);
         assert_string_equal(json_string_value(elastic_at(answer, "error.type")), rows[i].type);
         json_decref(answer);
@@ -269,7 +269,7 @@ answers_with_a_page_that_is_no_json(void **state)
 
     order((struct fault_order){ .kind = FAULT_STATUS, .status = 200, .body = "<html>502</html>",
                                 .headers = "Content-Type: text/html\r\n" });
-    assert_null(elastic_call(url, "POST", BULK, bulk_of(0, 1), &status));
+    assert_null(elastic_request(url, "POST", BULK, bulk_of(0, 1), &status));
     assert_int_equal(status, 200);
 }
 

@@ -86,7 +86,7 @@ call(const char *base, const char *method, const char *path, const char *body,
 }
 
 json_t *
-elastic_call(const char *base, const char *method, const char *path, const char *body,
+elastic_request(const char *base, const char *method, const char *path, const char *body,
              long *ret_status)
 {
     struct answer answer = { NULL, 0 };

@@ -16,7 +16,7 @@ void elastic_trust(const char *ca_file);
 /* One request. body may be NULL; it is sent as JSON, and as NDJSON when the path
  * has _bulk in it. The answer's JSON (the caller's; NULL when it is none) and
  * its status into *ret_status when not NULL. */
-json_t *elastic_call(const char *base, const char *method, const char *path,
+json_t *elastic_request(const char *base, const char *method, const char *path,
                      const char *body, long *ret_status);
 
 /* The same where only a 2xx will do: anything else fails the test and is printed. */

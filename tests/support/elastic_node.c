@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "tests/support/chain.h"
+#include "tests/support/free_port.h"
 #include "tests/support/command.h"
 
 /* Generous: under the sanitizers other programs have the cores as well. */

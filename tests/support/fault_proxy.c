@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "tests/support/chain.h"
+#include "tests/support/free_port.h"
 #include "tests/support/fault_proxy_parts.h"
 
 struct timespec
