@@ -5,7 +5,6 @@
 
 #include "indexer/flight_parts.h"
 #include "proto/base/clock.h"
-#include "proto/base/fault.h"
 #include "proto/base/hash.h"
 
 enum { PAUSE_FIRST_MS = 250, PAUSE_LAST_MS = 5000, STOPPED_MS = 5000 };
@@ -312,7 +311,6 @@ on_answer(void *ctx, const struct http_answer *answer)
     struct err err = { "" };
     enum store_answer said = bulk->read(ix->store, answer, flight->items, flight->count, &err);
 
-    fault_point("indexer.store_answered");
     ++*flight->all->requests;
     flight->is_failing = 0;
     if (said == ANSWER_READ && bulk->settle(ix->store, flight->items, flight->count, &err) != 0)

@@ -1,0 +1,297 @@
+/*
+ * Faults of Elasticsearch that must cost nothing: the real pipeline and a real
+ * node, with a proxy between them that breaks things. Afterwards every event
+ * that was answered 2xx is in exactly one document, or in the dead letters.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/chain.h"
+#include "tests/support/elastic_client.h"
+#include "tests/support/elastic_node.h"
+#include "tests/support/fault_proxy.h"
+#include "tests/support/load.h"
+
+enum { PATIENCE_MS = 60000, DRAIN_MS = 240000, BATCH = 20, RATE = 2000 };
+
+static struct elastic_node *node;
+static struct fault_proxy *proxy;
+static struct chain *chain;
+static struct load *load;
+
+static int
+start_node(void **state)
+{
+    node = elastic_node_new();
+    elastic_node_start(node);
+    return 0;
+}
+
+static int
+stop_node(void **state)
+{
+    elastic_node_destroy(&node);
+    return 0;
+}
+
+static int
+start_chain(void **state)
+{
+    elastic_delete_all(elastic_node_url(node));
+    proxy = fault_proxy_new(elastic_node_port(node));
+    chain = chain_new(NULL, NULL);
+    chain_set(chain, "ELASTICSEARCH_URL", fault_proxy_url(proxy));
+    chain_set(chain, "BONGSU_ELASTIC_BULK_EVENTS", "200");
+    chain_start_all(chain);
+    load = load_new(&(struct load_spec){ .chain = chain, .clients = 2, .batch = BATCH,
+                                         .per_second = RATE, .sources = 3 });
+    return 0;
+}
+
+static int
+stop_chain(void **state)
+{
+    load_destroy(&load);
+    chain_destroy(&chain);
+    fault_proxy_destroy(&proxy);
+    return 0;
+}
+
+static double
+metric(enum process which, const char *name)
+{
+    return chain_metric(chain, which, name);
+}
+
+/* Nothing lost, nothing twice: by what the api shows, and by the node's own count. */
+static void
+check_all(unsigned dead)
+{
+    load_stop(load);
+    chain_wait_delivered(chain, DRAIN_MS);
+    elastic_refresh(elastic_node_url(node));
+    load_check_stored(load, DRAIN_MS);
+    assert_int_equal(elastic_count(elastic_node_url(node), "bongsu-events-*"),
+                     (long)metric(INGEST, "bongsu_ingest_events_accepted_total") - (long)dead);
+    assert_int_equal((long)metric(INDEXER, "bongsu_indexer_dead_letters_total"), dead);
+}
+
+static void
+order(struct fault_order order)
+{
+    fault_proxy_order(proxy, &order);
+}
+
+static void
+wait_met(enum fault_kind kind, size_t times)
+{
+    assert_int_equal(fault_proxy_wait_for(proxy, offsetof(struct fault_counts, met) +
+                                                     (size_t)kind * sizeof(size_t),
+                                          times, PATIENCE_MS), 0);
+}
+
+/* Until the indexer says that the store is not well; and is again. */
+static void
+wait_store(int is_well)
+{
+    int64_t deadline = now_ms() + PATIENCE_MS;
+
+    for (;;) {
+        json_t *status = chain_status(chain, INDEXER);
+        const char *said = json_string_value(
+            json_object_get(json_object_get(status, "checks"), "store"));
+        int is_ok = said == NULL || strcmp(said, "ok") == 0;
+
+        json_decref(status);
+        if (is_ok == is_well)
+            return;
+        assert_true(now_ms() < deadline);
+        wait_a_little();
+    }
+}
+
+static void
+begin(void)
+{
+    load_start(load);
+    load_wait_accepted(load, 400, PATIENCE_MS);
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_events_stored_total", 200, PATIENCE_MS);
+}
+
+static void
+requests_that_are_refused_for_now_are_sent_again(void **state)
+{
+    begin();
+    order((struct fault_order){ .kind = FAULT_STATUS, .path = "_bulk", .status = 429, .times = 5 });
+    wait_met(FAULT_STATUS, 5);
+    order((struct fault_order){ .kind = FAULT_STATUS, .path = "_bulk", .status = 503, .times = 5 });
+    wait_met(FAULT_STATUS, 10);
+    check_all(0);
+}
+
+static void
+items_that_are_refused_for_now_are_sent_again_alone(void **state)
+{
+    begin();
+    order((struct fault_order){ .kind = FAULT_ITEMS, .percent = 30, .times = 6 });
+    wait_met(FAULT_ITEMS, 6);
+    check_all(0);
+    assert_true(metric(INDEXER, "bongsu_indexer_retried_events_total") > 0);
+}
+
+static void
+an_answer_that_is_lost_cut_or_short_is_no_answer(void **state)
+{
+    static const enum fault_kind kinds[] = { FAULT_LOSE, FAULT_CUT, FAULT_SHORT };
+
+    begin();
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        order((struct fault_order){ .kind = kinds[i], .path = "_bulk", .times = 4, .bytes = 300 });
+        wait_met(kinds[i], 4);
+    }
+    check_all(0);
+    /* they were executed: the same documents met themselves */
+    assert_true(fault_proxy_counts(proxy).repeats > 0);
+    assert_true(metric(INDEXER, "bongsu_indexer_events_repeated_total") > 0);
+}
+
+static void
+a_node_that_is_killed_under_load_loses_nothing(void **state)
+{
+    for (int round = 0; round < 2; round++) {
+        load_start(load);
+        load_wait_accepted(load, 2000, PATIENCE_MS);
+        elastic_node_kill(node);
+        load_wait_accepted(load, 2000, PATIENCE_MS);        /* ingest goes on answering */
+        elastic_node_start(node);
+        load_stop(load);
+    }
+    check_all(0);
+}
+
+static void
+a_node_that_is_down_for_long_costs_only_time(void **state)
+{
+    long before[PROCESSES], stored;
+    int64_t until;
+
+    begin();
+    wait_store(1);
+    for (int i = 0; i < PROCESSES; i++)
+        before[i] = chain_resident_kib(chain, (enum process)i);
+    order((struct fault_order){ .kind = FAULT_REFUSE });
+    wait_store(0);
+    for (until = now_ms() + (is_slow() ? 15000 : 60000); now_ms() < until;)
+        wait_a_little();
+    stored = (long)metric(INDEXER, "bongsu_indexer_events_stored_total");
+    assert_true(chain_backlog(chain) > RATE);               /* it waits in the journal */
+    for (int i = 0; i < PROCESSES; i++) {
+        long kib = chain_resident_kib(chain, (enum process)i);
+
+        printf("  %s: %ld MiB before, %ld after\n", process_names[i], before[i] / 1024, kib / 1024);
+        if (!is_slow())
+            assert_true(kib < before[i] + 64 * 1024);
+    }
+    order((struct fault_order){ .kind = FAULT_NONE });
+    check_all(0);
+    assert_true(metric(INDEXER, "bongsu_indexer_events_stored_total") > (double)stored);
+}
+
+static void
+a_connection_into_the_dark_is_given_up(void **state)
+{
+    begin();
+    chain_kill(chain, INDEXER);
+    chain_set(chain, "BONGSU_ELASTIC_TIMEOUT", "3s");
+    chain_start(chain, INDEXER, NULL);
+    order((struct fault_order){ .kind = FAULT_BLACKHOLE, .path = "_bulk" });
+    wait_met(FAULT_BLACKHOLE, 3);
+    wait_store(0);
+    order((struct fault_order){ .kind = FAULT_NONE });
+    check_all(0);
+}
+
+static void
+a_read_only_index_is_waited_for(void **state)
+{
+    static const char block[] = "{\"index.blocks.read_only_allow_delete\":%s}";
+    char body[64];
+
+    begin();
+    snprintf(body, sizeof(body), block, "true");
+    json_decref(elastic_put(elastic_node_url(node), "/bongsu-events-*/_settings", body));
+    wait_store(0);
+    snprintf(body, sizeof(body), block, "null");
+    json_decref(elastic_put(elastic_node_url(node), "/bongsu-events-*/_settings", body));
+    check_all(0);
+}
+
+static void
+a_wrong_password_stops_and_shouts_and_keeps_everything(void **state)
+{
+    json_t *status;
+    char *text;
+
+    begin();
+    order((struct fault_order){ .kind = FAULT_STATUS, .status = 401 });
+    wait_store(0);
+    load_wait_accepted(load, 1000, PATIENCE_MS);
+    status = chain_status(chain, INDEXER);
+    text = json_dumps(status, 0);
+    assert_non_null(strstr(text, "401"));
+    assert_non_null(strstr(text, "elastic.password"));
+    free(text);
+    json_decref(status);
+    order((struct fault_order){ .kind = FAULT_NONE });
+    check_all(0);
+}
+
+static void
+post(const char *line)
+{
+    assert_int_equal(chain_post(chain, "/log", "application/json", line, strlen(line), NULL), 202);
+}
+
+/* A field that was an object cannot be a text: the document is refused for good. */
+static void
+one_poisoned_document_goes_to_the_dead_letters_alone(void **state)
+{
+    post("{\"event_type\":\"x\",\"shop\":{\"name\":\"corner\"}}");
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_events_stored_total", 1, PATIENCE_MS);
+    begin();
+    post("{\"event_type\":\"x\",\"shop\":\"a text\"}");
+    load_stop(load);
+    chain_wait_delivered(chain, DRAIN_MS);
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_dead_letters_total", 1, PATIENCE_MS);
+    check_all(1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start_chain, stop_chain)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(requests_that_are_refused_for_now_are_sent_again),
+        TEST(items_that_are_refused_for_now_are_sent_again_alone),
+        TEST(an_answer_that_is_lost_cut_or_short_is_no_answer),
+        TEST(a_node_that_is_killed_under_load_loses_nothing),
+        TEST(a_connection_into_the_dark_is_given_up),
+        TEST(a_read_only_index_is_waited_for),
+        TEST(a_wrong_password_stops_and_shouts_and_keeps_everything),
+        TEST(one_poisoned_document_goes_to_the_dead_letters_alone),
+        TEST(a_node_that_is_down_for_long_costs_only_time),
+    };
+
+    if (!elastic_is_here())
+        return ELASTIC_SKIP;
+    return cmocka_run_group_tests_name("elastic_faults", tests, start_node, stop_node);
+}
