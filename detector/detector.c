@@ -23,7 +23,8 @@ void
 detector_report(struct detector *det)
 {
     struct report_origin origins[DETECTOR_MAX_JOURNALS];
-    struct report report = { .boot = det->boot, .origins = origins };
+    struct report report = { .boot = det->boot, .slots = det->share.slots,
+                             .origins = origins };
     const struct position *positions;
     size_t count;
 
@@ -228,7 +229,7 @@ open_sockets(struct detector *det, struct err *err)
 {
     const struct settings *settings = det->daemon->settings;
     const struct sender_source source = { det, next_incident, send_incident };
-    int slot = (int)settings->detector_slot;
+    int slot = (int)det->share.slot;
     char data[ENDPOINT_LEN], report[ENDPOINT_LEN], address[ENDPOINT_LEN];
     struct links_spec spec = { data, report, detector_on_batch, det };
 
@@ -308,12 +309,11 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     }
     det->daemon = daemon;
     det->boot = hash_random64();
-    snprintf(det->consumer, sizeof(det->consumer), "detect/%d",
-             (int)daemon->settings->detector_slot);
     detector_open_metrics(det);
     *ret_self = det;
     if (detector_open_state(det, err) != 0 || detector_open_allow(det, err) != 0)
         return -1;
+    snprintf(det->consumer, sizeof(det->consumer), "detect/%u", det->share.slot);
     *ret_code = EXIT_TAKEN;
     if (open_sockets(det, err) != 0)
         return -1;

@@ -14,6 +14,7 @@
 
 #include "detector/allow_file.h"
 #include "detector/commit_pace.h"
+#include "detector/engine/share.h"
 #include "detector/ruleset/rule_files.h"
 #include "proto/base/log.h"
 #include "proto/bus.h"
@@ -36,6 +37,7 @@ struct detector {
     zsock_t *incidents, *reports, *live;
     uint64_t boot, sent_counter;
     char consumer[32];
+    struct share share;             /* which slot of how many we are */
     struct event event;
     uint64_t resend[DETECTOR_MAX_JOURNALS];       /* journals in which a gap was seen */
     size_t resend_count;
@@ -53,6 +55,11 @@ struct detector {
 /* open_state.c: the rules, the state file and the engine between them. 0, or
  * -1 with the reason: what is open by then, detector_spec.destroy closes. */
 int detector_open_state(struct detector *det, struct err *err);
+
+/* slot.c: lock a slot: that which the settings name, else the first that is free; before
+ * that the state is divided anew when it is for another number of slots. The lock on dividing,
+ * to be closed once our state file is open; or -1 with the reason. */
+int detector_take_slot(struct detector *det, struct err *err);
 
 /* Keep the rule files that are good, if that is not done yet. */
 void detector_keep_rules(struct detector *det);

@@ -28,6 +28,7 @@ detector_open_sources(struct detector *det, struct err *err)
         err_set(err, "out of memory");
         return -1;
     }
+    sources_set_share(det->sources, &det->share);
     return checkpoint_restore_sources(det->checkpoint, det->sources, det->refused_state, err);
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "detector/state/checkpoint.h"
 #include "detector/state/checkpoint_allow.h"
@@ -134,8 +135,30 @@ detector_keep_allow(struct detector *det)
                        "reason=\"%s\"", err.text);
 }
 
-int
-detector_open_state(struct detector *det, struct err *err)
+/* Our slot's files, which nobody else has open. */
+static int
+open_files(struct detector *det, struct err *err)
+{
+    char path[4096], dead_path[4096];
+    const char *dir = det->daemon->settings->data_dir;
+
+    snprintf(path, sizeof(path), "%s/detector-%u.db", dir, det->share.slot);
+    snprintf(dead_path, sizeof(dead_path), "%s/detector-%u-deadletter.db", dir,
+             det->share.slot);
+    det->checkpoint = checkpoint_open(path, clock_real_us(), err);
+    if (det->checkpoint == NULL ||
+        checkpoint_set_slots(det->checkpoint, det->share.slots, err) != 0)
+        return -1;
+    det->poison = poison_open(dead_path, clock_steady_ms(), err);
+    if (det->poison == NULL)
+        return -1;
+    if (checkpoint_is_new(det->checkpoint))
+        log_info("state file is new, all that the journals hold is judged", "path=\"%s\"", path);
+    return 0;
+}
+
+static int
+open_engine(struct detector *det, struct err *err)
 {
     const struct settings *settings = det->daemon->settings;
     const struct engine_options options = {
@@ -143,34 +166,11 @@ detector_open_state(struct detector *det, struct err *err)
         .max_keys = (size_t)settings->detector_max_keys,
         .max_entries = (size_t)settings->detector_max_entries,
         .max_total_entries = (size_t)settings->detector_max_total_entries,
-        .slots = (unsigned)settings->detector_slots,
-        .slot = (unsigned)settings->detector_slot,
+        .slots = det->share.slots, .slot = det->share.slot,
     };
-    char *path = NULL, *dead_path = NULL, *lock = NULL, name[64];
     struct ruleset *rules = NULL;
     int rc = -1;
 
-    if (rule_files_read(settings->rules_dir, &det->rule_files, err) != 0)
-        return -1;
-    snprintf(name, sizeof(name), "detector-%u.lock", options.slot);
-    lock = settings_path(settings, name);
-    snprintf(name, sizeof(name), "detector-%u.db", options.slot);
-    path = settings_path(settings, name);
-    snprintf(name, sizeof(name), "detector-%u-deadletter.db", options.slot);
-    dead_path = settings_path(settings, name);
-    if (lock == NULL || path == NULL || dead_path == NULL) {
-        err_set(err, "out of memory");
-        goto done;
-    }
-    if (daemon_lock(lock, err) < 0)
-        goto done;
-    det->checkpoint = checkpoint_open(path, clock_real_us(), err);
-    det->poison = det->checkpoint == NULL ? NULL
-                                          : poison_open(dead_path, clock_steady_ms(), err);
-    if (det->poison == NULL)
-        goto done;
-    if (checkpoint_is_new(det->checkpoint))
-        log_info("state file is new, all that the journals hold is judged", "path=\"%s\"", path);
     rules = choose_rules(det, err);
     det->engine = rules == NULL ? NULL
                                 : engine_new(&options, &rules, det->daemon->metrics, err);
@@ -185,8 +185,20 @@ detector_open_state(struct detector *det, struct err *err)
 
 done:
     ruleset_destroy(&rules);
-    free(lock);
-    free(path);
-    free(dead_path);
     return rc;
+}
+
+int
+detector_open_state(struct detector *det, struct err *err)
+{
+    int lock, rc = -1;
+
+    if (rule_files_read(det->daemon->settings->rules_dir, &det->rule_files, err) != 0)
+        return -1;
+    lock = detector_take_slot(det, err);
+    if (lock < 0)
+        return -1;
+    rc = open_files(det, err);
+    close(lock);
+    return rc != 0 ? -1 : open_engine(det, err);
 }

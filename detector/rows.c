@@ -128,6 +128,11 @@ take_row(struct detector *det, const struct bus_batch *batch, struct position *p
         }
     }
     before = *det->judged;
+    if (checkpoint_share(det->checkpoint, head->origin, head->first + head->count - 1,
+                         &det->share)) {
+        engine_set_share(det->engine, &det->share);
+        sources_set_share(det->sources, &det->share);
+    }
     sources_tick(det->sources, head->origin, head->received_us, 0);
     judged = judge_row(det, batch, attempts >= ATTEMPTS_BEFORE_CARE, &err);
     if (judged == JUDGED_LATER) {

@@ -140,6 +140,13 @@ take_report(struct delivery *delivery, const struct report *report, int64_t now_
     } else if (consumer == CONSUMER_INDEX) {
         delivery->index_heard_ms = now_ms;
         sender_report(delivery->sender, report->boot, ours != NULL ? ours : &nothing, now_ms);
+    } else if (report->slots != 0 &&
+               (int64_t)report->slots != delivery->daemon->settings->detector_slots) {
+        ++*delivery->other_slots;
+        log_warn_burst(&delivery->report_burst,
+                       "detector of another number of slots, not served",
+                       "name=\"%s\" slots=%u ours=%d", report->consumer, report->slots,
+                       (int)delivery->daemon->settings->detector_slots);
     } else if (ours != NULL) {
         stream_report(delivery->feeds[consumer].stream, report->boot, ours, &place, now_ms);
     } else {
@@ -282,6 +289,8 @@ take_numbers(struct delivery *delivery)
         "bongsu_ingest_reports_refused_total", "reason=\"malformed\"", "reports refused");
     delivery->foreign_reports = metrics_number(metrics, METRIC_COUNTER,
         "bongsu_ingest_reports_refused_total", "reason=\"consumer\"", "reports refused");
+    delivery->other_slots = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_ingest_reports_refused_total", "reason=\"slots\"", "reports refused");
     delivery->journal_bytes = metrics_number(metrics, METRIC_GAUGE,
         "bongsu_ingest_journal_bytes", "", "size of the journal's files");
     delivery->journal_max_bytes = metrics_number(metrics, METRIC_GAUGE,

@@ -33,7 +33,7 @@ struct delivery {
     int tick;                   /* timer id */
     int64_t index_heard_ms, head_sent_ms;
     int is_taking;              /* the journal has room: ingest takes events */
-    uint64_t *bad_reports, *foreign_reports;
+    uint64_t *bad_reports, *foreign_reports, *other_slots;
     uint64_t *journal_bytes, *journal_max_bytes;
     struct log_burst report_burst, read_burst;
 };

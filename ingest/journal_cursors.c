@@ -14,8 +14,9 @@ find_cursor(const struct journal_meta *meta, const char *name)
     return NULL;
 }
 
-/* Where a detector slot that is new to an old journal starts: where the
- * others are, so that nothing is deleted that none of them has judged. */
+/* Where all slots start when their number has changed: where the last of those
+ * before is. The detectors divide their state anew, and whoever has a key now may
+ * need what the other has not judged yet. */
 static uint64_t
 lowest_slot(const struct journal_meta *meta)
 {
@@ -44,8 +45,10 @@ journal_settle_cursors(struct journal *journal)
         else
             snprintf(cursor->name, sizeof(cursor->name), "detect/%zu", i - 1);
         known = find_cursor(&old, cursor->name);
-        cursor->position = known != NULL ? known->position : i == 0 ? 0 : lowest_slot(&old);
-        is_changed |= known == NULL;
+        cursor->position = known != NULL ? known->position : 0;
+        if (i > 0 && old.cursor_count != meta->cursor_count)
+            cursor->position = lowest_slot(&old);
+        is_changed |= known == NULL || known->position != cursor->position;
     }
     for (size_t i = 0; i < old.cursor_count; i++)
         if (find_cursor(meta, old.cursors[i].name) == NULL) {

@@ -54,6 +54,7 @@ struct report_origin {
 struct report {
     char consumer[32];      /* "index", "detect/0" */
     uint64_t boot;          /* random, new at each start of the consumer */
+    unsigned slots;         /* a detector's: how many share the work; 0: not said */
     struct report_origin *origins;
     size_t origin_count;
     void *memory;           /* of a received one */

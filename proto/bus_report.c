@@ -11,7 +11,7 @@
 enum {
     KEY_LEN = 8,
     MAX_ORIGINS = 256,
-    REPORT_CONSUMER = 1, REPORT_BOOT = 2,       /* numbers in the head */
+    REPORT_CONSUMER = 1, REPORT_BOOT = 2, REPORT_SLOTS = 3,      /* numbers in the head */
     ORIGIN_ITEMS = 6    /* origin, received, durable, wants_resend, acked, held */
 };
 
@@ -67,11 +67,15 @@ bus_send_report(zsock_t *sock, const struct report *report)
     int rc;
 
     wire_packer_init(&packer, &head);
-    rc = msgpack_pack_map(&packer, 2);
+    rc = msgpack_pack_map(&packer, report->slots > 0 ? 3 : 2);
     rc |= msgpack_pack_int(&packer, REPORT_CONSUMER);
     rc |= wire_pack_text(&packer, text_of(report->consumer));
     rc |= msgpack_pack_int(&packer, REPORT_BOOT);
     rc |= msgpack_pack_uint64(&packer, report->boot);
+    if (report->slots > 0) {
+        rc |= msgpack_pack_int(&packer, REPORT_SLOTS);
+        rc |= msgpack_pack_unsigned_int(&packer, report->slots);
+    }
     wire_packer_init(&packer, &body);
     rc |= msgpack_pack_array(&packer, report->origin_count);
     for (size_t i = 0; i < report->origin_count; i++)
@@ -101,6 +105,13 @@ head_take(const msgpack_object_map *map, struct report *report)
             if (wire_get_uint(&entry->val, &report->boot) != 0)
                 return -1;
             has_boot = 1;
+        }
+        if (number == REPORT_SLOTS) {
+            uint64_t slots;
+
+            if (wire_get_uint(&entry->val, &slots) != 0 || slots > UINT16_MAX)
+                return -1;
+            report->slots = (unsigned)slots;
         }
     }
     if (!has_boot || consumer.len == 0 || consumer.len >= sizeof(report->consumer))

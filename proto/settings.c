@@ -78,9 +78,11 @@ const struct option settings_options[] = {
     { "detector.allow", NULL, OPTION_TEXT, AT(allow_path), NULL, 0, 0, 0, NULL,
       "file of the allow list, read again when it changes; unset: allow.yml in data_dir" },
     { "detector.slots", NULL, OPTION_INT, AT(detector_slots), "1", 1, 16, 0, NULL,
-      "how many detectors share the work" },
-    { "detector.slot", NULL, OPTION_INT, AT(detector_slot), "0", 0, 15, 0, NULL,
-      "which of them this one is, from 0" },
+      "how many detectors share the work; changed, their state is divided anew at the "
+      "next start of all" },
+    { "detector.slot", NULL, OPTION_INT, AT(detector_slot), "-1", -1, 15, 0, NULL,
+      "which of them this one is, from 0; -1: the first that no other process of the same "
+      "data_dir has" },
     { "detector.lateness", NULL, OPTION_DURATION, AT(detector_lateness_ms), "5m",
       0, DAY, 0, NULL, "how late an event may come and still count into windows" },
     { "detector.max_keys", NULL, OPTION_INT, AT(detector_max_keys), "250000",

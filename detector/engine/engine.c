@@ -129,8 +129,8 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     if (engine == NULL || state_table_init(&engine->table) != 0)
         goto no_memory;
     engine->options = *options;
-    if (engine->options.slots == 0)
-        engine->options.slots = 1;
+    engine->share.slots = options->slots;
+    engine->share.slot = options->slot;
     if (engine->options.max_keys == 0)
         engine->options.max_keys = 1;
     engine->plans = calloc(count + 1, sizeof(engine->plans[0]));
@@ -184,6 +184,12 @@ void
 engine_set_incomplete_until(struct engine *engine, int64_t until_us)
 {
     engine->incomplete_until_us = until_us;
+}
+
+void
+engine_set_share(struct engine *engine, const struct share *share)
+{
+    engine->share = *share;
 }
 
 struct engine_numbers

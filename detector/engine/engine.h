@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/engine/share.h"
 #include "proto/base/err.h"
 #include "proto/base/metrics.h"
 #include "proto/event.h"
@@ -40,6 +41,9 @@ void engine_destroy(struct engine **engine);
  * marked incomplete, for events before the loss may be missing from them. */
 void engine_set_incomplete_until(struct engine *engine, int64_t until_us);
 
+/* From the next event on: whose keys are ours (instead of the options' slot). */
+void engine_set_share(struct engine *engine, const struct share *share);
+
 /* Judge one event by every rule. origin is the journal it came from (each
  * has its own clock). 0, or -1 when out of memory. */
 int engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
@@ -52,7 +56,15 @@ struct engine_row {
     struct text key;
     uint64_t hash;
     struct text state;
+    int is_extra;               /* restoring: no checkpoint has it under this key yet, and
+                                 * there may be others of the key; they become one */
 };
+
+/* What becomes of a rule's rows when the slots are divided anew: each goes to the slot
+ * that its hash names; or so, and those of one key are summed up; or to every slot. */
+enum engine_division { ENGINE_BY_HASH, ENGINE_SUMMED, ENGINE_EVERYWHERE };
+enum engine_division engine_division(const struct ruleset *rules, struct text rule,
+                                     struct text key);
 
 /* Give a kept row back, before the first event. A row of a rule that is no
  * longer there is dropped (0); -1 with the reason when it makes no sense. */

@@ -79,6 +79,7 @@ struct allowing {
 
 struct engine {
     struct engine_options options;
+    struct share share;
     struct ruleset *rules;
     struct rule_plan *plans;    /* one for each rule */
     struct state_table table;
@@ -180,6 +181,10 @@ int engine_pack_state(const struct engine *engine, const struct state *state,
                       struct buf *out);
 int engine_unpack_state(struct engine *engine, struct state *state, struct text bytes,
                         struct err *err);
+
+/* Of a row as bytes: when it was touched last, and its number. 0, or -1. */
+int engine_unpack_number(struct engine *engine, struct text bytes, int64_t *ret_touched_us,
+                         uint64_t *ret_number, struct err *err);
 
 /* Key texts. Of a group: the value of each field, folded, as "<length>:<value>".
  * -1: out of memory; 1: the event lacks a field of the group. */

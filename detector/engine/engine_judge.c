@@ -7,7 +7,7 @@
 int
 engine_is_ours(const struct engine *engine, uint64_t hash)
 {
-    return hash % engine->options.slots == engine->options.slot;
+    return share_owns(&engine->share, hash);
 }
 
 void

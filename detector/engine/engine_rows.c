@@ -118,6 +118,43 @@ is_key_of(const struct engine *engine, uint32_t rule, const struct engine_row *r
     return rc == 0;
 }
 
+enum engine_division
+engine_division(const struct ruleset *rules, struct text rule, struct text key)
+{
+    if (text_is(rule, LATE_NAME) || text_is(rule, ALLOW_NAME))
+        return ENGINE_SUMMED;
+    for (size_t i = 0; i < ruleset_count(rules); i++) {
+        const struct rule *one = ruleset_rule(rules, i);
+
+        if (one->sigma.seen_us > 0 && text_is(rule, one->sigma.id))
+            return one->watcher_count > 0 || (key.len == 0 && one->sigma.learn_us > 0)
+                       ? ENGINE_EVERYWHERE : ENGINE_BY_HASH;
+    }
+    return ENGINE_BY_HASH;
+}
+
+/* Another slot's row of a key that is there: counts add up; of what was seen, what all
+ * have seen counts, for one that is behind judges for its keys what others know. */
+static int
+merge_row(struct engine *engine, struct state *state, const struct engine_row *row,
+          struct err *err)
+{
+    int64_t touched_us;
+    uint64_t number;
+
+    if (engine_unpack_number(engine, row->state, &touched_us, &number, err) != 0)
+        return -1;
+    if (state->rule >= RULE_FORGOTTEN) {
+        state->number += number;
+        if (touched_us > state->touched_us)
+            state->touched_us = touched_us;
+    } else if ((int64_t)number < (int64_t)state->number) {
+        state->number = number;
+    }
+    state_mark(&engine->table, state);
+    return 0;
+}
+
 int
 engine_restore(struct engine *engine, const struct engine_row *row, struct err *err)
 {
@@ -132,7 +169,10 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     /* the row's own may be its slot's */
     if (rule == RULE_SEEN || is_grouped(engine, rule))
         hash = hash64(row->key.ptr, row->key.len);
-    if (state_find(&engine->table, rule, row->key, hash) != NULL) {
+    state = state_find(&engine->table, rule, row->key, hash);
+    if (state != NULL && row->is_extra)
+        return merge_row(engine, state, row, err);
+    if (state != NULL) {
         err_set(err, "state: a key is there twice");
         return -1;
     }
@@ -147,7 +187,9 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
         (void)forget_row(engine, row, NULL);    /* the next checkpoint is rid of it */
         return -1;
     }
-    state->is_kept = 1;
+    state->is_kept = !row->is_extra;
+    if (row->is_extra)
+        state_mark(&engine->table, state);
     engine->needs_sort = 1;
     if (state->touch > engine->table.touch)
         engine->table.touch = state->touch;

@@ -251,3 +251,28 @@ engine_unpack_state(struct engine *engine, struct state *state, struct text byte
     state->window = NULL;
     return -1;
 }
+
+int
+engine_unpack_number(struct engine *engine, struct text bytes, int64_t *ret_touched_us,
+                     uint64_t *ret_number, struct err *err)
+{
+    const unsigned char *at = (const unsigned char *)bytes.ptr;
+    struct unpacker from = { .at = at, .end = at + bytes.len,
+                             .journals = &engine->journals };
+    uint8_t version = unpack_byte(&from);
+    int64_t touched_us;
+    uint64_t number;
+
+    (void)unpack_fixed(&from, 8);
+    (void)unpack_number(&from);
+    touched_us = unpack_time(&from, 0);
+    (void)unpack_byte(&from);
+    number = unpack_number(&from);
+    if (version != PACK_VERSION || from.is_broken) {
+        err_set(err, "state: a row that is none of ours");
+        return -1;
+    }
+    *ret_touched_us = touched_us;
+    *ret_number = number;
+    return 0;
+}

@@ -130,7 +130,8 @@ name_of(const struct event *ev)
 }
 
 /* A source is known by its name as it is shown: what is long or no text is cut
- * and mended first. A slot in the cache may hold another by now. */
+ * and mended first. A slot in the cache may hold another by now. NULL: it is another
+ * detector's. */
 static struct source *
 source_of(struct sources *all, const struct event *ev)
 {
@@ -143,9 +144,11 @@ source_of(struct sources *all, const struct event *ev)
 
     if (source != NULL && source->name_len == name.len &&
         memcmp(source->name, name.ptr, name.len) == 0)
-        return source;
+        return share_owns(&all->share, source->hash) ? source : NULL;
     name = text_of(name_show(name, shown));
     hash = hash64(name.ptr, name.len);
+    if (!share_owns(&all->share, hash))
+        return NULL;
     source = source_find(all, name, hash);
     if (source == NULL)
         source = source_add(all, name, hash, ev->received_us);
@@ -176,10 +179,18 @@ note_pause(struct sources *all, struct source *source)
 }
 
 void
+sources_set_share(struct sources *sources, const struct share *share)
+{
+    sources->share = *share;
+}
+
+void
 sources_hear(struct sources *sources, const struct event *ev)
 {
     struct source *source = source_of(sources, ev);
 
+    if (source == NULL)
+        return;
     source->events++;
     source->last_us = ev->received_us;
     source->is_dirty = 1;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/engine/share.h"
 #include "proto/base/err.h"
 #include "proto/base/metrics.h"
 #include "proto/base/text.h"
@@ -46,6 +47,9 @@ void sources_destroy(struct sources **sources);
 /* A journal's stream has come to at_us: by a row, or (is_idle) by an empty head
  * that says that nothing else waits. 0 says nothing. */
 void sources_tick(struct sources *sources, uint64_t origin, int64_t at_us, int is_idle);
+
+/* From the next event on: whose sources are ours. Without it, all are. */
+void sources_set_share(struct sources *sources, const struct share *share);
 
 /* An event was judged; its row's tick came before. */
 void sources_hear(struct sources *sources, const struct event *ev);
@@ -82,5 +86,9 @@ void sources_settle(struct sources *sources);
 /* Give a kept row back, before the first tick. -1 with the reason when it makes
  * no sense. */
 int sources_restore(struct sources *sources, const struct source_row *row, struct err *err);
+
+/* When the slots are divided anew: take from another's what was owned by its share and is
+ * now by ours, and its journals' clocks. Of one pair of registries once. */
+void sources_take(struct sources *sources, const struct sources *from);
 
 #endif

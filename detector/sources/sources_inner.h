@@ -66,6 +66,7 @@ struct source_queue {
 
 struct sources {
     struct sources_options options;
+    struct share share;
     struct source *all;         /* options.max slots, each used again in place */
     size_t free_from;           /* no slot below is free */
     struct source *buckets[SOURCE_BUCKETS];

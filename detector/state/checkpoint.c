@@ -136,7 +136,7 @@ open_parts(struct checkpoint *cp, const char *path, int64_t now_us, int *ret_is_
             return -1;
     if (read_meta(cp, now_us, err) != 0 || read_positions(cp, err) != 0)
         return -1;
-    return checkpoint_ledger_open(cp, err);
+    return checkpoint_slots_open(cp, err) != 0 ? -1 : checkpoint_ledger_open(cp, err);
 }
 
 static void
@@ -147,6 +147,7 @@ close_parts(struct checkpoint *cp)
         cp->stmts[i] = NULL;
     }
     checkpoint_ledger_close(cp);
+    checkpoint_slots_close(cp);
     db_close(&cp->db);
     cp->position_count = 0;
 }
@@ -213,35 +214,51 @@ checkpoint_counter(const struct checkpoint *checkpoint)
     return checkpoint->counter;
 }
 
-int
-checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
-                   uint64_t *ret_refused, struct err *err)
+/* Rows of one of the two tables; what makes no sense is counted and dropped. */
+static int
+restore_rows(struct checkpoint *cp, struct engine *engine, int is_extra,
+             uint64_t *ret_refused, struct err *err)
 {
     struct log_burst burst = { 0 };
     sqlite3_stmt *stmt = NULL;
-    uint64_t refused = 0;
     struct err why;
 
-    if (db_prepare(checkpoint->db, &stmt, "SELECT rule, key, hash, state FROM state", err) != 0)
+    if (db_prepare(cp->db, &stmt,
+                   is_extra ? "SELECT rule, key, hash, state FROM extra ORDER BY place"
+                            : "SELECT rule, key, hash, state FROM state", err) != 0)
         return -1;
     while (sqlite3_step(stmt) == SQLITE_ROW) {
         const struct engine_row row = {
             .rule = db_column(stmt, 0), .key = db_column(stmt, 1),
             .hash = (uint64_t)sqlite3_column_int64(stmt, 2), .state = db_column(stmt, 3),
+            .is_extra = is_extra,
         };
 
+        cp->has_extra |= is_extra;
         if (engine_restore(engine, &row, &why) != 0) {
-            refused++;
+            ++*ret_refused;
             log_warn_burst(&burst, "state row dropped", "reason=\"%s\"", why.text);
         }
     }
+    if (sqlite3_finalize(stmt) != SQLITE_OK) {
+        db_failed(cp->db, err);
+        return -1;
+    }
+    return 0;
+}
+
+int
+checkpoint_restore(struct checkpoint *checkpoint, struct engine *engine,
+                   uint64_t *ret_refused, struct err *err)
+{
+    uint64_t refused = 0;
+
+    if (restore_rows(checkpoint, engine, 0, &refused, err) != 0 ||
+        restore_rows(checkpoint, engine, 1, &refused, err) != 0)
+        return -1;
     if (refused > 0)
         log_warn("rows of the state file were dropped", "rows=%llu",
                  (unsigned long long)refused);
-    if (sqlite3_finalize(stmt) != SQLITE_OK) {
-        db_failed(checkpoint->db, err);
-        return -1;
-    }
     *ret_refused = refused;
     return 0;
 }
@@ -327,6 +344,8 @@ put_positions(struct checkpoint *cp, struct err *err)
         sqlite3_bind_int64(cp->stmts[PUT_POSITION], 2, (sqlite3_int64)cp->positions[i].last);
         outcome = db_step(cp->stmts[PUT_POSITION], err);
     }
+    if (outcome == DB_DONE && cp->has_extra)
+        outcome = db_exec(cp->db, "DELETE FROM extra", err);
     if (outcome == DB_DONE) {
         sqlite3_bind_int64(cp->stmts[PUT_COUNTER], 1, (sqlite3_int64)cp->counter);
         outcome = db_step(cp->stmts[PUT_COUNTER], err);
@@ -368,6 +387,7 @@ checkpoint_commit(struct checkpoint *checkpoint, const struct checkpoint_commit 
         return work.outcome;
     }
     fault_point("detector.after_commit");
+    checkpoint->has_extra = 0;
     for (size_t i = 0; i < checkpoint->position_count; i++)
         checkpoint->positions[i].durable = checkpoint->positions[i].last;
     checkpoint_ledger_is_written(checkpoint);

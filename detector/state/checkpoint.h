@@ -85,6 +85,15 @@ int checkpoint_next(struct checkpoint *checkpoint, uint64_t after, struct batch_
  * 0 when the outbox cannot be read. */
 uint64_t checkpoint_frontier(struct checkpoint *checkpoint);
 
+/* How many slots the state is divided among; 0: the file does not say. */
+unsigned checkpoint_slots(const struct checkpoint *checkpoint);
+int checkpoint_set_slots(struct checkpoint *checkpoint, unsigned slots, struct err *err);
+
+/* Before a row of a journal that ends with `last`: which slots of earlier divisions have
+ * judged it. 1 when this differs from what share says. */
+int checkpoint_share(const struct checkpoint *checkpoint, uint64_t origin, uint64_t last,
+                     struct share *share);
+
 /* What each hour brought (proto/ledger.h); the caller counts, each commit keeps it. */
 struct ledger *checkpoint_ledger(struct checkpoint *checkpoint);
 

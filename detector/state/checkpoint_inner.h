@@ -37,6 +37,18 @@ struct checkpoint {
     struct snapshot *snapshots;
     size_t snapshot_count, snapshot_cap;
     struct buf next_body;
+    int has_extra;              /* rows of a division, to be written as ours */
+    unsigned slots;             /* that the state is divided among */
+    struct former *formers;     /* what was judged before by the slots of then */
+    size_t former_count;
+    uint64_t former_until;      /* rows from here on matter to none of them */
+};
+
+/* A slot of an earlier division, and what it had judged of a journal. */
+struct former {
+    unsigned generation;        /* 0 is the newest */
+    unsigned slots, slot;
+    uint64_t origin, last;
 };
 
 /* What one commit hands to its visitors. */
@@ -67,5 +79,9 @@ int checkpoint_ledger_open(struct checkpoint *cp, struct err *err);
 void checkpoint_ledger_close(struct checkpoint *cp);
 enum db_outcome checkpoint_ledger_write(struct checkpoint *cp, struct err *err);
 void checkpoint_ledger_is_written(struct checkpoint *cp);
+
+/* checkpoint_slots.c: the tables of a division, and what they say. */
+int checkpoint_slots_open(struct checkpoint *cp, struct err *err);
+void checkpoint_slots_close(struct checkpoint *cp);
 
 #endif

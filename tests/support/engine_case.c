@@ -172,9 +172,9 @@ row_store_restore(const struct row_store *store, struct engine_case *fix)
 
     for (size_t i = 0; i < store->count; i++) {
         const struct stored_row *one = &store->rows[i];
-        const struct engine_row row = { buf_text(&one->rule), buf_text(&one->key),
-                                        one->hash,
-                                        buf_text(&one->state) };
+        const struct engine_row row = { .rule = buf_text(&one->rule),
+                                        .key = buf_text(&one->key), .hash = one->hash,
+                                        .state = buf_text(&one->state) };
 
         if (!one->is_gone && engine_restore(fix->engine, &row, &err) != 0)
             fail_msg("%s", err.text);

@@ -256,7 +256,7 @@ damaged_rows_are_refused(void **state)
             struct err err = { "" };
             struct engine_row row = { buf_text(&store->rows[0].rule),
                                       buf_text(&store->rows[0].key), store->rows[0].hash,
-                                      { NULL, 0 } };
+                                      { NULL, 0 }, 0 };
 
             buf_append_text(&copy, buf_text(&store->rows[0].state));
             if (change == 0)
@@ -296,7 +296,7 @@ row_of_another_version_is_refused_and_then_deleted(void **state)
     store->rows[0].state.ptr[0] = (char)0x97;
     row = (struct engine_row){ buf_text(&store->rows[0].rule),
                                buf_text(&store->rows[0].key),
-                               store->rows[0].hash, buf_text(&store->rows[0].state) };
+                               store->rows[0].hash, buf_text(&store->rows[0].state), 0 };
     engine_case_open(&other, engine_case_rules, &options);
     assert_int_equal(engine_restore(other.engine, &row, &err), -1);
     assert_non_null(strstr(err.text, "version"));
@@ -343,7 +343,7 @@ rows_of_a_strange_key_or_given_twice_are_not_taken(void **state)
     row_store_restore(store, &other);
     row = (struct engine_row){ buf_text(&store->rows[0].rule),
                                buf_text(&store->rows[0].key),
-                               store->rows[0].hash, buf_text(&store->rows[0].state) };
+                               store->rows[0].hash, buf_text(&store->rows[0].state), 0 };
     assert_int_equal(engine_restore(other.engine, &row, &err), -1);
     assert_non_null(strstr(err.text, "twice"));
     row.key = text_of("no such key");

@@ -70,7 +70,7 @@ has_the_defaults_of_its_header(void **state)
     assert_int_equal(settings.journal_segment_bytes, 64 * 1024 * 1024);
     assert_int_equal(settings.journal_max_bytes, 0);
     assert_int_equal(settings.detector_slots, 1);
-    assert_int_equal(settings.detector_slot, 0);
+    assert_int_equal(settings.detector_slot, -1);
     assert_int_equal(settings.detector_lateness_ms, 5 * 60 * 1000);
     assert_int_equal(settings.checkpoint_ms, 1000);
     assert_true(settings.store_retention_ms == INT64_C(90) * 24 * 3600 * 1000);
