@@ -28,7 +28,8 @@ struct launch {
     struct supervisor supervisor;
     char folder[4096];              /* where the programs are */
     char paths[LOCAL_PROCESSES][4200];
-    char *argvs[LOCAL_PROCESSES][64];
+    char *argvs[SUPERVISOR_MAX][64];
+    char names[SUPERVISOR_MAX][32];
     char *bus_dir;
 };
 
@@ -56,6 +57,25 @@ find_programs(struct launch *launch, struct err *err)
     return 0;
 }
 
+/* The k-th of a kind, by the name of its socket. */
+static void
+plan_child(struct launch *launch, int process, int k, int argc, char **argv)
+{
+    int number = launch->supervisor.count++;
+    char **out = launch->argvs[number];
+
+    *out++ = launch->paths[process];
+    for (int a = 1; a < argc; a++)
+        *out++ = argv[a];
+    *out++ = (char *)"--bus-dir";
+    *out++ = launch->bus_dir;
+    *out = NULL;
+    snprintf(launch->names[number], sizeof(launch->names[number]), k == 0 ? "%s" : "%s-%d",
+             local_processes[process], k);
+    launch->supervisor.children[number] = (struct child){ .name = launch->names[number],
+                                                          .argv = launch->argvs[number] };
+}
+
 /* Each child gets our own flags, and the folder of the sockets. */
 static int
 plan_children(struct launch *launch, int argc, char **argv, struct err *err)
@@ -65,18 +85,11 @@ plan_children(struct launch *launch, int argc, char **argv, struct err *err)
         return -1;
     }
     for (int i = 0; i < LOCAL_PROCESSES; i++) {
-        char **out = launch->argvs[i];
+        int is_detector = strcmp(local_processes[i], "detector") == 0;
 
-        *out++ = launch->paths[i];
-        for (int a = 1; a < argc; a++)
-            *out++ = argv[a];
-        *out++ = (char *)"--bus-dir";
-        *out++ = launch->bus_dir;
-        *out = NULL;
-        launch->supervisor.children[i] = (struct child){ .name = local_processes[i],
-                                                         .argv = launch->argvs[i] };
+        for (int k = 0; k < (is_detector ? launch->settings->detector_slots : 1); k++)
+            plan_child(launch, i, k, argc, argv);
     }
-    launch->supervisor.count = LOCAL_PROCESSES;
     launch->supervisor.signal_fd = -1;
     return 0;
 }
@@ -136,7 +149,7 @@ count_ready(struct launch *launch)
 {
     int ready = 0;
 
-    for (int i = 0; i < LOCAL_PROCESSES; i++) {
+    for (int i = 0; i < launch->supervisor.count; i++) {
         struct child *child = &launch->supervisor.children[i];
         json_t *body = NULL;
         struct err err;
@@ -189,7 +202,7 @@ run(struct launch *launch)
         signo = supervisor_run(&launch->supervisor, is_greeted ? 3600000 : LOOK_MS, &code, &name);
         if (signo != 0)
             break;
-        if (!is_greeted && count_ready(launch) == LOCAL_PROCESSES) {
+        if (!is_greeted && count_ready(launch) == launch->supervisor.count) {
             is_greeted = 1;
             greet(launch);
         } else if (!is_greeted && clock_steady_ms() - asked_ms > READY_MS) {

@@ -12,7 +12,7 @@
 
 #include "proto/base/err.h"
 
-enum { SUPERVISOR_MAX = 8 };
+enum { SUPERVISOR_MAX = 24 };
 
 struct child {
     const char *name;           /* "ingest" */

@@ -13,7 +13,6 @@
 #include "proto/base/log.h"
 #include "proto/bus.h"
 #include "proto/endpoints.h"
-#include "proto/run/links.h"
 #include "proto/run/poison.h"
 #include "proto/run/sender.h"
 
@@ -41,7 +40,7 @@ detector_report(struct detector *det)
         report.origin_count++;
     }
     fault_point("detector.before_ack");
-    links_report(det->links, &report);
+    fan_report(det->links, &report);
     fault_point("detector.after_ack");
     det->resend_count = 0;
 }
@@ -71,7 +70,7 @@ detector_refuse(struct detector *det, const struct err *err)
 {
     ++*det->failures;
     det->is_refused = 1;
-    links_pause(det->links, 1);
+    fan_pause(det->links, 1);
     health_set(det->daemon->health, "state", 0, err->text);
     log_warn_burst(&det->fail_burst, "state cannot be written, trying again", "reason=\"%s\"",
                    err->text);
@@ -100,7 +99,7 @@ detector_commit(struct detector *det)
     det->is_dirty = 0;
     if (det->is_refused) {
         det->is_refused = 0;
-        links_pause(det->links, 0);
+        fan_pause(det->links, 0);
         health_set(det->daemon->health, "state", 1, NULL);
         log_info("state can be written again", "");
     }
@@ -166,7 +165,7 @@ on_second(zloop_t *loop, int timer, void *self)
     detector_keep_allow(det);
     sources_review(det->sources);
     health_set(det->daemon->health, "ingest",
-               links_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
+               fan_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
     return 0;
 }
 
@@ -230,8 +229,11 @@ open_sockets(struct detector *det, struct err *err)
     const struct settings *settings = det->daemon->settings;
     const struct sender_source source = { det, next_incident, send_incident };
     int slot = (int)det->share.slot;
-    char data[ENDPOINT_LEN], report[ENDPOINT_LEN], address[ENDPOINT_LEN];
-    struct links_spec spec = { data, report, detector_on_batch, det };
+    char address[ENDPOINT_LEN];
+    const struct fan_spec spec = {
+        .settings = settings, .data = ENDPOINT_DETECT, .report = ENDPOINT_INGEST_REPORT,
+        .first_slot = slot, .slots = 1, .on_batch = detector_on_batch, .self = det,
+    };
 
     det->sender = sender_new(&source, checkpoint_frontier(det->checkpoint));
     if (det->sender == NULL ||
@@ -242,10 +244,7 @@ open_sockets(struct detector *det, struct err *err)
         endpoint_to_bind(settings, ENDPOINT_LIVE_INCIDENTS, slot, address) != 0 ||
         (det->live = bus_bind(ZMQ_PUB, address, err)) == NULL)
         return -1;
-    if (endpoint_to_connect(settings, ENDPOINT_DETECT, slot, data) != 0 ||
-        endpoint_to_connect(settings, ENDPOINT_INGEST_REPORT, slot, report) != 0)
-        return -1;
-    det->links = links_new(det->daemon->loop, &spec, det->daemon->metrics, err);
+    det->links = fan_new(det->daemon->loop, &spec, det->daemon->metrics, err);
     return det->links == NULL ? -1 : 0;
 }
 
@@ -256,7 +255,7 @@ detector_destroy(void **self)
 
     if (det == NULL)
         return;
-    links_destroy(&det->links);
+    fan_destroy(&det->links);
     sender_destroy(&det->sender);
     zsock_destroy(&det->incidents);
     zsock_destroy(&det->reports);
@@ -311,8 +310,11 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     det->boot = hash_random64();
     detector_open_metrics(det);
     *ret_self = det;
-    if (detector_open_state(det, err) != 0 || detector_open_allow(det, err) != 0)
+    if (detector_open_state(det, err) != 0 || detector_open_allow(det, err) != 0) {
+        if (det->is_taken)
+            *ret_code = EXIT_TAKEN;
         return -1;
+    }
     snprintf(det->consumer, sizeof(det->consumer), "detect/%u", det->share.slot);
     *ret_code = EXIT_TAKEN;
     if (open_sockets(det, err) != 0)
@@ -332,7 +334,7 @@ detector_drain(void *self)
 {
     struct detector *det = self;
 
-    links_pause(det->links, 1);
+    fan_pause(det->links, 1);
     sources_hasten(det->sources);
     detector_commit(det);
 }

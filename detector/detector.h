@@ -20,7 +20,7 @@
 #include "proto/bus.h"
 #include "proto/event.h"
 #include "proto/run/daemon.h"
-#include "proto/run/links.h"
+#include "proto/run/fan.h"
 
 extern const struct daemon_spec detector_spec;
 
@@ -32,7 +32,7 @@ struct detector {
     struct sources *sources;
     struct checkpoint *checkpoint;
     struct poison *poison;
-    struct links *links;
+    struct fan *links;
     struct sender *sender;
     zsock_t *incidents, *reports, *live;
     uint64_t boot, sent_counter;
@@ -42,6 +42,7 @@ struct detector {
     uint64_t resend[DETECTOR_MAX_JOURNALS];       /* journals in which a gap was seen */
     size_t resend_count;
     int is_dirty, is_commit_due, is_refused;
+    int is_taken;                   /* our slot, or all of them, by others */
     struct commit_pace pace;
     struct allow_file allow;
     struct rule_files rule_files;   /* until the good ones are kept */

@@ -41,6 +41,8 @@ detector_fill_status(void *self, json_t *status)
     for (size_t i = 0; i < count; i++)
         json_object_setn_new(sources, late[i].source.ptr, late[i].source.len,
                              json_integer((json_int_t)late[i].events));
+    json_object_set_new(status, "slot", json_integer(det->share.slot));
+    json_object_set_new(status, "slots", json_integer(det->share.slots));
     fill_windows(det, status);
     json_object_set_new(status, "rule_files_kept", json_integer((json_int_t)*det->kept_files));
     allow_file_fill(&det->allow, det->engine, status, warnings);

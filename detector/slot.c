@@ -30,12 +30,16 @@ lock_all(const char *dir, struct err *err)
 }
 
 static int
-lock_slot(const char *dir, unsigned slot, struct err *err)
+lock_slot(struct detector *det, unsigned slot, struct err *err)
 {
+    const char *dir = det->daemon->settings->data_dir;
     char path[4096];
+    int fd;
 
     snprintf(path, sizeof(path), "%s/detector-%u.lock", dir, slot);
-    return daemon_lock(path, err);
+    fd = daemon_lock(path, err);
+    det->is_taken = fd < 0 && errno == EWOULDBLOCK;
+    return fd;
 }
 
 /* Nobody may hold a slot meanwhile, of those that there were or will be. */
@@ -50,7 +54,7 @@ divide(struct detector *det, unsigned old, struct err *err)
     int fds[SHARE_MAX_SLOTS], rc = -1;
 
     for (; held < most; held++) {
-        fds[held] = lock_slot(settings->data_dir, held, err);
+        fds[held] = lock_slot(det, held, err);
         if (fds[held] < 0) {
             err_add(err, "the state is divided among %u detectors, detector.slots is %u: stop "
                     "all of them, then it is divided anew", old, division.slots);
@@ -77,12 +81,12 @@ lock_free_slot(struct detector *det, struct err *err)
 
     if (settings->detector_slot >= 0) {
         det->share.slot = (unsigned)settings->detector_slot;
-        return lock_slot(settings->data_dir, det->share.slot, err);
+        return lock_slot(det, det->share.slot, err);
     }
     for (unsigned slot = 0; fd < 0 && slot < det->share.slots; slot++) {
         det->share.slot = slot;
-        fd = lock_slot(settings->data_dir, slot, err);
-        if (fd < 0 && errno != EWOULDBLOCK)
+        fd = lock_slot(det, slot, err);
+        if (fd < 0 && !det->is_taken)
             return -1;
     }
     if (fd < 0 && det->share.slots > 1)

@@ -1,5 +1,6 @@
 #include "indexer/indexer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,8 +163,8 @@ report_link(void *ctx, struct link *link)
 void
 indexer_report(struct indexer *ix)
 {
-    links_each(ix->events, report_link, ix);
-    links_each(ix->incidents, report_link, ix);
+    fan_each(ix->events, report_link, ix);
+    fan_each(ix->incidents, report_link, ix);
 }
 
 static int
@@ -172,11 +173,13 @@ on_second(zloop_t *loop, int timer, void *self)
     struct indexer *ix = self;
 
     (void)loop, (void)timer;
+    if (ix->events == NULL)
+        return 0;
     if (ix->retry_at_ms != 0)
         indexer_write(ix);
     indexer_report(ix);
     health_set(ix->daemon->health, "ingest",
-               links_alive(ix->events, clock_steady_ms()) > 0, "no ingest is heard");
+               fan_alive(ix->events, clock_steady_ms()) > 0, "no ingest is heard");
     return 0;
 }
 
@@ -188,6 +191,8 @@ on_retain(zloop_t *loop, int timer, void *self)
     struct err err;
 
     (void)loop, (void)timer;
+    if (ix->events == NULL)
+        return 0;
     if (ix->store->ops->retain(ix->store, clock_real_us(), &deleted, &err) != 0)
         log_warn_burst(&ix->burst, "retention failed", "reason=\"%s\"", err.text);
     *ix->files_deleted += deleted;
@@ -201,9 +206,11 @@ fill_status(void *self, json_t *status)
 {
     struct indexer *ix = self;
 
+    json_object_set_new(status, "number", json_integer(ix->number));
+    json_object_set_new(status, "is_writing", json_boolean(ix->events != NULL));
     json_object_set_new(status, "held_batches", json_integer((json_int_t)ix->queue_count));
     json_object_set_new(status, "held_events", json_integer((json_int_t)ix->queue_events));
-    json_object_set_new(status, "store", json_string(ix->store->ops->name));
+    json_object_set_new(status, "store", json_string(ix->store == NULL ? "" : ix->store->ops->name));
     json_object_set_new(status, "dead_letters",
                         json_integer((json_int_t)poison_count(ix->poison)));
 }
@@ -228,36 +235,84 @@ open_metrics(struct indexer *ix)
                                          rows[i].help);
 }
 
+/* The first number that no other has: its dead letters are ours. */
 static int
-open_files(struct indexer *ix, struct err *err)
+take_number(struct indexer *ix, struct err *err)
 {
-    char *lock = settings_path(ix->daemon->settings, "indexer.lock");
-    char *dead = settings_path(ix->daemon->settings, "indexer-deadletter.db");
-    int rc = -1;
+    const char *dir = ix->daemon->settings->data_dir;
+    char lock[4096], dead[4096];
+    int fd = -1;
 
-    if (lock == NULL || dead == NULL)
-        err_set(err, "out of memory");
-    else if (daemon_lock(lock, err) >= 0 &&
-             (ix->store = store_open(ix->daemon->settings, STORE_WRITE, err)) != NULL &&
-             (ix->poison = poison_open(dead, clock_steady_ms(), err)) != NULL)
-        rc = 0;
-    free(lock);
-    free(dead);
-    return rc;
+    for (ix->number = 0; fd < 0 && ix->number < DAEMON_MAX_REPLICAS; ix->number++) {
+        snprintf(lock, sizeof(lock), "%s/indexer-%d.lock", dir, ix->number);
+        fd = daemon_lock(lock, err);
+        if (fd < 0 && errno != EWOULDBLOCK)
+            return -1;
+    }
+    if (fd < 0)
+        return -1;
+    ix->number--;
+    if (ix->number == 0)
+        snprintf(dead, sizeof(dead), "%s/indexer-deadletter.db", dir);
+    else
+        snprintf(dead, sizeof(dead), "%s/indexer-%d-deadletter.db", dir, ix->number);
+    ix->poison = poison_open(dead, clock_steady_ms(), err);
+    return ix->poison == NULL ? -1 : 0;
 }
 
-static struct links *
-open_links(struct indexer *ix, enum endpoint data, enum endpoint report, struct err *err)
+static int
+open_links(struct indexer *ix, struct err *err)
 {
-    char from[ENDPOINT_LEN], to[ENDPOINT_LEN];
-    const struct links_spec spec = { from, to, indexer_on_batch, ix };
+    const struct daemon *daemon = ix->daemon;
+    struct fan_spec spec = {
+        .settings = daemon->settings, .data = ENDPOINT_INDEX, .report = ENDPOINT_INGEST_REPORT,
+        .slots = 1, .on_batch = indexer_on_batch, .self = ix,
+    };
 
-    if (endpoint_to_connect(ix->daemon->settings, data, 0, from) != 0 ||
-        endpoint_to_connect(ix->daemon->settings, report, 0, to) != 0) {
-        err_set(err, "bus.dir: the path is too long for a socket");
-        return NULL;
-    }
-    return links_new(ix->daemon->loop, &spec, ix->daemon->metrics, err);
+    ix->events = fan_new(daemon->loop, &spec, daemon->metrics, err);
+    if (ix->events == NULL)
+        return -1;
+    spec.data = ENDPOINT_INCIDENTS;
+    spec.report = ENDPOINT_INCIDENT_REPORT;
+    spec.slots = (int)daemon->settings->detector_slots;
+    ix->incidents = fan_new(daemon->loop, &spec, daemon->metrics, err);
+    return ix->incidents == NULL ? -1 : 0;
+}
+
+/* From here on this one writes. */
+static int
+begin_work(void *self, struct err *err)
+{
+    struct indexer *ix = self;
+
+    ix->store = store_open(ix->daemon->settings, STORE_WRITE, err);
+    if (ix->store == NULL)
+        return -1;
+    if (ix->store->ops->bulk != NULL && (ix->flights = flights_new(ix, err)) == NULL)
+        return -1;
+    if (open_links(ix, err) != 0)
+        return -1;
+    indexer_report(ix);
+    return 0;
+}
+
+/* The embedded store takes one writer at a time: the others stand by. */
+static int
+wait_for_turn(struct indexer *ix, struct err *err)
+{
+    struct store *store = store_open(ix->daemon->settings, STORE_READ, err);
+    char lock[4096];
+    int is_alone;
+
+    if (store == NULL)
+        return -1;
+    is_alone = strcmp(store->ops->name, "sqlite") == 0;
+    store_close(&store);
+    if (!is_alone)
+        return begin_work(ix, err);
+    snprintf(lock, sizeof(lock), "%s/indexer.lock", ix->daemon->settings->data_dir);
+    ix->turn = turn_new(ix->daemon, lock, begin_work, ix, err);
+    return ix->turn == NULL ? -1 : 0;
 }
 
 static void
@@ -267,9 +322,10 @@ indexer_destroy(void **self)
 
     if (ix == NULL)
         return;
-    links_destroy(&ix->events);
-    links_destroy(&ix->incidents);
+    turn_destroy(&ix->turn);
     flights_destroy(&ix->flights);
+    fan_destroy(&ix->events);
+    fan_destroy(&ix->incidents);
     for (size_t i = 0; i < ix->queue_count; i++)
         waiting_destroy(&ix->queue[i]);
     store_close(&ix->store);
@@ -299,20 +355,11 @@ indexer_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_cod
     ix->daemon = daemon;
     ix->boot = hash_random64();
     open_metrics(ix);
-    if (open_files(ix, err) != 0)
-        return -1;
-    ix->events = open_links(ix, ENDPOINT_INDEX, ENDPOINT_INGEST_REPORT, err);
-    if (ix->events == NULL)
-        return -1;
-    if (ix->store->ops->bulk != NULL && (ix->flights = flights_new(ix, err)) == NULL)
-        return -1;
-    ix->incidents = open_links(ix, ENDPOINT_INCIDENTS, ENDPOINT_INCIDENT_REPORT, err);
-    if (ix->incidents == NULL)
+    if (take_number(ix, err) != 0 || wait_for_turn(ix, err) != 0)
         return -1;
     health_on_status(daemon->health, fill_status, ix);
     zloop_timer(daemon->loop, REPORT_MS, 0, on_second, ix);
     zloop_timer(daemon->loop, RETAIN_MS, 0, on_retain, ix);
-    indexer_report(ix);
     return 0;
 }
 
@@ -322,8 +369,10 @@ indexer_drain(void *self)
 {
     struct indexer *ix = self;
 
-    links_pause(ix->events, 1);
-    links_pause(ix->incidents, 1);
+    if (ix->events == NULL)
+        return;
+    fan_pause(ix->events, 1);
+    fan_pause(ix->incidents, 1);
     indexer_write(ix);
     flights_finish(ix->flights, DRAIN_MS);
 }

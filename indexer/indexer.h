@@ -18,8 +18,9 @@
 #include "proto/base/log.h"
 #include "proto/bus.h"
 #include "proto/run/daemon.h"
-#include "proto/run/links.h"
+#include "proto/run/fan.h"
 #include "proto/run/poison.h"
+#include "proto/run/turn.h"
 #include "proto/store/store.h"
 
 extern const struct daemon_spec indexer_spec;
@@ -48,7 +49,9 @@ struct indexer {
     struct daemon *daemon;
     struct store *store;
     struct poison *poison;
-    struct links *events, *incidents;
+    struct turn *turn;              /* NULL: of this store, all indexers write */
+    int number;                     /* of those that share the data folder */
+    struct fan *events, *incidents; /* NULL: another one writes */
     uint64_t boot;
     struct waiting *queue[INDEXER_MAX_QUEUE];
     struct flights *flights;        /* NULL: the store is written here and now */

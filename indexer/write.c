@@ -59,8 +59,8 @@ indexer_wait(struct indexer *ix, const struct err *err)
     ix->retry_at_ms = clock_steady_ms() + ix->retry_ms;
     ix->is_store_unwell = 1;
     ++*ix->retries;
-    links_pause(ix->events, 1);
-    links_pause(ix->incidents, 1);
+    fan_pause(ix->events, 1);
+    fan_pause(ix->incidents, 1);
     health_set(ix->daemon->health, "store", 0, err->text);
     log_warn_burst(&ix->burst, "store cannot be written, trying again",
                    "in_ms=%lld reason=\"%s\"", (long long)ix->retry_ms, err->text);
@@ -73,8 +73,8 @@ store_recovered(struct indexer *ix)
         return;
     ix->is_store_unwell = 0;
     ix->retry_at_ms = ix->retry_ms = 0;
-    links_pause(ix->events, 0);
-    links_pause(ix->incidents, 0);
+    fan_pause(ix->events, 0);
+    fan_pause(ix->incidents, 0);
     health_set(ix->daemon->health, "store", 1, NULL);
     log_info("store can be written again", "");
 }
@@ -305,7 +305,7 @@ drop_done(struct indexer *ix)
     ix->queue_count = kept;
     *ix->held = kept;
     if (ix->flights != NULL && ix->retry_at_ms == 0)
-        links_pause(ix->events, indexer_is_full(ix));
+        fan_pause(ix->events, indexer_is_full(ix));
 }
 
 /* Incidents wait with the events: who heard that the store is well again would

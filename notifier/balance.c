@@ -24,7 +24,7 @@ struct side {
 
 static const struct side sides[] = {
     { "the store", "index", LEDGER_STORED, LEDGER_NOT_STORED, "stored" },
-    { "the detector", "detect/0", LEDGER_JUDGED, LEDGER_NOT_JUDGED, "judged" },
+    { "the detector", NULL, LEDGER_JUDGED, LEDGER_NOT_JUDGED, "judged" },
 };
 
 enum { SIDES = sizeof(sides) / sizeof(sides[0]) };
@@ -52,9 +52,9 @@ journal_of(const json_t *ingest)
 
 /* Everything received before this has reached the side's stage. */
 static int64_t
-reached_us(const json_t *ingest, const struct side *side, int64_t now_us)
+reached_us(const json_t *ingest, const char *name, int64_t now_us)
 {
-    const json_t *consumer = json_object_get(json_object_get(ingest, "consumers"), side->consumer);
+    const json_t *consumer = json_object_get(json_object_get(ingest, "consumers"), name);
 
     if (consumer == NULL)
         return INT64_MIN;
@@ -115,11 +115,17 @@ balance_check(struct balance *balance, const json_t *ingest, const json_t *detec
     int64_t since_us = detector == NULL ? INT64_MAX : (int64_t)json_integer_value(
                            json_object_get(detector, "ledger_since_us"));
     int64_t reached[SIDES];
+    char judge[32];
 
+    /* each of several detectors judges all events: we ask one */
+    snprintf(judge, sizeof(judge), "detect/%d",
+             (int)json_integer_value(json_object_get(detector, "slot")));
     balance->off_count = 0;
     balance->closed = 0;
     for (int i = 0; i < SIDES; i++)
-        reached[i] = reached_us(ingest, &sides[i], now_us);
+        reached[i] = reached_us(ingest, sides[i].done == LEDGER_JUDGED ? judge
+                                                                       : sides[i].consumer,
+                                now_us);
     for (size_t i = 0; i < balance->hours.count && journal != 0; i++)
         if (balance->hours.rows[i].journal == journal)
             check_row(balance, &balance->hours.rows[i], reached, now_us, since_us);

@@ -1,20 +1,16 @@
 #include "notifier/notifier.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "notifier/reports.h"
 #include "notifier/watch.h"
 #include "proto/base/clock.h"
-#include "proto/bus.h"
-#include "proto/endpoints.h"
 #include "proto/http/http_client.h"
 
 enum { READ_STORE_MS = 60000, LOOK_MS = 1000, PAGE = 200, PRUNE = 500, LAST_ANSWER_MS = 1000,
-       CATCH_UP_MS = 500,          /* the indexer has stored by then what was published */
        DETECTOR_GONE_MS = 5000 };
-
-static int on_read_store(zloop_t *loop, int timer, void *self);
 
 /* An outbox that was lost tells only what is younger than this. */
 static const int64_t lost_outbox_us = INT64_C(24) * 3600 * 1000000;
@@ -22,9 +18,9 @@ static const int64_t lost_outbox_us = INT64_C(24) * 3600 * 1000000;
  * takes its time, on a slow disk. */
 static const int64_t overlap_us = INT64_C(600) * 1000000;
 
-static int
-add_to_outbox(struct notifier *nt, const struct incident *inc, int is_old, uint64_t *counter,
-              struct err *err)
+int
+notifier_add(struct notifier *nt, const struct incident *inc, int is_old, uint64_t *counter,
+             struct err *err)
 {
     int made = outbox_add(nt->outbox, inc, nt->min_severity, is_old, clock_real_us(), err);
 
@@ -33,8 +29,8 @@ add_to_outbox(struct notifier *nt, const struct incident *inc, int is_old, uint6
     return made < 0 ? -1 : 0;
 }
 
-static void
-outbox_failed(struct notifier *nt, const struct err *err)
+void
+notifier_outbox_failed(struct notifier *nt, const struct err *err)
 {
     ++*nt->outbox_failures;
     nt->is_missed = 1;
@@ -44,83 +40,23 @@ outbox_failed(struct notifier *nt, const struct err *err)
 }
 
 static int
-on_catch_up(zloop_t *loop, int timer, void *self)
-{
-    struct notifier *nt = self;
-
-    nt->is_reading_due = 0;
-    return on_read_store(loop, timer, nt);
-}
-
-/* Note how far the detector's stream is. PUB may lose (a late subscriber, a
- * full queue): then the store tells what was missed. */
-static void
-follow_stream(struct notifier *nt, const struct batch_head *head)
-{
-    uint64_t before = head->count > 0 ? head->first - 1 : head->previous;
-    int is_gap = head->origin != nt->heard_origin || before > nt->heard_counter;
-
-    nt->heard_ms = clock_steady_ms();
-    nt->heard_origin = head->origin;
-    if (head->count > 0)
-        nt->heard_counter = head->first;
-    else if (is_gap)
-        nt->heard_counter = head->previous;
-    if (!is_gap)
-        return;
-    ++*nt->gaps;
-    if (nt->is_reading_due)
-        return;
-    nt->is_reading_due = 1;
-    zloop_timer(nt->daemon->loop, CATCH_UP_MS, 1, on_catch_up, nt);
-}
-
-static int
 on_look(zloop_t *loop, int timer, void *self)
 {
     struct notifier *nt = self;
+    int64_t slots = nt->daemon->settings->detector_slots, heard = 0;
+    char why[64];
 
-    health_set(nt->daemon->health, "detector",
-               nt->heard_ms != 0 && clock_steady_ms() - nt->heard_ms < DETECTOR_GONE_MS,
-               "no detector is heard");
+    (void)loop, (void)timer;
+    for (size_t i = 0; i < NOTIFIER_MAX_DETECTORS; i++)
+        heard += nt->streams[i].at_ms != 0 &&
+                 clock_steady_ms() - nt->streams[i].at_ms < DETECTOR_GONE_MS;
+    if (slots == 1)
+        snprintf(why, sizeof(why), "no detector is heard");
+    else
+        snprintf(why, sizeof(why), "%d of %d detectors are heard", (int)heard, (int)slots);
+    health_set(nt->daemon->health, "detector", heard >= slots, why);
     /* what the outbox did not take; waiting for the minute would be long */
-    return nt->is_missed ? on_read_store(loop, timer, nt) : 0;
-}
-
-/* Take in what the detector has published: one transaction for all that waits. */
-static int
-on_live(zloop_t *loop, zsock_t *sock, void *self)
-{
-    struct notifier *nt = self;
-    struct bus_batch batch;
-    struct err err;
-    int rc, failed = outbox_begin(nt->outbox, &err) != 0;
-
-    (void)loop;
-    while ((rc = bus_recv_batch(sock, &batch, &err)) != 0) {
-        struct incident *inc = NULL;
-
-        if (rc > 0 && batch.kind == BUS_INCIDENTS)
-            follow_stream(nt, &batch.head);
-        if (rc > 0 && batch.head.count == 0) {
-            bus_batch_release(&batch);
-            continue;
-        }
-        if (rc < 0 || batch.kind != BUS_INCIDENTS || batch.body.len < 2 ||
-            incident_unpack(batch.body.ptr + 1, batch.body.len - 1, &inc, &err) != 0)
-            ++*nt->refused;
-        else if (!failed)
-            failed = add_to_outbox(nt, inc, 0, nt->heard, &err) != 0;
-        incident_destroy(&inc);
-        if (rc > 0)
-            bus_batch_release(&batch);
-    }
-    if (failed)
-        outbox_rollback(nt->outbox);
-    if (failed || outbox_commit(nt->outbox, &err) != 0)
-        outbox_failed(nt, &err);
-    notifier_pump(nt);
-    return 0;
+    return nt->is_missed ? notifier_read_store(loop, timer, nt) : 0;
 }
 
 /* One page of what was written to the store since; -1 with the reason. */
@@ -135,7 +71,7 @@ read_page(struct notifier *nt, struct incident_query *query, int *ret_is_more, s
     if (rc == 0)
         rc = outbox_begin(nt->outbox, err);
     for (size_t i = 0; i < count && rc == 0; i++)
-        rc = add_to_outbox(nt, found[i],
+        rc = notifier_add(nt, found[i],
                            outbox_is_new(nt->outbox) && found[i]->newest_received_us < too_old,
                            nt->found, err);
     if (rc == 0)
@@ -194,8 +130,8 @@ prune(struct notifier *nt, int64_t now_us)
     *nt->pruned += rows;
 }
 
-static int
-on_read_store(zloop_t *loop, int timer, void *self)
+int
+notifier_read_store(zloop_t *loop, int timer, void *self)
 {
     struct notifier *nt = self;
     struct incident_query query = { .to_us = INT64_MAX, .status = -1, .severity = -1,
@@ -270,16 +206,14 @@ open_metrics(struct notifier *nt)
 static int
 open_files(struct notifier *nt, struct err *err)
 {
-    char *lock = settings_path(nt->daemon->settings, "notifier.lock");
     char *path = settings_path(nt->daemon->settings, "notifier.db");
     int rc = -1;
 
-    if (lock == NULL || path == NULL)
+    if (path == NULL)
         err_set(err, "out of memory");
-    else if (daemon_lock(lock, err) >= 0 && (nt->outbox = outbox_open(path, clock_real_us(), err)) != NULL &&
+    else if ((nt->outbox = outbox_open(path, clock_real_us(), err)) != NULL &&
              (nt->store = store_open(nt->daemon->settings, STORE_READ, err)) != NULL)
         rc = 0;
-    free(lock);
     free(path);
     return rc;
 }
@@ -287,20 +221,17 @@ open_files(struct notifier *nt, struct err *err)
 static int
 open_sockets(struct notifier *nt, struct err *err)
 {
-    char address[ENDPOINT_LEN];
+    const struct fan_spec spec = {
+        .settings = nt->daemon->settings, .data = ENDPOINT_LIVE_INCIDENTS,
+        .report = ENDPOINT_LIVE_INCIDENTS, .slots = (int)nt->daemon->settings->detector_slots,
+        .on_batch = notifier_on_batch, .self = nt,
+    };
 
     nt->client = http_client_new(nt->daemon->loop, err);
     if (nt->client == NULL)
         return -1;
-    if (endpoint_to_connect(nt->daemon->settings, ENDPOINT_LIVE_INCIDENTS, 0, address) != 0) {
-        err_set(err, "bus.dir: the path is too long for a socket");
-        return -1;
-    }
-    nt->live = bus_connect(ZMQ_SUB, address, err);
-    if (nt->live == NULL)
-        return -1;
-    zsock_set_subscribe(nt->live, "");
-    return zloop_reader(nt->daemon->loop, nt->live, on_live, nt);
+    nt->lives = fan_new(nt->daemon->loop, &spec, nt->daemon->metrics, err);
+    return nt->lives == NULL ? -1 : 0;
 }
 
 static void
@@ -310,9 +241,12 @@ notifier_destroy(void **self)
 
     if (nt == NULL)
         return;
+    turn_destroy(&nt->turn);
     http_client_destroy(&nt->client);
     watch_destroy(&nt->watch);
-    zsock_destroy(&nt->live);
+    fan_destroy(&nt->lives);
+    for (size_t i = 0; i < nt->waiting_count; i++)
+        incident_destroy(&nt->waiting[i]);
     notifier_release_deliveries(nt);
     outbox_close(&nt->outbox);
     store_close(&nt->store);
@@ -338,12 +272,35 @@ check_settings(const struct settings *settings, struct err *err)
     return -1;
 }
 
+/* From here on this one tells; others, if there are any, stand by. */
+static int
+begin_work(void *self, struct err *err)
+{
+    struct notifier *nt = self;
+    zloop_t *loop = nt->daemon->loop;
+
+    if (open_files(nt, err) != 0 || open_sockets(nt, err) != 0)
+        return -1;
+    health_on_status(nt->daemon->health, fill_status, nt);
+    notifier_add_routes(nt);
+    nt->watch = watch_new(nt, err);
+    if (nt->watch == NULL)
+        return -1;
+    watch_on_own_status(nt->watch, fill_status);
+    zloop_timer(loop, READ_STORE_MS, 0, notifier_read_store, nt);
+    zloop_timer(loop, LOOK_MS, 0, on_look, nt);
+    on_look(loop, 0, nt);
+    reports_start(nt);
+    return notifier_read_store(loop, 0, nt);
+}
+
 static int
 notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
                struct err *err)
 {
     const char *url = daemon->settings->slack_webhook_url;
     struct notifier *nt;
+    char lock[4096];
 
     *ret_code = EXIT_CONFIG;
     if (check_settings(daemon->settings, err) != 0)
@@ -361,21 +318,11 @@ notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     nt->url = url == NULL || url[0] == '\0' ? NULL : url;
     nt->min_severity = severity_parse(text_of(daemon->settings->slack_min_severity));
     open_metrics(nt);
-    if (open_files(nt, err) != 0 || open_sockets(nt, err) != 0)
-        return -1;
     if (nt->url == NULL)
         log_info("no SLACK_WEBHOOK_URL is set; incidents go to this log", "");
-    health_on_status(daemon->health, fill_status, nt);
-    notifier_add_routes(nt);
-    nt->watch = watch_new(nt, err);
-    if (nt->watch == NULL)
-        return -1;
-    watch_on_own_status(nt->watch, fill_status);
-    zloop_timer(daemon->loop, READ_STORE_MS, 0, on_read_store, nt);
-    zloop_timer(daemon->loop, LOOK_MS, 0, on_look, nt);
-    on_look(daemon->loop, 0, nt);
-    reports_start(nt);
-    return on_read_store(daemon->loop, 0, nt);
+    snprintf(lock, sizeof(lock), "%s/notifier.lock", daemon->settings->data_dir);
+    nt->turn = turn_new(daemon, lock, begin_work, nt, err);
+    return nt->turn == NULL ? -1 : 0;
 }
 
 /* A message on the way was perhaps told already: its answer, noted, spares
@@ -383,7 +330,10 @@ notifier_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
 static void
 notifier_drain(void *self)
 {
-    http_client_finish(((struct notifier *)self)->client, LAST_ANSWER_MS);
+    struct notifier *nt = self;
+
+    if (nt->client != NULL)
+        http_client_finish(nt->client, LAST_ANSWER_MS);
 }
 
 const struct daemon_spec notifier_spec = {

@@ -16,25 +16,31 @@
 #include "notifier/outbox.h"
 #include "proto/base/log.h"
 #include "proto/run/daemon.h"
+#include "proto/run/fan.h"
+#include "proto/run/turn.h"
 #include "proto/store/store.h"
 
 extern const struct daemon_spec notifier_spec;
 
-enum { NOTIFIER_RATE_SECONDS = 60 };
+enum { NOTIFIER_RATE_SECONDS = 60, NOTIFIER_MAX_DETECTORS = 32,
+       NOTIFIER_MAX_WAITING = 256 };
 
 struct notifier {
     struct daemon *daemon;
     struct outbox *outbox;
     struct store *store;
     struct http_client *client;
-    zsock_t *live;
+    struct turn *turn;
+    struct fan *lives;
+    struct incident *waiting[NOTIFIER_MAX_WAITING];     /* heard, not yet written down */
+    size_t waiting_count;
+    int is_taking_due;
     const struct channel *channel;
     const char *url;                /* NULL: messages go to the log */
     int min_severity;
 
-    /* what the detector's stream has brought: a gap makes us read the store */
-    uint64_t heard_origin, heard_counter;
-    int64_t heard_ms;
+    /* what each detector's stream has brought: a gap makes us read the store */
+    struct heard { uint64_t origin, counter; int64_t at_ms; } streams[NOTIFIER_MAX_DETECTORS];
     int is_reading_due;
     int is_missed;                  /* the outbox did not take what was heard */
 
@@ -69,5 +75,17 @@ void notifier_release_deliveries(struct notifier *nt);
 
 /* test_message.c: POST /test on the process's own socket. */
 void notifier_add_routes(struct notifier *nt);
+
+/* hear.c: a fan_spec's on_batch. */
+int notifier_on_batch(void *self, struct link *link, struct bus_batch *batch);
+
+/* Put what is due of an incident into the outbox, counted; 0 or -1. is_old: it is only
+ * noted. The caller has begun. */
+int notifier_add(struct notifier *nt, const struct incident *inc, int is_old,
+                 uint64_t *counter, struct err *err);
+void notifier_outbox_failed(struct notifier *nt, const struct err *err);
+
+/* Read the store for what nobody was told of (a zloop timer's function). */
+int notifier_read_store(zloop_t *loop, int timer, void *self);
 
 #endif

@@ -70,12 +70,49 @@ endpoint_to_bind(const struct settings *settings, enum endpoint which, int slot,
     return endpoint_format(settings, which, slot, settings->bus_listen, out);
 }
 
+static struct text
+hosts_of(const struct settings *settings, enum endpoint which)
+{
+    return text_of(rows[which].owner == OWNER_INGEST ? settings->ingest_host
+                                                     : settings->detector_host);
+}
+
+int
+endpoint_hosts(const struct settings *settings, enum endpoint which)
+{
+    struct text rest = hosts_of(settings, which);
+    int count = 0;
+
+    if (settings->bus_dir != NULL)
+        return 1;
+    while (rest.len > 0)
+        count += text_trim(text_split(&rest, ',')).len > 0;
+    return count > 0 ? count : 1;
+}
+
+int
+endpoint_to_host(const struct settings *settings, enum endpoint which, int host, int slot,
+                 char out[ENDPOINT_LEN])
+{
+    struct text rest = hosts_of(settings, which), name = { NULL, 0 };
+    char text[ENDPOINT_LEN];
+
+    if (settings->bus_dir != NULL)
+        return endpoint_format(settings, which, slot, NULL, out);
+    while (host >= 0 && rest.len > 0) {
+        name = text_trim(text_split(&rest, ','));
+        host -= name.len > 0;
+    }
+    if (host >= 0 || name.len == 0 || name.len >= sizeof(text))
+        return -1;
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    return endpoint_format(settings, which, slot, text, out);
+}
+
 int
 endpoint_to_connect(const struct settings *settings, enum endpoint which, int slot,
                     char out[ENDPOINT_LEN])
 {
-    const char *host = rows[which].owner == OWNER_INGEST ? settings->ingest_host
-                                                         : settings->detector_host;
-
-    return endpoint_format(settings, which, slot, host, out);
+    return endpoint_to_host(settings, which, 0, slot, out);
 }

@@ -31,4 +31,10 @@ int endpoint_to_bind(const struct settings *settings, enum endpoint which, int s
 int endpoint_to_connect(const struct settings *settings, enum endpoint which, int slot,
                         char out[ENDPOINT_LEN]);
 
+/* ingest.host and detector.host may name several hosts: how many (1 for ipc), and the
+ * address to connect to at one of them, from 0. */
+int endpoint_hosts(const struct settings *settings, enum endpoint which);
+int endpoint_to_host(const struct settings *settings, enum endpoint which, int host, int slot,
+                     char out[ENDPOINT_LEN]);
+
 #endif

@@ -183,19 +183,21 @@ on_beat(zloop_t *loop, int timer, void *arg)
     return 0;
 }
 
-/* health.listen, or a unix socket in the run folder; NULL with the reason. */
+/* health.listen, or a unix socket in the run folder, "indexer.sock" and "indexer-1.sock" for
+ * the next of its kind; NULL with the reason. */
 static char *
-health_address(const struct process *process, struct err *err)
+health_address(const struct process *process, int number, struct err *err)
 {
     const struct settings *settings = &process->settings;
     struct buf address = { 0 };
-    char *dir = NULL, *path = NULL, *result = NULL;
+    char *dir = NULL, *path = NULL, *result = NULL, name[64];
 
+    snprintf(name, sizeof(name), number == 0 ? "%s" : "%s-%d", process->spec->name, number);
     if (settings->health_listen != NULL) {
         buf_append_str(&address, settings->health_listen);
     } else {
         dir = run_dir(settings);
-        path = run_dir_socket(settings, process->spec->name);
+        path = run_dir_socket(settings, name);
         if (dir != NULL && path != NULL && daemon_make_dir(dir, err) != 0)
             goto done;
         if (path != NULL)
@@ -215,7 +217,7 @@ done:
 }
 
 static int
-serve_health(struct process *process, int *ret_code, struct err *err)
+serve_health_as(struct process *process, int number, int *ret_code, struct err *err)
 {
     const struct settings *settings = &process->settings;
     struct http_options options = {
@@ -225,7 +227,7 @@ serve_health(struct process *process, int *ret_code, struct err *err)
         .allowed_hosts = settings->http_allowed_hosts, .max_connections = HEALTH_CONNECTIONS,
         .idle_timeout_s = HEALTH_IDLE_S,
     };
-    char *address = health_address(process, err);
+    char *address = health_address(process, number, err);
 
     if (address == NULL)
         return -1;
@@ -238,13 +240,29 @@ serve_health(struct process *process, int *ret_code, struct err *err)
     if (process->daemon.server == NULL && errno == EADDRINUSE)
         *ret_code = EXIT_TAKEN;
     free(address);
-    if (process->daemon.server == NULL) {
-        err_add(err, "health");
+    if (process->daemon.server == NULL)
         return -1;
-    }
     http_server_add_routes(process->daemon.server, health_routes, health_route_count,
                            process->daemon.health);
     return 0;
+}
+
+/* Several of a kind may share a data folder: each has the first socket that is free. */
+static int
+serve_health(struct process *process, int *ret_code, struct err *err)
+{
+    int most = process->settings.health_listen != NULL ? 1 : DAEMON_MAX_REPLICAS;
+
+    for (int number = 0; number < most; number++) {
+        if (serve_health_as(process, number, ret_code, err) == 0)
+            return 0;
+        if (*ret_code != EXIT_TAKEN)
+            break;
+        if (number + 1 < most)
+            *ret_code = EXIT_CONFIG;
+    }
+    err_add(err, "health");
+    return -1;
 }
 
 static int

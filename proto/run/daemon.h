@@ -32,6 +32,9 @@ enum exit_code {
     EXIT_STOPPED = 130      /* Ctrl-C, as shells say */
 };
 
+/* So many of a kind may share one data folder. */
+enum { DAEMON_MAX_REPLICAS = 16 };
+
 struct daemon {
     const char *name;               /* "ingest" */
     const struct settings *settings;

@@ -107,9 +107,10 @@ link_open(struct link *link, struct err *err)
         err_set(err, "%s: too long", links->spec.data);
         return -1;
     }
-    link->data = bus_connect(ZMQ_PULL, data, err);
-    link->report = link->data == NULL ? NULL : bus_connect(ZMQ_PUSH, report, err);
-    if (link->report == NULL) {
+    link->data = bus_connect(links->spec.is_live ? ZMQ_SUB : ZMQ_PULL, data, err);
+    if (link->data != NULL && links->spec.is_live)
+        zsock_set_subscribe(link->data, "");
+    else if (link->data == NULL || (link->report = bus_connect(ZMQ_PUSH, report, err)) == NULL) {
         zsock_destroy(&link->data);
         return -1;
     }
