@@ -1,5 +1,6 @@
 #include "ingest/delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "ingest/delivery_inner.h"
@@ -8,101 +9,17 @@
 
 enum { TICK_MS = 250, HEAD_MS = 1000, REPORTS_A_TURN = 256 };
 
-/* --- rows and where they go --- */
-
-static int
-next_row(void *ctx, uint64_t after, struct batch_head *ret_head, struct text *ret_body,
-         struct err *err)
-{
-    struct feed *feed = ctx;
-
-    return journal_next(feed->journal, after, ret_head, ret_body, err);
-}
-
-static int
-send_row(void *ctx, const struct batch_head *head, struct text body)
-{
-    struct feed *feed = ctx;
-
-    return outlet_send(&feed->outlet, head, body);
-}
-
-/* Time stands still while nobody can send us anything: a source is not silent then. */
-static struct stream_place
-place_of(const struct delivery *delivery)
-{
-    return (struct stream_place){ .last = journal_last(delivery->journal),
-                                  .oldest = journal_oldest(delivery->journal),
-                                  .now_us = delivery->is_taking ? clock_real_us() : 0 };
-}
-
-/* An indexer knows by this that ingest is there: one for each that reports. */
-static void
-send_index_heads(struct delivery *delivery, int64_t now_ms)
-{
-    static const char empty_array[1] = { (char)0x90 };
-    const struct text body = { empty_array, sizeof(empty_array) };
-    struct journal *journal = delivery->journal;
-    const struct batch_head head = {
-        .origin = journal_id(journal), .nonce = journal_nonce(journal),
-        .first = journal_last(journal) + 1, .previous = journal_last(journal),
-        .oldest = journal_oldest(journal),
-    };
-    uint64_t consumers = sender_numbers(delivery->sender).consumers;
-
-    if (now_ms - delivery->head_sent_ms < HEAD_MS)
-        return;
-    delivery->head_sent_ms = now_ms;
-    for (uint64_t i = 0; i < (consumers == 0 ? 1 : consumers); i++)
-        if (outlet_send(&delivery->feeds[CONSUMER_INDEX].outlet, &head, body) != 0)
-            return;
-}
-
-static void
-pump_consumer(struct delivery *delivery, size_t consumer, int64_t now_ms)
-{
-    struct stream_place place = place_of(delivery);
-    struct err err;
-    int rc;
-
-    if (consumer == CONSUMER_INDEX)
-        rc = sender_pump(delivery->sender, now_ms, &err);
-    else
-        rc = stream_pump(delivery->feeds[consumer].stream, &place, now_ms, &err);
-    if (rc != 0)
-        log_warn_burst(&delivery->read_burst, "journal cannot be read",
-                       "consumer=%s reason=\"%s\"",
-                       journal_consumer_name(delivery->journal, consumer), err.text);
-}
-
 void
 delivery_pump(struct delivery *delivery)
 {
     int64_t now_ms = clock_steady_ms();
 
-    for (size_t i = 0; i < delivery->feed_count; i++)
-        pump_consumer(delivery, i, now_ms);
+    for (size_t i = 0; i < delivery->course_count; i++)
+        course_pump(delivery, delivery->courses[i], now_ms);
     live_pump(delivery->live);
 }
 
-static void
-on_room(void *self)
-{
-    delivery_pump(self);
-}
-
 /* --- reports --- */
-
-static void
-move_cursors(struct delivery *delivery)
-{
-    struct journal *journal = delivery->journal;
-
-    journal_set_cursor(journal, CONSUMER_INDEX, sender_frontier(delivery->sender));
-    for (size_t i = 1; i < delivery->feed_count; i++)
-        journal_set_cursor(journal, i, stream_durable(delivery->feeds[i].stream));
-    journal_trim(journal);
-}
 
 /* The consumer's number, or feed_count for one we do not know. */
 static size_t
@@ -116,42 +33,30 @@ find_consumer(const struct delivery *delivery, const struct report *report)
     return i;
 }
 
-static const struct report_origin *
-find_ours(const struct delivery *delivery, const struct report *report)
-{
-    for (size_t i = 0; i < report->origin_count; i++)
-        if (report->origins[i].origin == journal_id(delivery->journal))
-            return &report->origins[i];
-    return NULL;
-}
-
 static void
 take_report(struct delivery *delivery, const struct report *report, int64_t now_ms)
 {
-    const struct report_origin nothing = { .origin = journal_id(delivery->journal) };
-    const struct report_origin *ours = find_ours(delivery, report);
-    struct stream_place place = place_of(delivery);
     size_t consumer = find_consumer(delivery, report);
 
     if (consumer == delivery->feed_count) {
         ++*delivery->foreign_reports;
         log_warn_burst(&delivery->report_burst, "report of a consumer that is not configured",
                        "name=\"%s\"", report->consumer);
-    } else if (consumer == CONSUMER_INDEX) {
-        delivery->index_heard_ms = now_ms;
-        sender_report(delivery->sender, report->boot, ours != NULL ? ours : &nothing, now_ms);
-    } else if (report->slots != 0 &&
-               (int64_t)report->slots != delivery->daemon->settings->detector_slots) {
+        return;
+    }
+    if (consumer != CONSUMER_INDEX && report->slots != 0 &&
+        (int64_t)report->slots != delivery->daemon->settings->detector_slots) {
         ++*delivery->other_slots;
         log_warn_burst(&delivery->report_burst,
                        "detector of another number of slots, not served",
                        "name=\"%s\" slots=%u ours=%d", report->consumer, report->slots,
                        (int)delivery->daemon->settings->detector_slots);
-    } else if (ours != NULL) {
-        stream_report(delivery->feeds[consumer].stream, report->boot, ours, &place, now_ms);
-    } else {
-        stream_hear(delivery->feeds[consumer].stream, now_ms);
+        return;
     }
+    if (consumer == CONSUMER_INDEX)
+        delivery->index_heard_ms = now_ms;
+    for (size_t i = 0; i < delivery->course_count; i++)
+        course_report(delivery, delivery->courses[i], consumer, report, now_ms);
 }
 
 static int
@@ -177,7 +82,8 @@ on_report(zloop_t *loop, zsock_t *sock, void *arg)
         take_report(delivery, &report, now_ms);
         report_release(&report);
     }
-    move_cursors(delivery);
+    for (size_t i = 0; i < delivery->course_count; i++)
+        course_move_cursors(delivery->courses[i]);
     delivery_pump(delivery);
     return 0;
 }
@@ -190,24 +96,40 @@ delivery_is_alive(const struct delivery *delivery, size_t consumer, int64_t now_
     if (consumer == CONSUMER_INDEX)
         return delivery->index_heard_ms != 0 &&
                now_ms - delivery->index_heard_ms <= CONSUMER_GONE_MS;
-    return stream_numbers(delivery->feeds[consumer].stream, now_ms).is_alive;
+    return stream_numbers(delivery->courses[0]->streams[consumer], now_ms).is_alive;
 }
 
 static void
 show_numbers(struct delivery *delivery, int64_t now_ms)
 {
-    struct sender_numbers index = sender_numbers(delivery->sender);
     struct journal_space space = journal_space(delivery->journal);
+    uint64_t backlog = 0;
 
-    *delivery->feeds[CONSUMER_INDEX].sent = index.sent;
-    *delivery->feeds[CONSUMER_INDEX].resent = index.resent;
-    for (size_t i = 1; i < delivery->feed_count; i++) {
-        struct stream_numbers numbers = stream_numbers(delivery->feeds[i].stream, now_ms);
+    for (size_t i = 0; i < delivery->feed_count; i++) {
+        struct feed *feed = &delivery->feeds[i];
 
-        *delivery->feeds[i].sent = numbers.sent;
-        *delivery->feeds[i].resent = numbers.resent;
-        *delivery->feeds[i].refused = numbers.refused;
+        *feed->sent = *feed->resent = *feed->refused = 0;
+        for (size_t c = 0; c < delivery->course_count; c++) {
+            struct course *course = delivery->courses[c];
+
+            if (i == CONSUMER_INDEX) {
+                struct sender_numbers numbers = sender_numbers(course->sender);
+
+                *feed->sent += numbers.sent;
+                *feed->resent += numbers.resent;
+            } else {
+                struct stream_numbers numbers = stream_numbers(course->streams[i], now_ms);
+
+                *feed->sent += numbers.sent;
+                *feed->resent += numbers.resent;
+                *feed->refused += numbers.refused;
+            }
+        }
     }
+    for (size_t c = 1; c < delivery->course_count; c++)
+        backlog += delivery->courses[c]->backlog;
+    *delivery->adopted = delivery->course_count - 1;
+    *delivery->adopted_backlog = backlog;
     *delivery->journal_bytes = (uint64_t)space.bytes;
     *delivery->journal_max_bytes = (uint64_t)space.max_bytes;
 }
@@ -220,7 +142,8 @@ on_tick(zloop_t *loop, int timer, void *arg)
     struct err err;
 
     (void)loop, (void)timer;
-    send_index_heads(delivery, now_ms);
+    for (size_t i = 0; i < delivery->course_count; i++)
+        course_send_heads(delivery, delivery->courses[i], now_ms);
     delivery_pump(delivery);
     show_numbers(delivery, now_ms);
     journal_flush_ledger(delivery->journal);
@@ -234,29 +157,21 @@ on_tick(zloop_t *loop, int timer, void *arg)
 
 /* --- lifecycle --- */
 
+static void
+on_room(void *self)
+{
+    delivery_pump(self);
+}
+
 static int
 open_feed(struct delivery *delivery, size_t consumer, struct err *err)
 {
     struct feed *feed = &delivery->feeds[consumer];
-    struct stream_source source = {
-        .rows = { feed, next_row, send_row },
-        .origin = journal_id(delivery->journal), .nonce = journal_nonce(delivery->journal),
-    };
-    uint64_t cursor = journal_cursor(delivery->journal, consumer);
     char address[ENDPOINT_LEN];
     int is_index = consumer == CONSUMER_INDEX;
 
-    feed->journal = delivery->journal;
     feed->outlet.on_room = on_room;
     feed->outlet.self = delivery;
-    if (is_index)
-        delivery->sender = sender_new(&source.rows, cursor);
-    else
-        feed->stream = stream_new(&source, cursor);
-    if ((is_index ? (void *)delivery->sender : (void *)feed->stream) == NULL) {
-        err_set(err, "delivery: out of memory");
-        return -1;
-    }
     if (endpoint_to_bind(delivery->daemon->settings, is_index ? ENDPOINT_INDEX : ENDPOINT_DETECT,
                          is_index ? 0 : (int)consumer - 1, address) != 0) {
         err_set(err, "bus.dir: the path is too long for a socket");
@@ -291,6 +206,10 @@ take_numbers(struct delivery *delivery)
         "bongsu_ingest_reports_refused_total", "reason=\"consumer\"", "reports refused");
     delivery->other_slots = metrics_number(metrics, METRIC_COUNTER,
         "bongsu_ingest_reports_refused_total", "reason=\"slots\"", "reports refused");
+    delivery->adopted = metrics_number(metrics, METRIC_GAUGE, "bongsu_ingest_adopted_journals",
+        "", "journals that no other ingest holds, delivered by this one");
+    delivery->adopted_backlog = metrics_number(metrics, METRIC_GAUGE,
+        "bongsu_ingest_adopted_backlog_events", "", "events of these not yet confirmed by all");
     delivery->journal_bytes = metrics_number(metrics, METRIC_GAUGE,
         "bongsu_ingest_journal_bytes", "", "size of the journal's files");
     delivery->journal_max_bytes = metrics_number(metrics, METRIC_GAUGE,
@@ -346,6 +265,11 @@ delivery_new(struct daemon *daemon, struct journal *journal, struct err *err)
     for (size_t i = 0; i < delivery->feed_count; i++)
         if (open_feed(delivery, i, err) != 0)
             goto done;
+    delivery->courses[0] = course_new(delivery, journal, err);
+    if (delivery->courses[0] == NULL)
+        goto done;
+    delivery->courses[0]->is_own = 1;
+    delivery->course_count = 1;
     rc = open_others(delivery, err);
 
 done:
@@ -367,12 +291,43 @@ delivery_destroy(struct delivery **delivery)
         zloop_reader_end(self->daemon->loop, self->reports);
     zsock_destroy(&self->reports);
     live_destroy(&self->live);
-    sender_destroy(&self->sender);
-    for (size_t i = 0; i < self->feed_count; i++) {
-        stream_destroy(&self->feeds[i].stream);
+    while (self->course_count > 0)
+        course_destroy(&self->courses[--self->course_count]);
+    for (size_t i = 0; i < self->feed_count; i++)
         outlet_release(&self->feeds[i].outlet);
-    }
     free(self->feeds);
     free(self);
     *delivery = NULL;
+}
+
+int
+delivery_adopt(struct delivery *delivery, struct journal *journal, struct err *err)
+{
+    struct course *course;
+
+    if (delivery->course_count == DELIVERY_MAX_COURSES) {
+        err_set(err, "%d journals are adopted already", (int)DELIVERY_MAX_COURSES - 1);
+        return -1;
+    }
+    course = course_new(delivery, journal, err);
+    if (course == NULL)
+        return -1;
+    delivery->courses[delivery->course_count++] = course;
+    return 0;
+}
+
+int
+delivery_let_go(struct delivery *delivery, const struct journal *journal)
+{
+    for (size_t i = 1; i < delivery->course_count; i++) {
+        if (delivery->courses[i]->journal != journal)
+            continue;
+        delivery->courses[i]->backlog = course_backlog(delivery->courses[i]);
+        if (delivery->courses[i]->backlog > 0)
+            return 0;
+        course_destroy(&delivery->courses[i]);
+        delivery->courses[i] = delivery->courses[--delivery->course_count];
+        return 1;
+    }
+    return 1;
 }

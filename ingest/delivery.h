@@ -20,6 +20,11 @@ struct delivery *delivery_new(struct daemon *daemon, struct journal *journal,
                               struct err *err);
 void delivery_destroy(struct delivery **delivery);
 
+/* Deliver another journal too (lent), until it is let go: 1 when all consumers are past all
+ * of it, else 0 and it stays. */
+int delivery_adopt(struct delivery *delivery, struct journal *journal, struct err *err);
+int delivery_let_go(struct delivery *delivery, const struct journal *journal);
+
 /* Send what there is: call after each commit. */
 void delivery_pump(struct delivery *delivery);
 

@@ -26,28 +26,29 @@ struct flow {
 };
 
 static struct flow
-flow_of(const struct delivery *delivery, size_t consumer, int64_t now_ms)
+flow_of(const struct course *course, size_t consumer, int64_t now_ms)
 {
     if (consumer == CONSUMER_INDEX) {
-        struct sender_numbers numbers = sender_numbers(delivery->sender);
+        struct sender_numbers numbers = sender_numbers(course->sender);
 
         return (struct flow){ numbers.sent, numbers.resent, numbers.in_flight_bytes };
     } else {
-        struct stream_numbers numbers = stream_numbers(delivery->feeds[consumer].stream, now_ms);
+        struct stream_numbers numbers = stream_numbers(course->streams[consumer], now_ms);
 
         return (struct flow){ numbers.sent, numbers.resent, numbers.in_flight_bytes };
     }
 }
 
 static json_t *
-show_consumer(struct delivery *delivery, size_t consumer, int64_t now_ms)
+show_consumer(struct delivery *delivery, const struct course *course, size_t consumer,
+              int64_t now_ms)
 {
-    struct flow flow = flow_of(delivery, consumer, now_ms);
+    struct flow flow = flow_of(course, consumer, now_ms);
     struct journal_backlog backlog = { 0 };
     int64_t age_us = 0;
     struct err err;
 
-    if (journal_backlog(delivery->journal, journal_cursor(delivery->journal, consumer),
+    if (journal_backlog(course->journal, journal_cursor(course->journal, consumer),
                         &backlog, &err) != 0)
         log_warn_burst(&delivery->read_burst, "backlog cannot be counted", "reason=\"%s\"",
                        err.text);
@@ -63,27 +64,50 @@ show_consumer(struct delivery *delivery, size_t consumer, int64_t now_ms)
                      "in_flight_bytes", (json_int_t)flow.in_flight_bytes);
 }
 
+static json_t *
+show_consumers(struct delivery *delivery, const struct course *course, int64_t now_ms)
+{
+    json_t *consumers = json_object();
+
+    for (size_t i = 0; i < course->count; i++)
+        json_object_set_new(consumers, journal_consumer_name(course->journal, i),
+                            show_consumer(delivery, course, i, now_ms));
+    return consumers;
+}
+
+static json_t *
+show_ledger(struct journal *journal)
+{
+    return ledger_to_json(journal_ledger(journal),
+                          ledger_hour(clock_real_us()) - LEDGER_SHOWN_HOURS);
+}
+
 /* A consumer that is away makes ingest no less ready: the journal waits for it. */
 void
 delivery_status(void *self, json_t *status)
 {
     struct delivery *delivery = self;
-    json_t *consumers = json_object(), *warnings = json_array();
+    json_t *adopted = json_array(), *warnings = json_array();
     int64_t now_ms = clock_steady_ms();
 
-    for (size_t i = 0; i < delivery->feed_count; i++) {
-        const char *name = journal_consumer_name(delivery->journal, i);
-
-        json_object_set_new(consumers, name, show_consumer(delivery, i, now_ms));
+    for (size_t i = 0; i < delivery->feed_count; i++)
         if (!delivery_is_alive(delivery, i, now_ms))
             json_array_append_new(warnings,
-                                  json_sprintf("%s: has not reported in the last %d s", name,
+                                  json_sprintf("%s: has not reported in the last %d s",
+                                               journal_consumer_name(delivery->journal, i),
                                                CONSUMER_GONE_MS / 1000));
+    for (size_t i = 1; i < delivery->course_count; i++) {
+        struct course *course = delivery->courses[i];
+
+        json_array_append_new(adopted, json_pack("{s:o, s:o, s:o}",
+            "journal", show_journal(course->journal),
+            "consumers", show_consumers(delivery, course, now_ms),
+            "ledger", show_ledger(course->journal)));
     }
     json_object_set_new(status, "journal", show_journal(delivery->journal));
-    json_object_set_new(status, "consumers", consumers);
+    json_object_set_new(status, "adopted", adopted);
+    json_object_set_new(status, "consumers",
+                        show_consumers(delivery, delivery->courses[0], now_ms));
     json_object_set_new(status, "warnings", warnings);
-    json_object_set_new(status, "ledger",
-                        ledger_to_json(journal_ledger(delivery->journal),
-                                       ledger_hour(clock_real_us()) - LEDGER_SHOWN_HOURS));
+    json_object_set_new(status, "ledger", show_ledger(delivery->journal));
 }

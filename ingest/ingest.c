@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/adoption.h"
 #include "ingest/delivery.h"
 #include "ingest/files_watch.h"
 #include "ingest/intake.h"
@@ -21,7 +22,11 @@ enum { LAST_ANSWERS_MS = 200 };
 
 struct ingest {
     struct daemon *daemon;
+    char *dir;                  /* of the first journal */
+    struct journal_options options;
+    unsigned number;            /* of our journal, of those that share the data folder */
     struct journal *journal;
+    struct adoption *adoption;
     struct intake *intake;
     struct requests *requests;
     struct delivery *delivery;
@@ -54,38 +59,46 @@ on_unclear(void *self, const char *reason)
         daemon_die(EXIT_IO, ingest->broken.text);
 }
 
+/* Over ipc the sockets have one name each: a second ingest would take them away. */
+static int
+lock_sockets(const struct settings *settings, int *ret_code, struct err *err)
+{
+    char path[4096];
+
+    if (settings->bus_dir == NULL)
+        return 0;
+    snprintf(path, sizeof(path), "%s/ingest.lock", settings->bus_dir);
+    if (daemon_make_dir(settings->bus_dir, err) != 0)
+        return -1;
+    if (daemon_lock(path, err) >= 0)
+        return 0;
+    *ret_code = EXIT_TAKEN;
+    return -1;
+}
+
 static int
 open_journal(struct ingest *ingest, int *ret_code, struct err *err)
 {
     const struct settings *settings = ingest->daemon->settings;
-    char *dir = settings->journal_dir != NULL ? text_dup(text_of(settings->journal_dir))
-                                              : settings_path(settings, "journal");
-    struct journal_options options = {
-        .dir = dir, .segment_bytes = settings->journal_segment_bytes,
+    int is_taken;
+
+    ingest->dir = settings->journal_dir != NULL ? text_dup(text_of(settings->journal_dir))
+                                                : settings_path(settings, "journal");
+    ingest->options = (struct journal_options){
+        .dir = ingest->dir, .segment_bytes = settings->journal_segment_bytes,
         .max_bytes = settings->journal_max_bytes, .min_free = settings->journal_min_free,
         .slots = (int)settings->detector_slots,
     };
-    struct buf lock = { 0 };
-    int rc = -1;
-
-    if (dir == NULL || buf_printf(&lock, "%s/lock", dir) != 0) {
+    if (ingest->dir == NULL) {
         err_set(err, "journal: out of memory");
-        goto done;
+        return -1;
     }
-    if (daemon_make_dir(dir, err) != 0)
-        goto done;
-    if (daemon_lock(lock.ptr, err) < 0) {
+    if (lock_sockets(settings, ret_code, err) != 0)
+        return -1;
+    ingest->journal = adoption_open_own(&ingest->options, &ingest->number, &is_taken, err);
+    if (is_taken)
         *ret_code = EXIT_TAKEN;
-        goto done;
-    }
-    ingest->journal = journal_open(&options, clock_real_us(), err);
-    if (ingest->journal != NULL)
-        rc = 0;
-
-done:
-    buf_release(&lock);
-    free(dir);
-    return rc;
+    return ingest->journal == NULL ? -1 : 0;
 }
 
 static int
@@ -168,6 +181,10 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
         *ret_code = EXIT_TAKEN;
         return -1;
     }
+    ingest->adoption = adoption_new(ingest->daemon, ingest->delivery, &ingest->options,
+                                    ingest->number, err);
+    if (ingest->adoption == NULL)
+        return -1;
     health_on_status(ingest->daemon->health, show_status, ingest);
     return open_server(ingest, ret_code, err) != 0 ? -1 : open_files(ingest, err);
 }
@@ -203,9 +220,11 @@ ingest_destroy(void **self)
     files_watch_destroy(&ingest->files);
     http_server_destroy(&ingest->server);
     delivery_destroy(&ingest->delivery);
+    adoption_destroy(&ingest->adoption);
     requests_destroy(&ingest->requests);
     intake_destroy(&ingest->intake);
     journal_close(&ingest->journal);
+    free(ingest->dir);
     free(ingest);
     *self = NULL;
 }

@@ -1,0 +1,388 @@
+/*
+ * Every stage several times on one data folder, over tcp: two ingests, two
+ * detectors, three indexers of which one works. They are killed and started
+ * again under load, one ingest is given up for good, and the number of
+ * detectors changes: every event that was answered 2xx is stored once, and the
+ * incidents are those of a replay.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <poll.h>
+
+#include "proto/base/clock.h"
+#include "proto/http/http_client.h"
+#include "proto/incident.h"
+#include "proto/settings.h"
+#include "proto/store/store.h"
+#include "tests/support/chain.h"
+#include "tests/support/command.h"
+#include "tests/support/replay.h"
+#include "tests/support/temp_dir.h"
+
+enum { INGESTS = 2, DETECTORS = 3, INDEXERS = 3, MAX_NONCES = 20000, CLIENTS = 12,
+       SETTLE_MS = 90000, READY_MS = 20000 };
+
+#define KEY "0123456789abcdef0123"
+
+/* A network of its own below 127/8, for the ports are fixed. */
+struct world {
+    char dir[128];
+    char net[32];                   /* "127.12.34." */
+    int slots;
+    struct command *ingests[INGESTS], *detectors[DETECTORS], *indexers[INDEXERS];
+    unsigned next, accepted;
+    unsigned char is_accepted[MAX_NONCES];
+    unsigned char seen[MAX_NONCES];
+    unsigned stored;
+    int is_given_up;                /* the second ingest: its clients are no more */
+    unsigned turn;                  /* the clients' names change with it */
+};
+
+static struct world *
+world_new(int slots)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    const char *tmp = getenv("TMPDIR");
+
+    world->slots = slots;
+    snprintf(world->dir, sizeof(world->dir), "%s/bongsu-scale-XXXXXX",
+             tmp != NULL ? tmp : "/tmp");
+    assert_non_null(mkdtemp(world->dir));
+    snprintf(world->net, sizeof(world->net), "127.%d.%d.", 1 + (int)(getpid() / 250 % 250),
+             1 + (int)(getpid() % 250));
+    return world;
+}
+
+static struct command *
+start(const struct world *world, const char *program, int host)
+{
+    char listen[80], address[64], ingests[128], detectors[64], slots[8];
+    const char *const env[] = { "TZ=" CHAIN_ZONE, "API_KEY=" KEY, "BONGSU_BUS_DIR",
+                                "BONGSU_DATA_DIR", NULL };
+    const char *const args[] = {
+        program, "--data-dir", world->dir, "--bus-listen", address, "--ingest-listen", listen,
+        "--ingest-host", ingests, "--detector-host", detectors, "--detector-slots", slots,
+        "--journal-min-free", "1MiB", "--journal-segment-bytes", "256KiB", NULL,
+    };
+
+    snprintf(address, sizeof(address), "%s%d", world->net, host);
+    snprintf(listen, sizeof(listen), "%s:8000", address);
+    snprintf(ingests, sizeof(ingests), "%s1,%s2", world->net, world->net);
+    snprintf(detectors, sizeof(detectors), "%s11", world->net);
+    snprintf(slots, sizeof(slots), "%d", world->slots);
+    return command_start(&(struct command_spec){ .env = env }, args);
+}
+
+static void
+start_ingest(struct world *world, int k)
+{
+    world->ingests[k] = start(world, "bongsu-ingest", k + 1);
+    command_expect(world->ingests[k], " started ", READY_MS);
+}
+
+static void
+start_detectors(struct world *world)
+{
+    for (int k = 0; k < world->slots; k++)
+        if (world->detectors[k] == NULL)
+            world->detectors[k] = start(world, "bongsu-detector", 11);
+    for (int k = 0; k < world->slots; k++)
+        command_expect(world->detectors[k], " started ", READY_MS);
+}
+
+static void
+start_indexer(struct world *world, int k)
+{
+    world->indexers[k] = start(world, "bongsu-indexer", 21 + k);
+    command_expect(world->indexers[k], " started ", READY_MS);
+}
+
+static void
+start_all(struct world *world)
+{
+    for (int k = 0; k < INGESTS; k++)
+        start_ingest(world, k);
+    start_detectors(world);
+    for (int k = 0; k < INDEXERS; k++)
+        start_indexer(world, k);
+}
+
+/* One client's next event, to its own ingest: what has no answer is not known, and is not
+ * sent again. Each client has addresses and users of its own. */
+static void
+post_one(struct world *world, unsigned client)
+{
+    static const char *const types[] = { "login_failed", "login_failed", "login_failed",
+                                         "login_success", "privilege_escalation" };
+    int ingest = world->is_given_up ? 0 : (int)(client % INGESTS);
+    unsigned nonce = world->next;
+    const char *const headers[] = { "X-API-Key: " KEY, NULL };
+    char body[512], url[96];
+    struct http_call call = { .method = "POST", .url = url, .headers = headers,
+                              .content_type = "application/json", .timeout_ms = 3000,
+                              .allow_plain = 1 };
+    struct http_answer answer = { 0 };
+
+    assert_true(world->next < MAX_NONCES);
+    world->next++;
+    snprintf(url, sizeof(url), "http://%s%d:8000/log", world->net, ingest + 1);
+    snprintf(body, sizeof(body), "{\"event_type\":\"%s\",\"source_ip\":\"10.%u.%u.7\","
+             "\"username\":\"u%u-%u-%u\",\"nonce\":%u}", types[nonce / CLIENTS % 5],
+             world->turn, client, world->turn, client, nonce / 40 % 3, nonce);
+    call.body = text_of(body);
+    if (http_call(&call, &answer) == 0 && answer.status == 202) {
+        world->is_accepted[nonce] = 1;
+        world->accepted++;
+    }
+    http_answer_release(&answer);
+}
+
+static void
+post_some(struct world *world, unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++)
+        for (unsigned client = 0; client < CLIENTS; client++)
+            post_one(world, client);
+}
+
+/* --- what came of it --- */
+
+static int
+see_event(void *ctx, const struct event *ev)
+{
+    const struct value *nonce = event_get(ev, text_of("nonce"));
+    struct world *world = ctx;
+    double number;
+
+    if (nonce == NULL || value_as_number(nonce, &number) != 0 || number >= MAX_NONCES)
+        fail_msg("an event without its nonce");
+    world->seen[(unsigned)number]++;
+    world->stored++;
+    return 0;
+}
+
+static void
+read_events(struct world *world, struct store *store)
+{
+    struct event_query query = { .from_us = INT64_MIN, .to_us = INT64_MAX,
+                                 .limit = STORE_MAX_PAGE };
+    struct event_page page = { .is_more = 1 };
+    struct err err = { "" };
+
+    memset(world->seen, 0, sizeof(world->seen));
+    world->stored = 0;
+    while (page.is_more) {
+        if (store->ops->find_events(store, &query, see_event, world, &page, &err) != 0)
+            fail_msg("%s", err.text);
+        query.has_cursor = 1;
+        query.cursor_at_us = page.cursor_at_us;
+        query.cursor_id = page.cursor_id;
+    }
+}
+
+static json_t *
+read_incidents(struct store *store)
+{
+    struct incident_query query = { .to_us = INT64_MAX, .status = -1, .severity = -1,
+                                    .limit = 1000 };
+    json_t *list = json_array(), *shaped;
+    struct incident **found = NULL;
+    struct err err = { "" };
+    size_t count = 0;
+    int is_more = 0;
+
+    query.from_us = INT64_MIN;
+    if (store->ops->find_incidents(store, &query, &found, &count, &is_more, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_false(is_more);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, incident_to_json(found[i]));
+    store_free_incidents(&found, count);
+    shaped = replay_shape(list);
+    json_decref(list);
+    return shaped;
+}
+
+static unsigned
+count_missing(const struct world *world)
+{
+    unsigned missing = 0;
+
+    for (unsigned i = 0; i < world->next; i++)
+        missing += world->is_accepted[i] && world->seen[i] == 0;
+    return missing;
+}
+
+/* Stored once, and the incidents are the replay's; waits until it is so. */
+static void
+expect_settled(struct world *world)
+{
+    char *args[] = { (char *)"test", (char *)"--data-dir", world->dir, NULL };
+    int64_t deadline = clock_steady_ms() + SETTLE_MS;
+    json_t *expected = NULL, *found = NULL;
+    struct settings settings;
+    struct options_call call;
+    struct err err = { "" };
+    struct store *store;
+
+    if (settings_load(&settings, 3, args, &call, &err) != 0 ||
+        (store = store_open(&settings, STORE_READ, &err)) == NULL)
+        fail_msg("%s", err.text);
+    for (;;) {
+        read_events(world, store);
+        json_decref(expected);
+        json_decref(found);
+        expected = replay_incidents(world->dir, "detector/rules");
+        found = read_incidents(store);
+        if ((count_missing(world) == 0 && json_equal(expected, found)) ||
+            clock_steady_ms() > deadline)
+            break;
+        poll(NULL, 0, 300);
+    }
+    if (count_missing(world) > 0)
+        fail_msg("%u of %u accepted events are not stored", count_missing(world),
+                 world->accepted);
+    for (unsigned i = 0; i < world->next; i++)
+        if (world->seen[i] > 1)
+            fail_msg("event %u is stored %d times", i, world->seen[i]);
+    if (!json_equal(expected, found)) {
+        replay_print_difference(expected, found);
+        fail_msg("%d incidents expected, %d found", (int)json_object_size(expected),
+                 (int)json_object_size(found));
+    }
+    assert_true(json_object_size(found) >= CLIENTS);
+    json_decref(expected);
+    json_decref(found);
+    store_close(&store);
+    settings_release(&settings);
+}
+
+static void
+world_destroy(struct world *world)
+{
+    for (int k = 0; k < INGESTS; k++)
+        if (world->ingests[k] != NULL)
+            command_destroy(&world->ingests[k]);
+    for (int k = 0; k < DETECTORS; k++)
+        if (world->detectors[k] != NULL)
+            command_destroy(&world->detectors[k]);
+    for (int k = 0; k < INDEXERS; k++)
+        if (world->indexers[k] != NULL)
+            command_destroy(&world->indexers[k]);
+    if (getenv("BONGSU_KEEP") == NULL)
+        assert_int_equal(temp_dir_remove(world->dir), 0);
+    free(world);
+}
+
+/* --- the tests --- */
+
+static void
+replicas_die_and_come_back_and_nothing_is_lost(void **state)
+{
+    struct world *world = world_new(2);
+
+    (void)state;
+    start_all(world);
+    post_some(world, 10);
+    for (int round = 0; round < 6; round++) {
+        command_destroy(&world->detectors[round % 2]);
+        post_some(world, 3);
+        command_destroy(&world->indexers[round % INDEXERS]);
+        post_some(world, 3);
+        start_detectors(world);
+        start_indexer(world, round % INDEXERS);
+        command_destroy(&world->ingests[round % INGESTS]);
+        post_some(world, 2);
+        start_ingest(world, round % INGESTS);
+        post_some(world, 3);
+    }
+    expect_settled(world);
+    world_destroy(world);
+}
+
+static void
+journal_of_an_ingest_that_is_given_up_is_delivered_by_another(void **state)
+{
+    struct world *world = world_new(2);
+
+    (void)state;
+    for (int k = 0; k < INGESTS; k++)
+        start_ingest(world, k);
+    post_some(world, 15);           /* nobody takes it yet */
+    command_destroy(&world->ingests[1]);
+    world->is_given_up = 1;
+    world->turn = 1;
+    start_detectors(world);
+    for (int k = 0; k < INDEXERS; k++)
+        start_indexer(world, k);
+    post_some(world, 5);
+    command_expect(world->ingests[0], "journal adopted", 20000);
+    expect_settled(world);
+    command_expect(world->ingests[0], "adopted journal is delivered", 20000);
+    /* it is free again: who starts now takes it, and is delivered */
+    start_ingest(world, 1);
+    world->is_given_up = 0;
+    world->turn = 2;
+    post_some(world, 10);
+    expect_settled(world);
+    world_destroy(world);
+}
+
+static void
+stop_and_forget(struct command **command)
+{
+    command_signal(*command, SIGTERM);
+    assert_int_equal(command_wait(*command, 20000), 0);
+    command_destroy(command);
+}
+
+/* The detectors are stopped or killed at different places, and all begin again as another
+ * number; ingest too, which serves each slot. */
+static void
+number_of_detectors_changes_between_events(void **state)
+{
+    static const int numbers[] = { 2, 3, 1 };
+    struct world *world = world_new(1);
+
+    (void)state;
+    start_all(world);
+    post_some(world, 10);
+    for (size_t i = 0; i < 3; i++) {
+        for (int k = 0; k < world->slots; k++) {
+            if (k % 2 == 0)
+                stop_and_forget(&world->detectors[k]);
+            else
+                command_destroy(&world->detectors[k]);
+            post_some(world, 3);
+        }
+        for (int k = 0; k < INGESTS; k++)
+            stop_and_forget(&world->ingests[k]);
+        for (int k = 0; k < INDEXERS; k++)
+            command_destroy(&world->indexers[k]);
+        world->slots = numbers[i];
+        start_all(world);
+        post_some(world, 6);
+    }
+    expect_settled(world);
+    world_destroy(world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replicas_die_and_come_back_and_nothing_is_lost),
+        cmocka_unit_test(journal_of_an_ingest_that_is_given_up_is_delivered_by_another),
+        cmocka_unit_test(number_of_detectors_changes_between_events),
+    };
+
+    return cmocka_run_group_tests_name("scale", tests, NULL, NULL);
+}
