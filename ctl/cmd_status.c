@@ -200,10 +200,26 @@ append_process(struct buf *out, int i, const struct look *before, const struct l
     append_balance(out, status);
 }
 
+/* The second of a kind and so on: whether it is ready, and why not. */
+static void
+append_more(struct buf *out, const char *name, const json_t *status)
+{
+    char age[32];
+
+    age_format(json_integer_value(json_object_get(status, "uptime_s")), age);
+    screen_append_cell(out, text_of(name), 10, 1);
+    buf_printf(out, " %-10s up %s",
+               json_is_true(json_object_get(status, "ready")) ? "ready" : "NOT READY", age);
+    append_trouble(out, status);
+    buf_append_char(out, '\n');
+}
+
 static void
 print_table(const struct settings *settings, const struct look *before, struct look *now)
 {
     struct buf out = { 0 };
+    const char *name;
+    json_t *status;
 
     if (look_judge(before) == EXIT_UNREACHABLE) {
         call_warn("status", "nothing runs with --data-dir %s (bongsu up starts it)",
@@ -214,6 +230,8 @@ print_table(const struct settings *settings, const struct look *before, struct l
     look_at_all(settings, now);
     for (int i = 0; i < LOCAL_PROCESSES; i++)
         append_process(&out, i, before, now);
+    json_object_foreach(now->more, name, status)
+        append_more(&out, name, status);
     fputs(out.ptr == NULL ? "" : out.ptr, stdout);
     buf_release(&out);
 }

@@ -11,6 +11,8 @@
 struct look {
     json_t *status[LOCAL_PROCESSES];    /* /status; NULL: it does not answer */
     char why[LOCAL_PROCESSES][200];
+    json_t *more;                       /* "detector-1": /status, of further ones that answer */
+    int slots;                          /* detectors that there should be */
     int64_t at_ms;
 };
 

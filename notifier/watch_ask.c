@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "notifier/watch_inner.h"
 #include "proto/http/http_client.h"
@@ -27,14 +28,18 @@ on_answer(void *ctx, const struct http_answer *answer)
     struct watch_look *look = &watch->look;
 
     if (answer->status == 200)
-        look->status[stage->number] = json_loadb(answer->body.ptr, answer->body.len, 0, NULL);
-    if (answer->status != 0)
+        stage->status = json_loadb(answer->body.ptr, answer->body.len, 0, NULL);
+    if (stage->replica > 0)
+        ;               /* there may be no such replica any more */
+    else if (answer->status != 0)
         snprintf(look->why[stage->number], WATCH_WHY, "its answer is %ld, no status",
                  answer->status);
     else
         snprintf(look->why[stage->number], WATCH_WHY, "%.150s", answer->error.text);
-    if (--watch->under_way == 0)
-        watch_judge(watch);
+    if (--watch->under_way > 0)
+        return;
+    watch_put_together(watch);
+    watch_judge(watch);
 }
 
 static void
@@ -68,8 +73,12 @@ on_time(zloop_t *loop, int timer, void *self)
         return 0;
     forget_look(watch);
     for (int i = 0; i < WATCH_STAGES; i++)
-        if (watch->look.is_asked[i])
-            ask(watch, &watch->stages[i]);
+        for (int k = 0; k < DAEMON_MAX_REPLICAS && watch->look.is_asked[i]; k++) {
+            struct stage *stage = &watch->stages[i][k];
+
+            if (k == 0 || (stage->socket != NULL && access(stage->socket, F_OK) == 0))
+                ask(watch, stage);
+        }
     return 0;
 }
 
@@ -84,30 +93,43 @@ stage_find(struct text name)
     return -1;
 }
 
+/* The k-th of its kind; those after the first have only sockets. */
+static int
+fill_stage(struct watch *watch, int number, int replica, struct text url)
+{
+    struct stage *stage = &watch->stages[number][replica];
+    const char *kind = watch_stage_names[number];
+    char name[32];
+
+    *stage = (struct stage){ .watch = watch, .number = number, .replica = replica };
+    if (url.len > 0 && replica > 0)
+        return 0;
+    snprintf(name, sizeof(name), replica == 0 ? "%s" : "%s-%d", kind, replica);
+    if (url.len == 0)
+        stage->socket = run_dir_socket(watch->nt->daemon->settings, name);
+    if (asprintf(&stage->url, "%.*s/status", url.len == 0 ? 16 : (int)url.len,
+                 url.len == 0 ? "http://localhost" : url.ptr) < 0)
+        stage->url = NULL;
+    return stage->url == NULL || (url.len == 0 && stage->socket == NULL) ? -1 : 0;
+}
+
 /* "ingest", by its socket, or "ingest=http://host:port". */
 static int
 add_stage(struct watch *watch, struct text entry, struct err *err)
 {
     struct text name = text_split(&entry, '=');
     int number = stage_find(name);
-    struct stage *stage = &watch->stages[number < 0 ? 0 : number];
 
     if (number < 0 || text_is(name, "notifier")) {
         err_set(err, "watch.stages: \"%.*s\" is none of ingest, detector, indexer, api",
                 (int)name.len, name.ptr);
         return -1;
     }
-    stage->watch = watch;
-    stage->number = number;
-    if (entry.len == 0)
-        stage->socket = run_dir_socket(watch->nt->daemon->settings, watch_stage_names[number]);
-    if (asprintf(&stage->url, "%.*s/status", entry.len == 0 ? 16 : (int)entry.len,
-                 entry.len == 0 ? "http://localhost" : entry.ptr) < 0)
-        stage->url = NULL;
-    if (stage->url == NULL || (entry.len == 0 && stage->socket == NULL)) {
-        err_set(err, "out of memory");
-        return -1;
-    }
+    for (int k = 0; k < DAEMON_MAX_REPLICAS && !watch->look.is_asked[number]; k++)
+        if (fill_stage(watch, number, k, entry) != 0) {
+            err_set(err, "out of memory");
+            return -1;
+        }
     watch->look.is_asked[number] = 1;
     return 0;
 }
@@ -148,8 +170,10 @@ void
 watch_end_asking(struct watch *watch)
 {
     forget_look(watch);
-    for (int i = 0; i < WATCH_STAGES; i++) {
-        free(watch->stages[i].socket);
-        free(watch->stages[i].url);
-    }
+    for (int i = 0; i < WATCH_STAGES; i++)
+        for (int k = 0; k < DAEMON_MAX_REPLICAS; k++) {
+            free(watch->stages[i][k].socket);
+            free(watch->stages[i][k].url);
+            json_decref(watch->stages[i][k].status);
+        }
 }

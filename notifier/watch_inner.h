@@ -14,15 +14,16 @@
 
 struct stage {
     struct watch *watch;
-    int number;
+    int number, replica;
     char *socket;               /* NULL: by url */
     char *url;
+    json_t *status;             /* its answer of this look */
 };
 
 struct watch {
     struct notifier *nt;
     struct store *store;
-    struct stage stages[WATCH_STAGES];
+    struct stage stages[WATCH_STAGES][DAEMON_MAX_REPLICAS];
     int under_way;              /* answers that are still to come */
     int is_resumed;
     struct watch_look look;
@@ -39,6 +40,10 @@ struct watch {
 /* Read watch.stages and begin to ask. 0, or -1 with the reason. */
 int watch_begin_asking(struct watch *watch, struct err *err);
 void watch_end_asking(struct watch *watch);
+
+/* watch_replicas.c: what those of a kind say becomes one answer; they are not needed any
+ * more. */
+void watch_put_together(struct watch *watch);
 
 /* All have answered, or will not. */
 void watch_judge(struct watch *watch);
