@@ -106,6 +106,7 @@ static const char *const row_sql[] = {
     " WHERE kind_of(rule, key) = 2 OR (kind_of(rule, key) = 1 AND slot_of(hash, ?3) = ?4)",
     /* the first that is there: all were given the same rules */
     "INSERT OR IGNORE INTO main.rule_file (name, bytes) SELECT name, bytes FROM old.rule_file",
+    "INSERT OR IGNORE INTO main.allow_file SELECT number, bytes FROM old.allow_file",
 };
 
 /* Snapshots that no indexer has confirmed: their revs are in them, so that who sends

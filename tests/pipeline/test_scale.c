@@ -336,6 +336,38 @@ journal_of_an_ingest_that_is_given_up_is_delivered_by_another(void **state)
     world_destroy(world);
 }
 
+/* The embedded store takes one writer; who stands by is there within two seconds. */
+static void
+one_indexer_writes_and_another_takes_over(void **state)
+{
+    struct world *world = world_new(1);
+    int64_t killed_ms;
+    int next = -1;
+
+    (void)state;
+    start_all(world);
+    for (int k = 1; k < INDEXERS; k++)
+        command_expect(world->indexers[k], "stands by", 1000);
+    assert_null(strstr(command_output(world->indexers[0]), "stands by"));
+    post_some(world, 3);
+    command_destroy(&world->indexers[0]);
+    killed_ms = clock_steady_ms();
+    while (next < 0) {
+        for (int k = 1; k < INDEXERS; k++)
+            if (strstr(command_output(world->indexers[k]), "works from now on") != NULL)
+                next = k;
+        if (clock_steady_ms() - killed_ms > 10000)
+            fail_msg("nobody takes over");
+        poll(NULL, 0, 20);
+    }
+    print_message("taken over after %d ms\n", (int)(clock_steady_ms() - killed_ms));
+    start_indexer(world, 0);
+    command_expect(world->indexers[0], "stands by", 1000);
+    post_some(world, 12);
+    expect_settled(world);
+    world_destroy(world);
+}
+
 static void
 stop_and_forget(struct command **command)
 {
@@ -381,6 +413,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replicas_die_and_come_back_and_nothing_is_lost),
         cmocka_unit_test(journal_of_an_ingest_that_is_given_up_is_delivered_by_another),
+        cmocka_unit_test(one_indexer_writes_and_another_takes_over),
         cmocka_unit_test(number_of_detectors_changes_between_events),
     };
 
