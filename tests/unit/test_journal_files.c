@@ -131,6 +131,13 @@ a_new_slot_starts_where_the_others_are(void **state)
     assert_int_equal(journal_consumer_count(place->journal), 4);
     assert_string_equal(journal_consumer_name(place->journal, 3), "detect/2");
     assert_int_equal(journal_cursor(place->journal, 3), first);
+    /* whoever has a key then may need what the slot that is behind has not judged */
+    journal_set_cursor(place->journal, 1, journal_last(place->journal));
+    journal_set_cursor(place->journal, 2, journal_last(place->journal));
+    place->options.slots = 2;
+    journal_place_reopen(place, journal_place_now_us);
+    assert_int_equal(journal_cursor(place->journal, 1), first);
+    assert_int_equal(journal_cursor(place->journal, 2), first);
     place->options.slots = 1;
     journal_place_reopen(place, journal_place_now_us);
     assert_int_equal(journal_consumer_count(place->journal), 2);
