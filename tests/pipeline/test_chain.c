@@ -49,7 +49,7 @@ post(const char *path, const char *type, const char *body, json_t **ret)
 static json_t *
 wait_incidents(size_t count)
 {
-    int64_t deadline = now_ms() + 10000;
+    int64_t deadline = now_ms() + 60000;
 
     for (;;) {
         json_t *list = chain_all_incidents(fix.chain);
@@ -74,10 +74,10 @@ tells_slack_of_the_seeds_example_within_200_ms(void **state)
     assert_int_equal(post("/log", "application/json",
                           "{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.45\","
                           "\"username\":\"root\",\"count\":5}", NULL), 202);
-    assert_int_equal(stub_wait_for(fix.slack, 1, 5000), 0);
+    assert_int_equal(stub_wait_for(fix.slack, 1, 60000), 0);
     told = stub_request(fix.slack, 0);
     printf("post to Slack: %lld ms\n", (long long)(told->at_ms - posted));
-    if (getenv("BONGSU_SLOW") == NULL)
+    if (!is_slow())
         assert_true(told->at_ms - posted < 200);
     list = wait_incidents(1);
     assert_int_equal(json_array_size(list), 1);
@@ -161,11 +161,11 @@ refuses_hostile_json_quickly(void **state)
 
         assert_in_range(status, 400, 413);
         printf("%zu bytes of [: %ld in %lld ms\n", size, status, (long long)(now_ms() - started));
-        if (getenv("BONGSU_SLOW") == NULL)
+        if (!is_slow())
             assert_true(now_ms() - started < 150);
     }
     free(body);
-    if (getenv("BONGSU_SLOW") == NULL)
+    if (!is_slow())
         assert_true(chain_resident_kib(fix.chain, INGEST) - before < 64 * 1024);
 }
 
@@ -196,7 +196,7 @@ changes_a_status_with_a_line_of_history(void **state)
 static void
 counts_on_the_dashboard_what_was_sent(void **state)
 {
-    int64_t deadline = now_ms() + 10000;
+    int64_t deadline = now_ms() + 60000;
     json_int_t events = 0;
 
     (void)state;

@@ -277,7 +277,7 @@ tail_shows_each_event_once_however_late_it_comes(void **state)
         assert_null(strstr(first + 1, mark));
     }
     command_signal(tail, SIGINT);
-    assert_int_equal(command_wait(tail, 10000), 130);
+    assert_int_equal(command_wait(tail, PATIENCE_MS), 130);
     command_destroy(&tail);
 }
 

@@ -297,7 +297,7 @@ stores_every_line_once_whatever_happens_to_files_and_ingest(void **state)
         if (order == 2)
             kill_ingest(round);
         chain_revive(run.chain);
-        chain_wait_ready(run.chain, 30000);
+        chain_wait_ready(run.chain, 60000);
         rotate_by_truncating(TRUNCATED, round);
     }
     atomic_store(&run.is_over, 1);

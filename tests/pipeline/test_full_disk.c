@@ -147,7 +147,7 @@ start_load(unsigned per_second)
                                              .per_second = per_second });
     chain_start_all(rig.chain);
     load_start(rig.load);
-    load_wait_accepted(rig.load, 100, 30000);
+    load_wait_accepted(rig.load, 100, 60000);
 }
 
 /* Nobody has gone and come back. */
@@ -173,7 +173,7 @@ fill_until_noticed(enum process which, const char *metric)
     double before = chain_metric(rig.chain, which, metric);
 
     fill_disk();
-    chain_wait_metric(rig.chain, which, metric, before + 1, 30000);
+    chain_wait_metric(rig.chain, which, metric, before + 1, 60000);
     pass_ms(FULL_FOR_MS);
     check_all_live();
 }
@@ -219,7 +219,7 @@ ingest_answers_while_the_stores_disk_is_full(void **state)
     setenv("BONGSU_STORE_DIR", disk, 1);    /* for the replay, which reads it */
     start_load(200);
     fill_until_noticed(INDEXER, "bongsu_indexer_retries_total");
-    load_wait_accepted(rig.load, 200, 10000);
+    load_wait_accepted(rig.load, 200, 60000);
     make_room_and_resume();
     assert_int_equal(load_numbers(rig.load).unavailable, 0);
     check_nothing_lost();
@@ -245,7 +245,7 @@ the_detector_waits_while_its_disk_is_full(void **state)
     put_on_disk("detector-0.db");
     start_load(200);
     fill_until_noticed(DETECTOR, "bongsu_detector_commits_failed_total");
-    load_wait_accepted(rig.load, 200, 10000);
+    load_wait_accepted(rig.load, 200, 60000);
     make_room_and_resume();
     assert_int_equal(load_numbers(rig.load).unavailable, 0);
     check_nothing_lost();
@@ -259,7 +259,7 @@ the_notifier_waits_while_its_disk_is_full(void **state)
     put_on_disk("notifier.db");
     start_load(200);
     fill_until_noticed(NOTIFIER, "bongsu_notifier_outbox_failures_total");
-    load_wait_accepted(rig.load, 200, 10000);
+    load_wait_accepted(rig.load, 200, 60000);
     make_room_and_resume();
     assert_int_equal(load_numbers(rig.load).unavailable, 0);
     check_nothing_lost();

@@ -20,7 +20,7 @@
 #include "tests/support/instance.h"
 #include "tests/support/load.h"
 
-enum { READY_MS = 30000, STOP_MS = 10000, PATH_LEN = INSTANCE_PATH_LEN };
+enum { READY_MS = 60000, STOP_MS = 10000, BACK_MS = 10000, PATH_LEN = INSTANCE_PATH_LEN };
 
 #define KEY "API_KEY=a-key-of-the-test-0123456789"
 
@@ -69,8 +69,9 @@ note_children(const struct instance *instance, pid_t pids[PROCESSES])
 
 /* --- tests --- */
 
+/* That it takes less than a second is test_supervisor's, which runs alone. */
 static void
-brings_back_each_that_is_killed_within_a_second(void **state)
+brings_back_each_that_is_killed(void **state)
 {
     (void)state;
     instance_start_and_wait(&one, KEY);
@@ -81,8 +82,8 @@ brings_back_each_that_is_killed_within_a_second(void **state)
         assert_true(before > 0);
         assert_int_equal(kill(before, SIGKILL), 0);
         while (after == before || after == 0) {
-            if (now_ms() - killed_ms > (is_slow() ? 10000 : 1000))
-                fail_msg("%s is not back within a second", process_names[i]);
+            if (now_ms() - killed_ms > BACK_MS)
+                fail_msg("%s is not back", process_names[i]);
             after = instance_child(&one, process_names[i]);
         }
     }
@@ -288,7 +289,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(brings_back_each_that_is_killed_within_a_second),
+        TEST(brings_back_each_that_is_killed),
         TEST(sigterm_drains_in_order_and_exits_0),
         TEST(sigint_does_the_same),
         TEST(two_instances_run_side_by_side),

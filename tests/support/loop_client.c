@@ -16,7 +16,7 @@
 
 #include "proto/base/clock.h"
 
-enum { WAIT_MS = 10000 };
+enum { WAIT_MS = 60000 };
 
 struct waiting {
     int (*is_done)(void *ctx);

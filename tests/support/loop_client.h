@@ -35,11 +35,11 @@ void loop_client_send(struct loop_client *client, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void loop_client_send_bytes(struct loop_client *client, const void *bytes, size_t len);
 
-/* Forget the last answer and wait up to 10 s for the next (1xx ones are
+/* Forget the last answer and wait up to a minute for the next (1xx ones are
  * passed over). Its status, or 0 when the connection ended without one. */
 int loop_client_wait(struct loop_client *client);
 
-/* Wait up to 10 s until the server has closed the connection: 1 or 0. */
+/* Wait up to a minute until the server has closed the connection: 1 or 0. */
 int loop_client_wait_closed(struct loop_client *client);
 
 /* Of the last answer: a header's value into out ("" when absent), the body. */

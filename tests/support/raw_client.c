@@ -15,7 +15,7 @@
 
 #include "tests/support/chain.h"
 
-enum { SAY_MS = 10000 };
+enum { SAY_MS = 60000 };
 
 int
 raw_dial(const char *url)

@@ -16,7 +16,7 @@ int raw_dial(const char *url);
 /* Send what is taken at once; the rest is not sent. */
 void raw_throw(int fd, const void *bytes, size_t len);
 
-/* Connect, send all and take what comes until the server ends it, 10 s at most.
+/* Connect, send all and take what comes until the server ends it, a minute at most.
  * The first status, 0 for none; the answer as it came, with a NUL, in *answer. */
 int raw_say(const char *url, const void *bytes, size_t len, struct buf *answer);
 

@@ -12,7 +12,7 @@
 #include "proto/bus.h"
 #include "tests/support/temp_dir.h"
 
-enum { WAIT_MS = 5000 };
+enum { WAIT_MS = 30000 };
 
 static char folder[64], endpoint[96];
 static zsock_t *push, *pull;

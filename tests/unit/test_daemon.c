@@ -19,7 +19,7 @@
 #include "proto/run/daemon.h"
 #include "tests/support/temp_dir.h"
 
-enum { WAIT_MS = 10000, MAX_ARGS = 16 };
+enum { WAIT_MS = 60000, MAX_ARGS = 16 };
 
 /* A daemon in a child process, its two outputs in one pipe. */
 struct child {

@@ -16,7 +16,7 @@
 #include "proto/run/resolver.h"
 #include "tests/support/temp_dir.h"
 
-enum { DEADLINE_MS = 15000, ORIGIN = 77 };
+enum { DEADLINE_MS = 60000, ORIGIN = 77 };
 
 /* A producer (two bound sockets) and a consumer (links) on one loop. */
 struct world {
