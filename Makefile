@@ -193,16 +193,17 @@ lint: setup-build
 fmt: setup-fmt
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-# Needs no set-up but what `make programs` needs. The manual page and the shells'
+# Needs no set-up but what `make programs` needs. The manual pages and the shells'
 # completion are made by the program (in /, so that no ./.env is read). The shared yyjson goes along
 # where the system has none.
 install: $(BINS)
 	@$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bongsu/rules \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS)
-	@cd / && $(abspath $(BUILD))/bin/bongsu man > $(abspath $(BUILD))/bongsu.1
+	@rm -rf $(BUILD)/man && mkdir -p $(BUILD)/man
+	@cd / && $(abspath $(BUILD))/bin/bongsu man --into $(abspath $(BUILD))/man
 	@cd / && $(abspath $(BUILD))/bin/bongsu completion bash > $(abspath $(BUILD))/bongsu.bash
 	@cd / && $(abspath $(BUILD))/bin/bongsu completion zsh > $(abspath $(BUILD))/bongsu.zsh
-	@$(INSTALL) -m 644 $(BUILD)/bongsu.1 $(DESTDIR)$(MANDIR)/man1/bongsu.1
+	@$(INSTALL) -m 644 $(BUILD)/man/*.1 $(DESTDIR)$(MANDIR)/man1
 	@$(INSTALL) -m 644 $(BUILD)/bongsu.bash $(DESTDIR)$(BASH_COMPLETIONS)/bongsu
 	@$(INSTALL) -m 644 $(BUILD)/bongsu.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_bongsu
 	@$(INSTALL_PROGRAM) $(BINS) $(DESTDIR)$(PREFIX)/bin

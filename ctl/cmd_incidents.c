@@ -11,22 +11,14 @@
 #include "proto/base/clock.h"
 #include "proto/run/daemon.h"
 
-enum { ID_LEN = 32, SHORT_ID = 8 };
-
-static const char *
-member(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text == NULL ? "" : text;
-}
+enum { ID_LEN = 32, SHORT_ID = 8, LABEL_CELLS = 14 };
 
 /* --- list --- */
 
 static int
 has_title(const void *ctx, const json_t *inc)
 {
-    return strcasestr(member(json_object_get(inc, "rule"), "title"), ctx) != NULL;
+    return strcasestr(answer_text(json_object_get(inc, "rule"), "title"), ctx) != NULL;
 }
 
 static void
@@ -40,13 +32,13 @@ print_list(const json_t *incidents)
     json_array_foreach((json_t *)(uintptr_t)incidents, i, inc) {
         char id[SHORT_ID + 1], seen[EVENT_TIME_LEN], count[24];
 
-        snprintf(id, sizeof id, "%s", member(inc, "id"));
-        event_time(member(inc, "last_seen"), seen);
+        snprintf(id, sizeof id, "%s", answer_text(inc, "id"));
+        event_time(answer_text(inc, "last_seen"), seen);
         snprintf(count, sizeof count, "%" JSON_INTEGER_FORMAT,
                  json_integer_value(json_object_get(inc, "count")));
         screen_table_add(&table, (const char *const[]){
-            id, seen, member(inc, "severity"), member(inc, "status"), count,
-            member(json_object_get(inc, "rule"), "title"), member(inc, "summary") });
+            id, seen, answer_text(inc, "severity"), answer_text(inc, "status"), count,
+            answer_text(json_object_get(inc, "rule"), "title"), answer_text(inc, "summary") });
     }
     screen_table_print(&table);
     screen_table_release(&table);
@@ -94,7 +86,7 @@ incidents_list_run(struct call *call)
 static int
 begins_with(const void *ctx, const json_t *inc)
 {
-    return strncasecmp(member(inc, "id"), ctx, strlen(ctx)) == 0;
+    return strncasecmp(answer_text(inc, "id"), ctx, strlen(ctx)) == 0;
 }
 
 /* The whole id of one that is given in part. EXIT_DONE, or the exit code. */
@@ -122,7 +114,7 @@ find_id(struct remote *remote, const char *given, char ret_id[ID_LEN + 1], struc
         code = EXIT_PARTLY;
     }
     if (code == EXIT_DONE)
-        snprintf(ret_id, ID_LEN + 1, "%s", member(json_array_get(found, 0), "id"));
+        snprintf(ret_id, ID_LEN + 1, "%s", answer_text(json_array_get(found, 0), "id"));
     json_decref(found);
     pages_release(&pages);
     return code;
@@ -132,8 +124,11 @@ static void
 print_line(const char *name, const char *value)
 {
     struct buf out = { 0 };
+    size_t cells = screen_width(text_of(name));
 
-    if (value[0] != '\0' && screen_append_cell(&out, text_of(name), 14, 1) == 0 &&
+    cells = cells < LABEL_CELLS ? LABEL_CELLS : cells;
+    if (value[0] != '\0' && screen_append_cell(&out, text_of(name), cells, 1) == 0 &&
+        buf_append_str(&out, "  ") == 0 &&
         screen_escape(&out, text_of(value)) == 0)
         puts(out.ptr);
     buf_release(&out);
@@ -149,10 +144,10 @@ print_history(const json_t *inc)
         struct buf line = { 0 };
         char at[EVENT_TIME_LEN];
 
-        event_time(member(entry, "at"), at);
-        buf_printf(&line, "%s  %s -> %s by %s%s%s", at, member(entry, "from"),
-                   member(entry, "to"), member(entry, "by"),
-                   member(entry, "note")[0] == '\0' ? "" : ": ", member(entry, "note"));
+        event_time(answer_text(entry, "at"), at);
+        buf_printf(&line, "%s  %s -> %s by %s%s%s", at, answer_text(entry, "from"),
+                   answer_text(entry, "to"), answer_text(entry, "by"),
+                   answer_text(entry, "note")[0] == '\0' ? "" : ": ", answer_text(entry, "note"));
         print_line(i == 0 ? "history" : "", line.ptr == NULL ? "" : line.ptr);
         buf_release(&line);
     }
@@ -165,15 +160,15 @@ print_incident(const json_t *inc)
     const char *name;
     json_t *value;
 
-    event_time(member(inc, "opened_at"), opened);
-    event_time(member(inc, "last_seen"), seen);
+    event_time(answer_text(inc, "opened_at"), opened);
+    event_time(answer_text(inc, "last_seen"), seen);
     snprintf(count, sizeof count, "%" JSON_INTEGER_FORMAT,
              json_integer_value(json_object_get(inc, "count")));
-    print_line("id", member(inc, "id"));
-    print_line("summary", member(inc, "summary"));
-    print_line("rule", member(json_object_get(inc, "rule"), "title"));
-    print_line("severity", member(inc, "severity"));
-    print_line("status", member(inc, "status"));
+    print_line("id", answer_text(inc, "id"));
+    print_line("summary", answer_text(inc, "summary"));
+    print_line("rule", answer_text(json_object_get(inc, "rule"), "title"));
+    print_line("severity", answer_text(inc, "severity"));
+    print_line("status", answer_text(inc, "status"));
     json_object_foreach(json_object_get(inc, "key"), name, value)
         print_line(name, json_is_string(value) ? json_string_value(value) : "");
     print_line("opened", opened);

@@ -1,7 +1,10 @@
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "ctl/complain.h"
 #include "ctl/subcommand.h"
 #include "proto/base/option_value.h"
 #include "proto/run/daemon.h"
@@ -75,20 +78,82 @@ append_flags(struct buf *out, const struct subcommand *command)
 }
 
 static void
-append_exits(struct buf *out, const struct subcommand *command)
+append_exit(struct buf *out, int code)
 {
-    buf_append_str(out, ".PP\nExit: 0");
-    for (size_t i = 0; i < SUBCOMMAND_EXITS && command->exits[i] != 0; i++)
-        buf_printf(out, ", %d", command->exits[i]);
-    buf_append_str(out, ".\n");
+    buf_printf(out, ".TP\n.B %d\n", code);
+    append_roff(out, exit_meaning(code));
+    buf_append_char(out, '\n');
 }
 
 static void
-append_command(struct buf *out, const struct subcommand *command)
+append_examples(struct buf *out, const struct subcommand *command)
 {
-    buf_append_str(out, ".SS ");
-    append_roff(out, command->name);
-    buf_append_str(out, "\n\\fBbongsu ");
+    buf_append_str(out, ".SH EXAMPLES\n.nf\n");
+    for (size_t i = 0; i < SUBCOMMAND_EXAMPLES && command->examples[i] != NULL; i++) {
+        append_roff(out, command->examples[i]);
+        buf_append_char(out, '\n');
+    }
+    buf_append_str(out, ".fi\n");
+}
+
+/* "bongsu-incidents-list", as git names its pages. */
+static void
+append_page_name(struct buf *out, const char *command)
+{
+    struct text rest = text_of(command);
+
+    buf_append_str(out, "bongsu");
+    while (rest.ptr != NULL) {
+        buf_append_char(out, '-');
+        buf_append_text(out, text_split(&rest, ' '));
+    }
+}
+
+static void
+append_reference(struct buf *out, const char *command)
+{
+    struct buf name = { 0 };
+
+    append_page_name(&name, command);
+    append_bold(out, name.ptr == NULL ? "" : name.ptr);
+    buf_append_str(out, "(1)");
+    buf_release(&name);
+}
+
+static void
+append_title(struct buf *out, const char *name)
+{
+    buf_append_str(out, ".TH ");
+    for (const char *c = name; *c != '\0'; c++)
+        buf_append_char(out, (char)toupper((unsigned char)*c));
+    buf_printf(out, " 1 \"\" \"Bongsu %s\" \"Bongsu\"\n", BONGSU_VERSION);
+}
+
+/* The other commands of its group ("incidents"), after the page of all. */
+static void
+append_see_also(struct buf *out, const struct subcommand *command)
+{
+    size_t group = strcspn(command->name, " ");
+
+    buf_append_str(out, ".SH SEE ALSO\n\\fBbongsu\\fR(1)");
+    for (size_t i = 0; i < subcommand_count; i++)
+        if (&subcommands[i] != command && command->name[group] == ' ' &&
+            strncmp(subcommands[i].name, command->name, group + 1) == 0) {
+            buf_append_str(out, ",\n");
+            append_reference(out, subcommands[i].name);
+        }
+    buf_append_char(out, '\n');
+}
+
+static void
+append_command_page(struct buf *out, const char *name, const struct subcommand *command)
+{
+    append_title(out, name);
+    buf_append_str(out, ".SH NAME\n");
+    append_roff(out, name);
+    buf_append_str(out, " \\- ");
+    append_roff(out, command->summary);
+    buf_append_str(out, "\n.SH SYNOPSIS\n\\fBbongsu ");
     append_roff(out, command->name);
     buf_append_str(out, "\\fR [\\fIOPTION\\fR]...");
     if (command->args[0] != '\0') {
@@ -96,22 +161,22 @@ append_command(struct buf *out, const struct subcommand *command)
         append_roff(out, command->args);
         buf_append_str(out, "\\fR");
     }
-    buf_append_str(out, "\n.PP\n");
+    buf_append_str(out, "\n.SH DESCRIPTION\n");
     append_roff(out, command->summary);
     buf_append_str(out, ".\n");
     if (command->about != NULL) {
         append_roff(out, command->about);
         buf_append_char(out, '\n');
     }
+    buf_append_str(out, ".SH OPTIONS\n");
     append_flags(out, command);
-    buf_append_str(out, ".PP\nExample:\n.PP\n.nf\n");
-    for (size_t i = 0; i < SUBCOMMAND_EXAMPLES && command->examples[i] != NULL; i++) {
-        buf_append_str(out, "    ");
-        append_roff(out, command->examples[i]);
-        buf_append_char(out, '\n');
-    }
-    buf_append_str(out, ".fi\n");
-    append_exits(out, command);
+    buf_append_str(out, ".PP\nAll settings are taken too: \\fBbongsu\\fR(1) lists them.\n");
+    append_examples(out, command);
+    buf_append_str(out, ".SH EXIT STATUS\n");
+    append_exit(out, EXIT_DONE);
+    for (size_t i = 0; i < SUBCOMMAND_EXITS && command->exits[i] != 0; i++)
+        append_exit(out, command->exits[i]);
+    append_see_also(out, command);
 }
 
 static void
@@ -147,27 +212,91 @@ static const char files[] =
     ".TP\n.I ./bongsu.yml\nthe configuration, unless \\fB\\-\\-config\\fR or BONGSU_CONFIG names "
     "another\n.TP\n.I ./var\ndata, unless \\fB\\-\\-data\\-dir\\fR says otherwise\n";
 
+static void
+append_commands(struct buf *out)
+{
+    for (size_t i = 0; i < subcommand_count; i++) {
+        buf_append_str(out, ".TP\n");
+        append_reference(out, subcommands[i].name);
+        buf_append_char(out, '\n');
+        append_roff(out, subcommands[i].summary);
+        buf_append_char(out, '\n');
+    }
+}
+
+static void
+append_page_of_all(struct buf *out)
+{
+    append_title(out, "bongsu");
+    buf_append_str(out, head);
+    append_commands(out);
+    buf_append_str(out, ".SH SETTINGS\nEvery command takes these too; a flag beats the "
+                        "environment, that the file.\n");
+    append_settings(out);
+    buf_append_str(out, ".SH EXIT STATUS\n");
+    for (size_t i = 0; i < exit_meaning_count; i++)
+        append_exit(out, exit_meanings[i].code);
+    buf_append_str(out, files);
+}
+
+/* The page of a command, or of all (NULL), into the folder as a file or, without
+ * one, to standard output. */
+static int
+put_page(const char *folder, const struct subcommand *command, struct err *err)
+{
+    struct buf page = { 0 }, name = { 0 };
+    char *path = NULL;
+    FILE *out = stdout;
+    int rc = -1;
+
+    if (command == NULL)
+        buf_append_str(&name, "bongsu");
+    else
+        append_page_name(&name, command->name);
+    if (command == NULL)
+        append_page_of_all(&page);
+    else
+        append_command_page(&page, name.ptr, command);
+    err_set(err, "out of memory");
+    if (page.ptr == NULL || name.ptr == NULL)
+        goto done;
+    if (folder != NULL) {
+        if (asprintf(&path, "%s/%s.1", folder, name.ptr) < 0)
+            goto done;
+        out = fopen(path, "w");
+        err_set(err, "%s: %s", path, strerror(errno));
+        if (out == NULL)
+            goto done;
+    }
+    rc = fputs(page.ptr, out) < 0 ? -1 : 0;
+    if (folder != NULL && fclose(out) != 0)
+        rc = -1;
+
+done:
+    free(path);
+    buf_release(&name);
+    buf_release(&page);
+    return rc;
+}
+
+/* bongsu man [COMMAND [WORD]], bongsu man --into DIR: every page as a file. */
 int
 man_run(struct call *call)
 {
-    struct buf out = { 0 };
+    const struct subcommand *command = NULL;
+    struct err err;
+    int words, rc;
 
-    (void)call;
-    buf_printf(&out, ".TH BONGSU 1 \"\" \"Bongsu %s\" \"Bongsu\"\n", BONGSU_VERSION);
-    buf_append_str(&out, head);
-    for (size_t i = 0; i < subcommand_count; i++)
-        append_command(&out, &subcommands[i]);
-    buf_append_str(&out, ".SH SETTINGS\nEvery command takes these too; a flag beats the "
-                         "environment, that the file.\n");
-    append_settings(&out);
-    buf_append_str(&out, ".SH EXIT STATUS\n");
-    for (size_t i = 0; i < exit_meaning_count; i++) {
-        buf_printf(&out, ".TP\n.B %d\n", exit_meanings[i].code);
-        append_roff(&out, exit_meanings[i].meaning);
-        buf_append_char(&out, '\n');
+    if (call->arg_count > 0) {
+        command = subcommand_find(call->arg_count, call->args, &words);
+        if (command == NULL || words < call->arg_count) {
+            err_set(&err, "%.80s: no such command; bongsu --help lists them",
+                    call->args[call->arg_count - 1]);
+            return call_complain(call, EXIT_USAGE, &err);
+        }
     }
-    buf_append_str(&out, files);
-    fputs(out.ptr == NULL ? "" : out.ptr, stdout);
-    buf_release(&out);
-    return EXIT_DONE;
+    rc = put_page(call->into, command, &err);
+    for (size_t i = 0; i < subcommand_count && rc == 0 && call->into != NULL; i++)
+        rc = put_page(call->into, &subcommands[i], &err);
+    return rc == 0 ? EXIT_DONE : call_complain(call, EXIT_IO, &err);
 }

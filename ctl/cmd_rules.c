@@ -7,6 +7,7 @@
 
 #include "ctl/complain.h"
 #include "ctl/local.h"
+#include "ctl/remote.h"
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
 #include "proto/run/daemon.h"
@@ -69,14 +70,6 @@ run_detector(const char *const *args, json_t **ret_answer, struct err *err)
 
 /* --- for people --- */
 
-static const char *
-member(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text == NULL ? "" : text;
-}
-
 static void
 print_refused(const json_t *refused)
 {
@@ -95,11 +88,11 @@ print_rules(const json_t *answer)
     size_t i;
 
     json_array_foreach(json_object_get(answer, "rules"), i, rule) {
-        const char *file = member(rule, "file"), *base = strrchr(file, '/');
+        const char *file = answer_text(rule, "file"), *base = strrchr(file, '/');
 
         screen_table_add(&table, (const char *const[]){
-            json_is_true(json_object_get(rule, "incidents")) ? member(rule, "level") : "(part)",
-            base == NULL ? file : base + 1, member(rule, "id"), member(rule, "title") });
+            json_is_true(json_object_get(rule, "incidents")) ? answer_text(rule, "level") : "(part)",
+            base == NULL ? file : base + 1, answer_text(rule, "id"), answer_text(rule, "title") });
     }
     screen_table_print(&table);
     screen_table_release(&table);
@@ -117,7 +110,7 @@ print_check(const json_t *answer)
     size_t refused = json_array_size(json_object_get(answer, "refused"));
 
     print_refused(json_object_get(answer, "refused"));
-    printf("%zu rules are fine, %zu refused\n",
+    printf("%zu fine, %zu refused\n",
            json_array_size(json_object_get(answer, "rules")), refused);
 }
 
@@ -132,8 +125,8 @@ print_test(const json_t *answer)
         char *about = json_dumps(json_object_get(one, "about"), JSON_SORT_KEYS | JSON_ENCODE_ANY);
         struct buf line = { 0 };
 
-        buf_printf(&line, "%s:%" JSON_INTEGER_FORMAT ": %s %s", member(one, "file"),
-                   json_integer_value(json_object_get(one, "line")), member(one, "what"),
+        buf_printf(&line, "%s:%" JSON_INTEGER_FORMAT ": %s %s", answer_text(one, "file"),
+                   json_integer_value(json_object_get(one, "line")), answer_text(one, "what"),
                    about == NULL ? "" : about);
         screen_print_line(line.ptr == NULL ? "" : line.ptr);
         buf_release(&line);

@@ -147,14 +147,6 @@ append_backlogs(const struct top *top, size_t width, struct buf *out)
     screen_table_release(&table);
 }
 
-static const char *
-member(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text == NULL ? "" : text;
-}
-
 static void
 append_incidents(const struct top *top, size_t width, struct buf *out)
 {
@@ -167,10 +159,10 @@ append_incidents(const struct top *top, size_t width, struct buf *out)
     json_array_foreach(top->incidents, i, inc) {
         char opened[EVENT_TIME_LEN];
 
-        event_time(member(inc, "opened_at"), opened);
+        event_time(answer_text(inc, "opened_at"), opened);
         screen_table_add(&table, (const char *const[]){
-            opened, member(inc, "severity"), member(json_object_get(inc, "rule"), "title"),
-            member(inc, "summary") });
+            opened, answer_text(inc, "severity"), answer_text(json_object_get(inc, "rule"), "title"),
+            answer_text(inc, "summary") });
     }
     if (table.count > 0)
         screen_table_append(&table, width, out);

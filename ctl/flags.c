@@ -73,6 +73,7 @@ const struct flag flags[] = {
     SWITCH("print", 0, "print", NULL, print, "write the events to standard output, send nothing"),
     SWITCH("rotate", 0, "rotate", NULL, rotate, "put a new key in place of the one that is there"),
     SWITCH("reader", 0, "reader", NULL, reader, "READER_KEY, not API_KEY"),
+    TEXT("into", "into", NULL, "FOLDER", NULL, 1, into, "write every page as a file there"),
     SWITCH("all", 0, "all", NULL, all, "also what is as by default"),
 };
 

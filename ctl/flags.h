@@ -31,7 +31,7 @@ struct call {
     int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all;
     char *url, *ingest_url, *key_file;
     char *since, *until, *status, *severity, *rule, *key, *text;
-    char *note, *by, *date, *format, *lang, *resume;
+    char *note, *by, *date, *format, *lang, *resume, *into;
     int64_t limit, batch_lines, give_up_ms, every_ms, seed, events;
 };
 

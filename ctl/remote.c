@@ -161,6 +161,14 @@ remote_ask_json(struct remote *remote, const char *path, const json_t *body,
     return code;
 }
 
+const char *
+answer_text(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text == NULL ? "" : text;
+}
+
 /* --- the query --- */
 
 static int

@@ -36,6 +36,9 @@ int remote_ask(struct remote *remote, const char *path, const json_t *body,
 int remote_ask_json(struct remote *remote, const char *path, const json_t *body,
                     json_t **ret_answer, long *ret_wait_s, struct err *err);
 
+/* A member that is a text; else "". */
+const char *answer_text(const json_t *object, const char *name);
+
 /* Append ?name=value or &name=value, percent-encoded. A NULL value is left
  * out. 0, or -1 when out of memory. */
 int query_add(struct buf *path, const char *name, struct text value);

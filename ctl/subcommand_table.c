@@ -227,9 +227,12 @@ const struct subcommand subcommands[] = {
         .examples = { ". <(bongsu completion bash)" },
     },
     {
-        .name = "man", .args = "", .run = man_run, .flags = "",
-        .summary = "Print the manual page",
-        .examples = { "bongsu man | man -l -" },
+        .name = "man", .args = "[COMMAND]", .run = man_run, .flags = "into", .max_args = 2,
+        .kind = ARGUMENT_ANY,
+        .summary = "Print the manual page of all or of a command",
+        .examples = { "bongsu man | man -l -", "bongsu man incidents list | man -l -",
+                      "bongsu man --into /usr/local/share/man/man1" },
+        .exits = { EXIT_IO },
     },
 };
 const size_t subcommand_count = sizeof(subcommands) / sizeof(subcommands[0]);

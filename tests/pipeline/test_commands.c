@@ -393,7 +393,7 @@ rules_are_listed_checked_and_tested(void **state)
                    "  incidents: [{rule: Alarm}]\n- events: [{event_type: x}]\n  incidents: []\n");
     instance_write(&instance, "wrong.yml",
                    "- events: [{event_type: x}]\n  incidents: [{rule: Alarm}]\n");
-    expect(0, "rules check good.yml", "1 rules are fine, 0 refused");
+    expect(0, "rules check good.yml", "1 fine, 0 refused");
     expect(1, "rules check bad.yml", "bad.yml:4:");
     expect(66, "rules check no/such", "no/such");
     expect(0, "rules test cases.yml good.yml", "2 cases, 0 complaints");

@@ -160,18 +160,33 @@ zsh_takes_its_completion(void **state)
         print_message("zsh is not here: its syntax was not tried\n");
 }
 
+/* What groff says of the page of these words ("" for the page of all). */
 static void
-the_manual_page_is_clean_and_has_every_command_and_code(void **state)
+assert_clean(const char *words)
 {
-    char *page, *complaints;
+    char args[96], *complaints;
+
+    snprintf(args, sizeof(args), "man %s", words);
+    complaints = bongsu("", args, " | groff -ww -man -Tutf8 2>&1 >/dev/null");
+    if (complaints[0] != '\0')
+        fail_msg("bongsu %s: %s", args, complaints);
+    free(complaints);
+}
+
+static void
+the_manual_page_names_every_command_and_code(void **state)
+{
+    char *page = bongsu("", "man", "");
 
     (void)state;
-    page = bongsu("", "man", "");
     for (size_t i = 0; i < subcommand_count; i++) {
-        char heading[64];
+        const char *name = subcommands[i].name, *second = strchr(name, ' ');
+        char reference[96];
 
-        snprintf(heading, sizeof(heading), ".SS %s\n", subcommands[i].name);
-        assert_non_null(strstr(page, heading));
+        snprintf(reference, sizeof(reference), "\\fBbongsu\\-%.*s%s%s\\fR(1)",
+                 (int)strcspn(name, " "), name, second == NULL ? "" : "\\-",
+                 second == NULL ? "" : second + 1);
+        assert_non_null(strstr(page, reference));
     }
     for (size_t i = 0; i < exit_meaning_count; i++) {
         char heading[32];
@@ -180,13 +195,45 @@ the_manual_page_is_clean_and_has_every_command_and_code(void **state)
         assert_non_null(strstr(page, heading));
     }
     free(page);
-    if (access("/usr/bin/groff", X_OK) != 0) {
-        print_message("groff is not here: the page was not formatted\n");
-        return;
+}
+
+static void
+each_command_has_a_clean_page_of_its_own(void **state)
+{
+    int has_groff = access("/usr/bin/groff", X_OK) == 0;
+
+    (void)state;
+    if (!has_groff)
+        print_message("groff is not here: the pages were not formatted\n");
+    else
+        assert_clean("");
+    for (size_t i = 0; i < subcommand_count; i++) {
+        const struct subcommand *row = &subcommands[i];
+        char args[96], synopsis[96], *page;
+
+        snprintf(args, sizeof(args), "man %s", row->name);
+        snprintf(synopsis, sizeof(synopsis), "\n\\fBbongsu %s\\fR", row->name);
+        page = bongsu("", args, "");
+        assert_non_null(strstr(page, synopsis));
+        assert_non_null(strstr(page, "\n.SH EXAMPLES\n"));
+        free(page);
+        if (has_groff)
+            assert_clean(row->name);
     }
-    complaints = bongsu("", "man", " | groff -ww -man -Tutf8 2>&1 >/dev/null");
-    assert_string_equal(complaints, "");
-    free(complaints);
+}
+
+static void
+all_pages_are_written_into_a_folder(void **state)
+{
+    char *count = bongsu("d=$(mktemp -d) && ", "man --into $d",
+                         " && ls $d/bongsu-*.1 | wc -l && ls $d/bongsu.1 >&2 && rm -r $d");
+
+    (void)state;
+    assert_int_equal(strtoul(count, NULL, 10), subcommand_count);
+    free(count);
+    free(bongsu("! ", "man nonsense", ""));
+    free(bongsu("! ", "man send nonsense", ""));
+    free(bongsu("! ", "man --into /no/such", ""));
 }
 
 int
@@ -197,7 +244,9 @@ main(void)
         cmocka_unit_test(help_of_each_has_its_flags_an_example_and_its_codes),
         cmocka_unit_test(bash_offers_what_the_table_has),
         cmocka_unit_test(zsh_takes_its_completion),
-        cmocka_unit_test(the_manual_page_is_clean_and_has_every_command_and_code),
+        cmocka_unit_test(the_manual_page_names_every_command_and_code),
+        cmocka_unit_test(each_command_has_a_clean_page_of_its_own),
+        cmocka_unit_test(all_pages_are_written_into_a_folder),
     };
 
     return cmocka_run_group_tests_name("completion", tests, NULL, NULL);
