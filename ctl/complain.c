@@ -12,7 +12,8 @@ say(const char *name, const char *text)
     struct buf out = { 0 };
 
     if (screen_escape(&out, text_of(text)) == 0)
-        fprintf(stderr, "bongsu %s: %s\n", name, out.ptr == NULL ? "" : out.ptr);
+        fprintf(stderr, "bongsu%s%s: %s\n", name == NULL ? "" : " ", name == NULL ? "" : name,
+                out.ptr == NULL ? "" : out.ptr);
     buf_release(&out);
 }
 

@@ -14,7 +14,7 @@
 /* Why the call ends; gives code back. */
 int call_complain(const struct call *call, int code, const struct err *err);
 
-/* Something that does not end it; only to standard error. */
+/* Something that does not end it, or is of no command (NULL); only to standard error. */
 void call_warn(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "proto/base/clock.h"
 
@@ -27,8 +28,12 @@ int
 stop_signal_wait(int64_t ms)
 {
     int64_t until_ms = clock_steady_ms() + ms;
+    struct pollfd reader = { .fd = STDOUT_FILENO };     /* no events: only that it went away */
 
     while (!stop_is_asked && clock_steady_ms() < until_ms)
-        (void)poll(NULL, 0, (int)(until_ms - clock_steady_ms() + 1));
+        if (poll(&reader, 1, (int)(until_ms - clock_steady_ms() + 1)) > 0) {
+            stop_is_asked |= reader.revents != POLLNVAL;
+            reader.fd = -1;
+        }
     return stop_is_asked ? -1 : 0;
 }

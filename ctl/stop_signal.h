@@ -13,7 +13,8 @@ extern volatile sig_atomic_t stop_is_asked;
 /* From now on the first one only sets it; the second kills. */
 void stop_signal_catch(void);
 
-/* Wait, or until it is asked: 0, or -1 then. */
+/* Wait, or until it is asked, or until nobody reads standard output any more:
+ * 0, or -1 then. */
 int stop_signal_wait(int64_t ms);
 
 #endif

@@ -47,7 +47,7 @@ answer_unknown(int argc, char **argv)
 
     if (help_print_group(argv[0], is_asking ? stdout : stderr) == 0)
         return is_asking ? EXIT_DONE : EXIT_USAGE;
-    fprintf(stderr, "bongsu: %s: no such command; bongsu --help lists them\n", argv[0]);
+    call_warn(NULL, "%s: no such command; bongsu --help lists them", argv[0]);
     return EXIT_USAGE;
 }
 
@@ -127,7 +127,8 @@ subcommands_main(int argc, char **argv)
     } else {
         code = run(&call);
     }
-    if (fflush(stdout) != 0 && code == EXIT_DONE) {
+    /* a full buffer may have failed long before the last one */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
         fprintf(stderr, "bongsu %s: standard output cannot be written\n", call.name);
         code = EXIT_IO;
     }

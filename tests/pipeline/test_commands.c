@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "proto/base/buf.h"
 #include "tests/support/chain.h"
 #include "tests/support/free_port.h"
 #include "tests/support/instance.h"
@@ -503,6 +504,57 @@ what_goes_wrong_is_json_for_who_asked_for_it(void **state)
     }
 }
 
+/* What a shell script with this `bongsu` says; the caller frees. */
+static char *
+shell(const char *script)
+{
+    char path[4096], whole[8192], chunk[4096];
+    struct buf text = { 0 };
+    size_t got;
+    FILE *out;
+
+    command_path("bongsu", path, sizeof(path));
+    snprintf(whole, sizeof(whole), "cd %s; export %s %s %s; bongsu() { %s \"$@\"; }; { %s; } 2>&1",
+             instance.dir, ingest_env, api_env, data_env, path, script);
+    out = popen(whole, "r");
+    assert_non_null(out);
+    while ((got = fread(chunk, 1, sizeof(chunk), out)) > 0)
+        buf_append(&text, chunk, got);
+    pclose(out);
+    assert_int_equal(buf_append_str(&text, ""), 0);
+    return buf_take(&text);
+}
+
+static void
+an_output_that_goes_away_ends_it_quietly(void **state)
+{
+    char *said = shell("{ bongsu events tail -f --limit 1; echo exit $? >&2; } | head -n 1 >/dev/null");
+
+    (void)state;
+    assert_string_equal(said, "exit 130\n");
+    free(said);
+}
+
+static void
+an_output_that_is_full_is_a_failure(void **state)
+{
+    static const char *const commands[] = {
+        "events search --limit 1000", "export events", "status --json", "events tail --limit 500",
+        "report daily --format html",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        char script[128], *said;
+
+        snprintf(script, sizeof(script), "bongsu %s >/dev/full; echo exit $?", commands[i]);
+        said = shell(script);
+        if (strstr(said, "standard output") == NULL || strstr(said, "exit 74\n") == NULL)
+            fail_msg("%s: %s", script, said);
+        free(said);
+    }
+}
+
 static void
 decode_says_which_decoder_and_what_came_of_it(void **state)
 {
@@ -532,6 +584,8 @@ main(void)
         cmocka_unit_test(top_shows_it_once_when_nobody_watches),
         cmocka_unit_test(rules_are_listed_checked_and_tested),
         cmocka_unit_test(what_goes_wrong_is_json_for_who_asked_for_it),
+        cmocka_unit_test(an_output_that_goes_away_ends_it_quietly),
+        cmocka_unit_test(an_output_that_is_full_is_a_failure),
         cmocka_unit_test(decode_says_which_decoder_and_what_came_of_it),
         cmocka_unit_test(what_goes_wrong_is_one_sentence_and_a_code),
         cmocka_unit_test(the_configuration_is_shown_with_its_places_and_no_secret),
