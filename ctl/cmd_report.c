@@ -25,6 +25,24 @@ make_path(const struct call *call, const char *format, struct buf *path, struct 
            query_add_str(path, "lang", call->lang) != 0 ? EXIT_SOFTWARE : EXIT_DONE;
 }
 
+/* How each form begins: what a proxy's own page says is no report. */
+static const struct { const char *format, *start; } forms[] = {
+    { "md", "# " }, { "html", "<!DOCTYPE html>\n<html " }, { "csv", "report," },
+};
+
+static int
+is_report(const char *format, struct text text)
+{
+    static const char mark[] = "\xef\xbb\xbf";         /* of csv in Korean */
+
+    if (text_starts_with(text, mark))
+        text = (struct text){ text.ptr + 3, text.len - 3 };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
+        if (strcmp(forms[i].format, format) == 0)
+            return text_starts_with(text, forms[i].start);
+    return 1;                   /* a form that only the api knows: it refuses it */
+}
+
 /* As it is into a file; what a terminal would obey is written out. */
 static void
 print_report(const struct buf *report)
@@ -54,8 +72,12 @@ report_run(struct call *call)
             screen_print_json(answer);
     } else if (code == EXIT_DONE) {
         code = remote_ask(&remote, path.ptr, NULL, &report, NULL, &err);
-        if (code == EXIT_DONE)
+        if (code == EXIT_DONE && !is_report(format, buf_text(&report))) {
+            err_set(&err, "%s answers something that is no report: is --url right?", remote.url);
+            code = EXIT_PROTOCOL;
+        } else if (code == EXIT_DONE) {
             print_report(&report);
+        }
     }
     if (code != EXIT_DONE)
         call_complain(call, code, &err);

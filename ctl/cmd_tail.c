@@ -120,6 +120,11 @@ take(struct tail *tail, const json_t *answer, int *ret_more, struct err *err)
                 tail->remote.url);
         return EXIT_PROTOCOL;
     }
+    *ret_more = json_is_true(json_object_get(answer, "more"));
+    if (*ret_more && tail->after != NULL && strcmp(after, tail->after) == 0) {
+        err_set(err, "%s has more and gives none: is it Bongsu's api?", tail->remote.url);
+        return EXIT_PROTOCOL;
+    }
     place = strdup(after);
     if (place == NULL || show_new(tail, events) != 0) {
         free(place);
@@ -128,7 +133,6 @@ take(struct tail *tail, const json_t *answer, int *ret_more, struct err *err)
     }
     free(tail->after);
     tail->after = place;
-    *ret_more = json_is_true(json_object_get(answer, "more"));
     if (left_out > 0 && !tail->is_warned++)
         call_warn(tail->call->name, "%" JSON_INTEGER_FORMAT " older storage days are not followed",
                   left_out);

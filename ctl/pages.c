@@ -48,6 +48,9 @@ pages_next(struct pages *pages, unsigned limit, json_t **ret_items, long *ret_wa
         err_set(err, "%s answers without %s: is it Bongsu's api?", pages->remote->url,
                 pages->list);
         code = EXIT_PROTOCOL;
+    } else if (cursor != NULL && pages->cursor != NULL && strcmp(cursor, pages->cursor) == 0) {
+        err_set(err, "%s gives the same page for ever: is it Bongsu's api?", pages->remote->url);
+        code = EXIT_PROTOCOL;
     } else {
         *ret_items = json_incref(items);
         free(pages->cursor);
