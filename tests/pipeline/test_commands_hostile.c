@@ -27,14 +27,15 @@ struct answer_case {
     const char *says;
 };
 
+static char megabyte[1024 * 1024 + 1];
+
 static const struct answer_case cases[] = {
     { "a login page", { .headers = "Content-Type: text/html\r\n", .body = "<html>\033[2J</html>" },
       76, "is --url right" },
     { "half of it", { .raw = "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{\"events\":[" },
       69, "does not answer" },
     { "an endless depth", { .body = "[[[[[[[[", .repeat = 20000 }, 76, "is --url right" },
-    { "an endless answer", { .body = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", .repeat = 2200000 }, 69,
-      "64 MiB" },
+    { "an endless answer", { .body = megabyte, .repeat = 100 }, 69, "64 MiB" },
     { "the same page for ever",
       { .body = "{\"events\":[],\"incidents\":[],\"next_cursor\":\"5_a\","
                 "\"next_after\":\"s1\",\"more\":true}" }, 76, "Bongsu's api" },
@@ -58,6 +59,7 @@ static int
 open_stub(void **state)
 {
     (void)state;
+    memset(megabyte, 'x', sizeof(megabyte) - 1);
     stub = stub_new();
     snprintf(dir, sizeof(dir), "/tmp/bongsu-hostile-XXXXXX");
     return stub == NULL || mkdtemp(dir) == NULL;
