@@ -54,12 +54,11 @@ entry(const char *source, const char *text)
 static json_t *
 list_of(const struct source_view *views, size_t count, size_t more, const char *what)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *one;
     char text[80];
 
     for (size_t i = 0; i < count; i++) {
-        json_t *one = entry(views[i].name, views[i].text);
-
+        one = entry(views[i].name, views[i].text);
         put_time(one, "first", views[i].first_us);
         put_time(one, "last", views[i].last_us);
         json_object_set_new(one, "events", json_integer((json_int_t)views[i].events));
@@ -68,7 +67,9 @@ list_of(const struct source_view *views, size_t count, size_t more, const char *
     if (more > 0) {
         snprintf(text, sizeof(text), "and %zu more log source%s %s", more, more == 1 ? "" : "s",
                  what);
-        json_array_append_new(list, entry("(more)", text));
+        one = entry("(more)", text);
+        json_object_set_new(one, "more", json_integer((json_int_t)more));
+        json_array_append_new(list, one);
     }
     return list;
 }

@@ -17,7 +17,7 @@ static const int64_t settle_us = INT64_C(60) * 1000000;
 /* A stage that counts what another has handed on. */
 struct side {
     const char *stage;
-    const char *consumer;               /* whose backlog is on the way, a prefix */
+    const char *consumer;               /* whose backlog is on the way */
     enum ledger_column done, not_done;
     const char *verb;
 };
@@ -63,12 +63,22 @@ reached_us(const json_t *ingest, const char *name, int64_t now_us)
     return now_us - json_integer_value(json_object_get(consumer, "oldest_age_ms")) * 1000;
 }
 
+/* "; the store has stored 90 and set aside 2: 8 missing" behind what is there. */
 static void
-note_off(struct balance *balance, const struct ledger_row *row, const struct side *side)
+tell_side(struct balance_off *off, const struct ledger_row *row, const struct side *side)
 {
-    uint64_t accepted = row->counts[LEDGER_ACCEPTED];
     uint64_t done = row->counts[side->done], not_done = row->counts[side->not_done];
-    int64_t missing = (int64_t)(accepted - done - not_done);
+    int64_t missing = (int64_t)(row->counts[LEDGER_ACCEPTED] - done - not_done);
+    size_t len = strlen(off->text);
+
+    snprintf(off->text + len, sizeof(off->text) - len, "; %s has %s %" PRIu64
+             " and set aside %" PRIu64 ": %" PRId64 " %s", side->stage, side->verb, done,
+             not_done, missing < 0 ? -missing : missing, missing < 0 ? "too many" : "missing");
+}
+
+static void
+note_off(struct balance *balance, const struct ledger_row *row, const int *is_off)
+{
     struct balance_off *off = &balance->off[balance->off_count];
     char hour[TIMESTAMP_LEN];
 
@@ -78,9 +88,10 @@ note_off(struct balance *balance, const struct ledger_row *row, const struct sid
     timestamp_format(row->hour * HOUR_US, hour);
     snprintf(off->hour, sizeof(off->hour), "%.31s", hour);
     snprintf(off->text, sizeof(off->text), "Of the hour from %s ingest accepted %" PRIu64
-             " events; %s has %s %" PRIu64 " and set aside %" PRIu64 ": %" PRId64 " %s",
-             hour, accepted, side->stage, side->verb, done, not_done,
-             missing < 0 ? -missing : missing, missing < 0 ? "too many" : "missing");
+             " events", hour, row->counts[LEDGER_ACCEPTED]);
+    for (int i = 0; i < SIDES; i++)
+        if (is_off[i])
+            tell_side(off, row, &sides[i]);
 }
 
 static void
@@ -88,23 +99,22 @@ check_row(struct balance *balance, const struct ledger_row *row, const int64_t *
           int64_t now_us, int64_t detector_since_us)
 {
     int64_t end_us = (row->hour + 1) * HOUR_US;
-    int is_off = 0;
+    int is_off[SIDES], is_any_off = 0;
 
     if (end_us + settle_us > now_us)
         return;
     for (int i = 0; i < SIDES; i++) {
         uint64_t got = row->counts[sides[i].done] + row->counts[sides[i].not_done];
-
         /* a detector that began later replays what is left: it cannot know */
-        if (reached[i] < end_us ||
-            (sides[i].done == LEDGER_JUDGED && row->hour * HOUR_US < detector_since_us))
-            continue;
-        if (got == row->counts[LEDGER_ACCEPTED])
-            continue;
-        note_off(balance, row, &sides[i]);
-        is_off = 1;
+        int is_asked = reached[i] >= end_us && (sides[i].done != LEDGER_JUDGED ||
+                                                row->hour * HOUR_US >= detector_since_us);
+
+        is_off[i] = is_asked && got != row->counts[LEDGER_ACCEPTED];
+        is_any_off |= is_off[i];
     }
-    balance->closed += !is_off;
+    if (is_any_off)
+        note_off(balance, row, is_off);
+    balance->closed += !is_any_off;
 }
 
 void

@@ -12,7 +12,7 @@
 
 #include "proto/ledger.h"
 
-enum { BALANCE_MAX_OFF = 16, BALANCE_TEXT = 300 };
+enum { BALANCE_MAX_OFF = 16, BALANCE_TEXT = 400 };
 
 struct balance_off {
     char hour[32];              /* "2026-11-22T14:00:00Z" */

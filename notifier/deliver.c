@@ -249,10 +249,10 @@ wait_for_rate(const struct notifier *nt, size_t total, int64_t now_ms, int *ret_
 static void
 plan_next(struct notifier *nt)
 {
-    int64_t next = outbox_next_due(nt->outbox);
+    int64_t now = clock_real_us(), next = outbox_next_due(nt->outbox, now);
 
     if (next != INT64_MAX)
-        pump_in(nt, (next - clock_real_us()) / 1000 + 1);
+        pump_in(nt, (next - now) / 1000 + 1);
 }
 
 /* What is due into the attempt: how many, 0 when nothing may go now. */

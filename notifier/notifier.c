@@ -172,6 +172,8 @@ fill_status(void *self, json_t *status)
     json_object_set_new(status, "channel", json_string(nt->url == NULL ? "log" : "slack"));
     json_object_set_new(status, "messages_waiting", json_integer((json_int_t)counts.waiting));
     json_object_set_new(status, "messages_failed", json_integer((json_int_t)counts.failed));
+    json_object_set_new(status, "messages_refused_last",
+                        json_integer((json_int_t)counts.refused_last));
     json_object_set_new(status, "messages_unreadable",
                         json_integer((json_int_t)outbox_broken(nt->outbox)));
     json_object_set_new(status, "oldest_waiting_s",

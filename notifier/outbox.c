@@ -10,6 +10,10 @@
 
 enum { VERSION = 1 };
 
+/* Of a row that waits. Nobody asks us to wait for more than a day (http_client.h): a
+ * later time is of a clock that was set back since. */
+#define IS_DUE(now) "(attempts = 0 OR next_us <= " now " OR next_us > " now " + 87000000000)"
+
 static const char schema[] =
     "CREATE TABLE meta (read_until INTEGER NOT NULL);"
     "INSERT INTO meta VALUES (0);"
@@ -27,23 +31,27 @@ static const char *const statements[OUTBOX_STATEMENTS] = {
             " made_us, body) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?6, ?7)"
             " ON CONFLICT DO NOTHING",
     [DUE] = "SELECT number, what, attempts, body FROM delivery"
-            " WHERE state = 0 AND next_us <= ?1 ORDER BY what <> 'report', number"
+            " WHERE state = 0 AND " IS_DUE("?1") " ORDER BY what <> 'report', number"
             " LIMIT ?2",
     [COUNT_DUE] = "SELECT count(*), max(number) FROM delivery"
-                  " WHERE state = 0 AND next_us <= ?1",
+                  " WHERE state = 0 AND " IS_DUE("?1"),
     /* what was told needs no copy of the incident any more */
     [END_ONE] = "UPDATE delivery SET state = ?1, attempts = attempts + 1, next_us = ?2,"
                 " ended_us = ?3, why = ?4, body = CASE WHEN ?1 = 0 THEN body END"
                 " WHERE number = ?5 AND state = 0",
     [END_DIGEST] = "UPDATE delivery SET state = ?1, attempts = attempts + 1, next_us = ?2,"
                    " ended_us = ?3, why = ?4, body = CASE WHEN ?1 = 0 THEN body END"
-                   " WHERE number <= ?5 AND state = 0 AND next_us <= ?6",
+                   " WHERE number <= ?5 AND state = 0 AND " IS_DUE("?6"),
     [BREAK] = "UPDATE delivery SET state = 2, ended_us = ?1, why = ?2, body = NULL"
               " WHERE number = ?3",
-    [NEXT_DUE] = "SELECT min(next_us) FROM delivery WHERE state = 0",
+    [NEXT_DUE] = "SELECT min(CASE WHEN " IS_DUE("?1") " THEN ?1 ELSE next_us END) FROM delivery"
+                 " WHERE state = 0",
     [READ_UNTIL] = "UPDATE meta SET read_until = ?1",
     [COUNTS] = "SELECT sum(state = 0), sum(state = 2), sum(state = 1),"
-               " min(CASE state WHEN 0 THEN made_us END) FROM delivery",
+               " min(CASE state WHEN 0 THEN made_us END),"
+               " (SELECT count(*) FROM delivery WHERE state = 2 AND ended_us >"
+               " coalesce((SELECT max(ended_us) FROM delivery WHERE state = 1), 0))"
+               " FROM delivery",
     [HEARD] = "UPDATE delivery SET next_us = ?2 WHERE incident = ?1 AND state <> 0",
     [PASS] = "SELECT number, incident, state <> 0 AND next_us < ?2 FROM delivery"
              " WHERE number > ?1 ORDER BY number LIMIT ?3",
@@ -358,11 +366,12 @@ outbox_end(struct outbox *outbox, const struct attempt *attempt, enum outbox_end
 }
 
 int64_t
-outbox_next_due(struct outbox *outbox)
+outbox_next_due(struct outbox *outbox, int64_t now_us)
 {
     sqlite3_stmt *stmt = outbox->stmts[NEXT_DUE];
     int64_t next = INT64_MAX;
 
+    sqlite3_bind_int64(stmt, 1, now_us);
     if (sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_type(stmt, 0) == SQLITE_INTEGER)
         next = sqlite3_column_int64(stmt, 0);
     sqlite3_reset(stmt);
@@ -380,6 +389,7 @@ outbox_counts(struct outbox *outbox, struct outbox_counts *ret, struct err *err)
         ret->failed = (uint64_t)sqlite3_column_int64(stmt, 1);
         ret->sent = (uint64_t)sqlite3_column_int64(stmt, 2);
         ret->oldest_us = sqlite3_column_int64(stmt, 3);
+        ret->refused_last = (uint64_t)sqlite3_column_int64(stmt, 4);
         rc = 0;
     } else {
         db_failed(outbox->db, err);

@@ -40,6 +40,7 @@ struct attempt {
 
 struct outbox_counts {
     uint64_t waiting, failed, sent;
+    uint64_t refused_last;      /* of those that failed, after the last one that was sent */
     int64_t oldest_us;          /* when the oldest that waits was made; 0: none waits */
 };
 
@@ -88,8 +89,9 @@ enum outbox_end { OUTBOX_SENT, OUTBOX_FAILED, OUTBOX_AGAIN };
 int outbox_end(struct outbox *outbox, const struct attempt *attempt, enum outbox_end end,
                int64_t now_us, int64_t next_us, const char *why, struct err *err);
 
-/* When the next delivery is due, INT64_MAX: none waits. */
-int64_t outbox_next_due(struct outbox *outbox);
+/* When the next delivery is due, INT64_MAX: none waits. What was never tried is due at
+ * once, and so is what waits for longer than anybody asks for: the clock was set back. */
+int64_t outbox_next_due(struct outbox *outbox, int64_t now_us);
 
 /* Forget incidents of which nothing was heard since before_us, no message waits,
  * and the store has nothing more: is_gone says so (1, 0, or -1 with the

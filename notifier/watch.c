@@ -5,7 +5,8 @@
 
 #include "proto/base/clock.h"
 
-enum { RESUMED = 100 };
+/* Of a locked store each write waits for seconds: what is left waits for the next look. */
+enum { RESUMED = 100, WRITE_MOST_MS = 2000 };
 
 /* How far back a start looks for what goes on. */
 static const int64_t resume_us = INT64_C(30) * 86400 * 1000000;
@@ -97,9 +98,10 @@ end_item(struct watch *watch, const struct watch_item *item, struct err *err)
 static void
 write_what_is_due(struct watch *watch)
 {
+    int64_t until_ms = clock_steady_ms() + WRITE_MOST_MS;
     struct err err;
 
-    for (size_t i = watch->state.count; i-- > 0;) {
+    for (size_t i = watch->state.count; i-- > 0 && clock_steady_ms() < until_ms;) {
         struct watch_item *item = &watch->state.items[i];
         int rc;
 
@@ -127,11 +129,11 @@ watch_judge(struct watch *watch)
     watch_look_at_balance(watch);
     for (int i = 0; i < WATCH_STAGES; i++)
         if (strcmp(watch_stage_names[i], "notifier") == 0 && watch->fill_own != NULL) {
+            json_decref(look->status[i]);
             look->status[i] = json_object();
             watch->fill_own(watch->nt, look->status[i]);
         }
     watch_look_all(look, &watch->findings);
-    *watch->left_out += watch->findings.left_out;
     if (!watch->is_resumed && resume(watch, &err) != 0) {
         ++*watch->failures;
         log_warn_burst(&watch->burst, "the store does not say what was wrong before",
@@ -139,6 +141,8 @@ watch_judge(struct watch *watch)
         return;
     }
     watch_apply(&watch->state, &watch->findings, clock_steady_ms(), clock_real_us());
+    *watch->left_out += watch->findings.left_out + watch->state.left_out;
+    watch->state.left_out = 0;
     write_what_is_due(watch);
     notifier_pump(watch->nt);
 }
@@ -169,7 +173,7 @@ watch_new(struct notifier *nt, struct err *err)
         return NULL;
     }
     watch->nt = nt;
-    watch->state.after_ms = nt->daemon->settings->watch_after_ms;
+    watch->state.after_ms = watch->look.after_ms = nt->daemon->settings->watch_after_ms;
     open_metrics(watch);
     watch->store = store_open(nt->daemon->settings, STORE_WRITE, err);
     if (watch->store == NULL || watch_begin_asking(watch, err) != 0) {

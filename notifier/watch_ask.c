@@ -20,6 +20,18 @@ forget_look(struct watch *watch)
     }
 }
 
+/* NULL: not what a process of ours says, so that nothing follows from what it lacks. */
+static json_t *
+read_status(const struct http_answer *answer)
+{
+    json_t *status = json_loadb(answer->body.ptr, answer->body.len, 0, NULL);
+
+    if (json_is_boolean(json_object_get(status, "ready")))
+        return status;
+    json_decref(status);
+    return NULL;
+}
+
 static void
 on_answer(void *ctx, const struct http_answer *answer)
 {
@@ -28,7 +40,7 @@ on_answer(void *ctx, const struct http_answer *answer)
     struct watch_look *look = &watch->look;
 
     if (answer->status == 200)
-        stage->status = json_loadb(answer->body.ptr, answer->body.len, 0, NULL);
+        stage->status = read_status(answer);
     if (stage->replica > 0)
         ;               /* there may be no such replica any more */
     else if (answer->status != 0)
@@ -67,6 +79,7 @@ static int
 on_time(zloop_t *loop, int timer, void *self)
 {
     struct watch *watch = self;
+    int asked = 0;
 
     (void)loop, (void)timer;
     if (watch->under_way > 0)
@@ -76,9 +89,13 @@ on_time(zloop_t *loop, int timer, void *self)
         for (int k = 0; k < DAEMON_MAX_REPLICAS && watch->look.is_asked[i]; k++) {
             struct stage *stage = &watch->stages[i][k];
 
-            if (k == 0 || (stage->socket != NULL && access(stage->socket, F_OK) == 0))
+            if (k == 0 || (stage->socket != NULL && access(stage->socket, F_OK) == 0)) {
                 ask(watch, stage);
+                asked++;
+            }
         }
+    if (asked > 0 && watch->under_way == 0)
+        watch_judge(watch);         /* nobody could be asked */
     return 0;
 }
 
@@ -125,7 +142,11 @@ add_stage(struct watch *watch, struct text entry, struct err *err)
                 (int)name.len, name.ptr);
         return -1;
     }
-    for (int k = 0; k < DAEMON_MAX_REPLICAS && !watch->look.is_asked[number]; k++)
+    if (watch->look.is_asked[number]) {
+        err_set(err, "watch.stages: \"%s\" is named twice", watch_stage_names[number]);
+        return -1;
+    }
+    for (int k = 0; k < DAEMON_MAX_REPLICAS; k++)
         if (fill_stage(watch, number, k, entry) != 0) {
             err_set(err, "out of memory");
             return -1;

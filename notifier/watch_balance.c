@@ -1,20 +1,33 @@
-/* The balance sheet: read, checked and kept once a minute. */
+/* The balance sheet: read, checked and kept, twice in watch.after. */
 #include <stdio.h>
 
 #include "notifier/watch_inner.h"
 #include "proto/base/clock.h"
 
-enum { BALANCE_EVERY_MS = 60000, ALLOWED_AT_ONCE = 1000 };
+enum { BALANCE_MOST_MS = 60000, ALLOWED_AT_ONCE = 500 };
 
+/* What cannot be read leaves what was read last. */
 static int
 read_balance(struct watch *watch, int64_t now_us, struct err *err)
 {
     int64_t hour = ledger_hour(now_us);
-    struct balance *balance = &watch->balance;
 
-    balance->hours.count = 0;
-    return watch->store->ops->get_ledger(watch->store, hour - LEDGER_SHOWN_HOURS, hour + 1,
-                                         &balance->hours, err);
+    watch->read.count = 0;
+    if (watch->store->ops->get_ledger(watch->store, hour - LEDGER_SHOWN_HOURS, hour + 1,
+                                      &watch->read, err) != 0)
+        return -1;
+    watch->balance.hours = watch->read;
+    return 0;
+}
+
+/* So that what an imbalance is told for was seen twice: the stages are not asked at one
+ * moment. */
+static int64_t
+balance_every_ms(const struct watch *watch)
+{
+    int64_t ms = watch->state.after_ms / 2;
+
+    return ms < BALANCE_MOST_MS ? ms : BALANCE_MOST_MS;
 }
 
 void
@@ -45,28 +58,52 @@ show_numbers(struct watch *watch, int64_t now_us)
 }
 
 /* What the allow list took from the rules, for the reports. */
+struct allowed {
+    struct store *store;
+    struct store_allowed rows[ALLOWED_AT_ONCE];
+    size_t count;
+};
+
+static int
+keep_some(struct allowed *all, struct err *err)
+{
+    size_t count = all->count;
+
+    all->count = 0;
+    return count == 0 ||
+           all->store->ops->put_allowed(all->store, all->rows, count, err) == STORE_DONE ? 0 : -1;
+}
+
+static int
+keep_entry(struct allowed *all, const json_t *entry, struct err *err)
+{
+    const char *day, *name = json_string_value(json_object_get(entry, "entry"));
+    const char *reason = json_string_value(json_object_get(entry, "reason"));
+    const json_t *events;
+
+    if (name == NULL || reason == NULL)
+        return 0;
+    json_object_foreach((json_t *)json_object_get(entry, "days"), day, events) {
+        if (all->count == ALLOWED_AT_ONCE && keep_some(all, err) != 0)
+            return -1;
+        all->rows[all->count++] = (struct store_allowed){
+            .day = day, .entry = name, .reason = reason,
+            .events = (uint64_t)json_integer_value(events) };
+    }
+    return 0;
+}
+
 static int
 keep_allowed(struct watch *watch, const json_t *detector, struct err *err)
 {
-    const json_t *entry, *events;
-    struct store_allowed rows[ALLOWED_AT_ONCE];
-    const char *day;
-    size_t i, count = 0;
+    struct allowed all = { .store = watch->store };
+    const json_t *entry;
+    size_t i;
 
-    json_array_foreach(json_object_get(json_object_get(detector, "allow"), "entries"), i, entry) {
-        json_object_foreach((json_t *)json_object_get(entry, "days"), day, events) {
-            if (count == ALLOWED_AT_ONCE)
-                break;
-            rows[count++] = (struct store_allowed){
-                .day = day, .entry = json_string_value(json_object_get(entry, "entry")),
-                .reason = json_string_value(json_object_get(entry, "reason")),
-                .events = (uint64_t)json_integer_value(events) };
-            if (rows[count - 1].entry == NULL || rows[count - 1].reason == NULL)
-                count--;
-        }
-    }
-    return count == 0 || watch->store->ops->put_allowed(watch->store, rows, count, err) == STORE_DONE
-               ? 0 : -1;
+    json_array_foreach(json_object_get(json_object_get(detector, "allow"), "entries"), i, entry)
+        if (keep_entry(&all, entry, err) != 0)
+            return -1;
+    return keep_some(&all, err);
 }
 
 void
@@ -78,7 +115,7 @@ watch_look_at_balance(struct watch *watch)
 
     if (now_ms < watch->balance_at_ms || ingest == NULL)
         return;
-    watch->balance_at_ms = now_ms + BALANCE_EVERY_MS;
+    watch->balance_at_ms = now_ms + balance_every_ms(watch);
     if (read_balance(watch, now_us, &err) == 0) {
         balance_take(&watch->balance, ingest, detector);
         balance_check(&watch->balance, ingest, detector, now_us);

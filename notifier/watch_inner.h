@@ -3,7 +3,7 @@
  *
  * watch_ask.c asks the others for their /status; when the last has answered,
  * watch.c judges what they said and writes what is due; watch_balance.c looks
- * at the balance sheet once a minute.
+ * at the balance sheet now and then.
  */
 #ifndef NOTIFIER_WATCH_INNER_H
 #define NOTIFIER_WATCH_INNER_H
@@ -30,6 +30,7 @@ struct watch {
     struct watch_findings findings;
     struct watch_state state;
     struct balance balance;
+    struct ledger read;         /* the store's side, while it is read */
     int64_t balance_at_ms;      /* when it is to be looked at next */
     void (*fill_own)(void *self, json_t *status);
     struct log_burst burst;

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/text.h"
 #include "proto/event.h"
 
 enum { INGEST, DETECTOR, INDEXER, NOTIFIER, API };
-enum { FULL_PERCENT = 80, TOLD_LATE_S = 600 };
+enum { FULL_PERCENT = 80, LATE = 10 /* times watch.after */ };
 
 const char *const watch_stage_names[WATCH_STAGES] = {
     "ingest", "detector", "indexer", "notifier", "api",
@@ -17,6 +18,34 @@ const char *const watch_stage_names[WATCH_STAGES] = {
 static void find(struct watch_findings *findings, size_t rule, const char *key, uint64_t count,
                  const char *summary, ...) __attribute__((format(printf, 5, 6)));
 
+/* Bytes that are no text, or half a character where a text was cut. */
+static void
+mend(char *text)
+{
+    size_t len = strlen(text), size;
+
+    for (size_t at = 0; at < len; at += size) {
+        size = 1;
+        while (size <= 4 && at + size <= len &&
+               !text_is_utf8((struct text){ text + at, size }))
+            size++;
+        if (size <= 4 && at + size <= len)
+            continue;
+        text[at] = '?';
+        size = 1;
+    }
+}
+
+static size_t
+count_of(const struct watch_findings *findings, size_t rule)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < findings->count; i++)
+        count += findings->all[i].rule == rule;
+    return count;
+}
+
 static void
 find(struct watch_findings *findings, size_t rule, const char *key, uint64_t count,
      const char *summary, ...)
@@ -24,7 +53,7 @@ find(struct watch_findings *findings, size_t rule, const char *key, uint64_t cou
     struct watch_finding *found = &findings->all[findings->count];
     va_list args;
 
-    if (findings->count == WATCH_MAX_FINDINGS) {
+    if (findings->count == WATCH_MAX_FINDINGS || count_of(findings, rule) == WATCH_MAX_EACH) {
         findings->left_out++;
         return;
     }
@@ -32,24 +61,36 @@ find(struct watch_findings *findings, size_t rule, const char *key, uint64_t cou
     found->rule = rule;
     found->count = count;
     snprintf(found->key, sizeof(found->key), "%s", key);
+    mend(found->key);
     va_start(args, summary);
     vsnprintf(found->summary, sizeof(found->summary), summary, args);
     va_end(args);
+    mend(found->summary);
 }
 
 static int64_t
 number(const json_t *status, const char *name)
 {
-    return (int64_t)json_number_value(json_object_get(status, name));
+    return json_integer_value(json_object_get(status, name));
 }
 
-/* What the stage cannot say leaves the rule's findings as they were. */
-static const json_t *
-status_of(const struct watch_look *look, int stage, size_t rule, struct watch_findings *findings)
+static void
+set_unknown(struct watch_findings *findings, size_t rule)
 {
-    if (look->status[stage] == NULL)
-        findings->unknown |= UINT64_C(1) << rule;
-    return look->status[stage];
+    findings->unknown |= UINT64_C(1) << rule;
+}
+
+/* A member of a stage's status. What it does not say (no answer, or one that cannot know)
+ * leaves the rule's findings as they were. */
+static const json_t *
+said(const struct watch_look *look, int stage, const char *member, size_t rule,
+     struct watch_findings *findings)
+{
+    const json_t *value = json_object_get(look->status[stage], member);
+
+    if (value == NULL)
+        set_unknown(findings, rule);
+    return value;
 }
 
 /* "journal: disk is full; store: locked" */
@@ -109,19 +150,16 @@ find_slowest(const json_t *status, int64_t *ret_events)
 static void
 look_for_full_journal(const struct watch_look *look, size_t rule, struct watch_findings *findings)
 {
-    const json_t *status = status_of(look, INGEST, rule, findings), *journal;
-    int64_t bytes, max, events;
+    const json_t *journal = said(look, INGEST, "journal", rule, findings);
+    int64_t bytes = number(journal, "bytes"), max = number(journal, "max_bytes"), events;
     const char *slowest;
 
-    journal = json_object_get(status, "journal");
-    bytes = number(journal, "bytes");
-    max = number(journal, "max_bytes");
-    if (status == NULL || max <= 0 || bytes / (double)max * 100 < FULL_PERCENT)
+    if (max <= 0 || (double)bytes / (double)max * 100 < FULL_PERCENT)
         return;
-    slowest = find_slowest(status, &events);
+    slowest = find_slowest(look->status[INGEST], &events);
     find(findings, rule, "ingest", 1, "The journal is %d %% full: %s has %" PRId64
          " events to confirm. At 100 %% senders get 503.",
-         (int)(bytes / (double)max * 100), slowest, events);
+         (int)((double)bytes / (double)max * 100), slowest, events);
 }
 
 static void
@@ -130,8 +168,7 @@ look_for_dead_letters(const struct watch_look *look, size_t rule, struct watch_f
     static const int stages[] = { DETECTOR, INDEXER };
 
     for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
-        const json_t *status = status_of(look, stages[i], rule, findings);
-        int64_t dead = number(status, "dead_letters");
+        int64_t dead = json_integer_value(said(look, stages[i], "dead_letters", rule, findings));
 
         if (dead > 0)
             find(findings, rule, watch_stage_names[stages[i]], (uint64_t)dead,
@@ -144,8 +181,7 @@ look_for_dead_letters(const struct watch_look *look, size_t rule, struct watch_f
 static void
 look_for_refused_rules(const struct watch_look *look, size_t rule, struct watch_findings *findings)
 {
-    const json_t *status = status_of(look, DETECTOR, rule, findings);
-    int64_t refused = number(status, "rules_refused");
+    int64_t refused = json_integer_value(said(look, DETECTOR, "rules_refused", rule, findings));
 
     if (refused > 0)
         find(findings, rule, "detector", (uint64_t)refused,
@@ -153,20 +189,22 @@ look_for_refused_rules(const struct watch_look *look, size_t rule, struct watch_
              refused, refused == 1 ? " was" : "s were");
 }
 
-/* The members of a list of {source, text}, which the stage has bounded. */
+/* The members of a list of {source, text}. Where it ends with how many more there are,
+ * who is not on it may only have made room. */
 static void
-find_listed(const json_t *status, const char *member, size_t rule,
-            struct watch_findings *findings)
+find_listed(const json_t *list, size_t rule, struct watch_findings *findings)
 {
     const json_t *one;
     size_t i;
 
-    json_array_foreach(json_object_get(status, member), i, one) {
+    json_array_foreach(list, i, one) {
         const char *source = json_string_value(json_object_get(one, "source"));
         const char *text = json_string_value(json_object_get(one, "text"));
 
+        if (number(one, "more") > 0)
+            set_unknown(findings, rule);
         if (source != NULL && text != NULL)
-            find(findings, rule, source, 1, "%.300s", text);
+            find(findings, rule, source, 1, "%s", text);
     }
 }
 
@@ -174,52 +212,60 @@ static void
 look_for_silent_sources(const struct watch_look *look, size_t rule,
                         struct watch_findings *findings)
 {
-    find_listed(status_of(look, DETECTOR, rule, findings), "silent_sources", rule, findings);
+    find_listed(said(look, DETECTOR, "silent_sources", rule, findings), rule, findings);
 }
 
 static void
 look_for_wrong_clocks(const struct watch_look *look, size_t rule, struct watch_findings *findings)
 {
-    find_listed(status_of(look, DETECTOR, rule, findings), "skewed_sources", rule, findings);
+    find_listed(said(look, DETECTOR, "skewed_sources", rule, findings), rule, findings);
 }
 
+/* Those that wait for long; and those that were refused for good, when nothing was taken
+ * since: a channel that takes others is there. */
 static void
 look_for_untold(const struct watch_look *look, size_t rule, struct watch_findings *findings)
 {
-    const json_t *status = status_of(look, NOTIFIER, rule, findings);
-    int64_t waiting = number(status, "messages_waiting");
+    const json_t *status = look->status[NOTIFIER];
+    int64_t waiting = json_integer_value(said(look, NOTIFIER, "messages_waiting", rule, findings));
+    int64_t refused = json_integer_value(said(look, NOTIFIER, "messages_refused_last", rule,
+                                              findings));
     int64_t age_s = number(status, "oldest_waiting_s");
 
-    if (waiting > 0 && age_s >= TOLD_LATE_S)
+    if (waiting > 0 && age_s >= LATE * look->after_ms / 1000)
         find(findings, rule, "notifier", 1, "%" PRId64 " message%s of incidents could not be sent"
              " for %" PRId64 " minutes", waiting, waiting == 1 ? "" : "s", age_s / 60);
+    else if (refused > 0)
+        find(findings, rule, "notifier", 1, "%" PRId64 " message%s of incidents %s refused for"
+             " good, the last ones that there were", refused, refused == 1 ? "" : "s",
+             refused == 1 ? "was" : "were");
 }
 
+/* What the notifier says of it is as old as ingest's last answer. */
 static void
 look_for_imbalance(const struct watch_look *look, size_t rule, struct watch_findings *findings)
 {
-    find_listed(status_of(look, NOTIFIER, rule, findings), "imbalances", rule, findings);
+    if (said(look, INGEST, "ledger", rule, findings) != NULL)
+        find_listed(said(look, NOTIFIER, "imbalances", rule, findings), rule, findings);
 }
-
-enum { SECOND = 1000, MINUTE = 60 * SECOND };
 
 const struct watch_rule watch_rules[] = {
     { "bongsu.stage_down", "A process of Bongsu is not ready", "high", "stage", SEVERITY_HIGH,
-      -1, -1, 0, look_for_stages_down },
+      6, 1, 0, look_for_stages_down },
     { "bongsu.journal_full", "The journal is over 80 % full", "high", "stage", SEVERITY_HIGH,
-      0, MINUTE, 0, look_for_full_journal },
+      0, 6, 0, look_for_full_journal },
     { "bongsu.dead_letter", "Events were set aside", "high", "stage", SEVERITY_HIGH,
-      0, MINUTE, 1, look_for_dead_letters },
+      0, 6, 1, look_for_dead_letters },
     { "bongsu.rule_refused", "A rule was refused", "medium", "stage", SEVERITY_MEDIUM,
-      0, 10 * SECOND, 0, look_for_refused_rules },
+      0, 1, 0, look_for_refused_rules },
     { "bongsu.source_silent", "A log source went silent", "medium", "source", SEVERITY_MEDIUM,
-      0, 10 * SECOND, 0, look_for_silent_sources },
+      0, 1, 0, look_for_silent_sources },
     { "bongsu.clock_off", "A log source's clock is off", "medium", "source", SEVERITY_MEDIUM,
-      0, MINUTE, 0, look_for_wrong_clocks },
+      0, 6, 0, look_for_wrong_clocks },
     { "bongsu.untold", "Messages cannot be sent", "medium", "stage", SEVERITY_MEDIUM,
-      0, 10 * SECOND, 0, look_for_untold },
+      0, 1, 0, look_for_untold },
     { "bongsu.imbalance", "The balance sheet does not close", "high", "hour", SEVERITY_HIGH,
-      MINUTE, MINUTE, 0, look_for_imbalance },
+      6, 6, 0, look_for_imbalance },
 };
 
 const size_t watch_rule_count = sizeof(watch_rules) / sizeof(watch_rules[0]);

@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WATCH_STAGES = 5, WATCH_MAX_FINDINGS = 64, WATCH_KEY = 96, WATCH_SUMMARY = 400,
-       WATCH_WHY = 160 };
+/* A rule finds so many at most: 50 log sources, and that there are more. All of them
+ * together fit, so that no flood of one kind hides another. */
+enum { WATCH_STAGES = 5, WATCH_MAX_EACH = 51, WATCH_MAX_FINDINGS = 128, WATCH_KEY = 96,
+       WATCH_SUMMARY = 400, WATCH_WHY = 160 };
 
 extern const char *const watch_stage_names[WATCH_STAGES];
 
@@ -21,6 +23,7 @@ struct watch_look {
     int is_asked[WATCH_STAGES];             /* 0: not watched */
     json_t *status[WATCH_STAGES];           /* NULL: no answer */
     char why[WATCH_STAGES][WATCH_WHY];      /* why there is none */
+    int64_t after_ms;                       /* watch.after */
 };
 
 struct watch_finding {
@@ -34,7 +37,7 @@ struct watch_findings {
     struct watch_finding all[WATCH_MAX_FINDINGS];
     size_t count;
     uint64_t left_out;              /* more than there is room for */
-    uint64_t unknown;               /* bit of a rule: nobody answered who knows */
+    uint64_t unknown;               /* bit of a rule: what it did not find may be there */
 };
 
 struct watch_rule {
@@ -42,8 +45,9 @@ struct watch_rule {
     const char *title, *level;
     const char *key;                /* field that tells its incidents apart */
     int severity;
-    int64_t after_ms;               /* must be found so long before it is told; -1: watch.after */
-    int64_t over_ms;                /* must be gone so long before it is over; -1: a sixth of that */
+    /* in sixths of watch.after, which is 60 s */
+    int after;                      /* must be found so long before it is told */
+    int over;                       /* must be gone so long before it is over */
     int is_counting;                /* more of it is news, also after somebody closed it */
     void (*look)(const struct watch_look *look, size_t rule, struct watch_findings *findings);
 };

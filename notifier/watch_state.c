@@ -5,8 +5,8 @@
 
 #include "proto/base/hash.h"
 
-/* How often an incident that goes on says so. */
-enum { WRITE_EVERY_MS = 60000 };
+/* How often an incident that goes on says so; a rule's times are in sixths. */
+enum { WRITE_EVERY_MS = 60000, SIXTHS = 6 };
 
 /* One that a person closed is taken to go on if it was written this lately. */
 static const int64_t fresh_us = INT64_C(600) * 1000000;
@@ -25,8 +25,10 @@ add_item(struct watch_state *state, size_t rule, const char *key, int64_t now_ms
 {
     struct watch_item *item = &state->items[state->count];
 
-    if (state->count == sizeof(state->items) / sizeof(state->items[0]))
+    if (state->count == sizeof(state->items) / sizeof(state->items[0])) {
+        state->left_out++;
         return NULL;
+    }
     state->count++;
     memset(item, 0, sizeof(*item));
     item->found.rule = rule;
@@ -66,7 +68,7 @@ take_finding(struct watch_state *state, const struct watch_finding *found, int64
 {
     struct watch_item *item = find_item(state, found->rule, found->key);
     const struct watch_rule *rule = &watch_rules[found->rule];
-    int64_t after_ms = rule->after_ms < 0 ? state->after_ms : rule->after_ms;
+    int64_t after_ms = state->after_ms * rule->after / SIXTHS;
 
     if (item == NULL)
         item = add_item(state, found->rule, found->key, now_ms);
@@ -84,27 +86,19 @@ take_finding(struct watch_state *state, const struct watch_finding *found, int64
         item->is_due = 1;
 }
 
-static int64_t
-over_after(const struct watch_state *state, const struct watch_item *item)
-{
-    int64_t over_ms = watch_rules[item->found.rule].over_ms;
-
-    return over_ms < 0 ? state->after_ms / 6 : over_ms;
-}
-
 /* What was not found this time, and whose rule could look. */
 static void
 let_go(struct watch_state *state, uint64_t unknown, int64_t now_ms)
 {
     for (size_t i = state->count; i-- > 0;) {
         struct watch_item *item = &state->items[i];
+        int64_t over_ms = state->after_ms * watch_rules[item->found.rule].over / SIXTHS;
 
         if (item->last_ms == now_ms || (unknown & UINT64_C(1) << item->found.rule) != 0)
             continue;
         if (item->phase == WATCH_NEW) {
             drop_item(state, item);
-        } else if (item->phase == WATCH_ON &&
-                   now_ms - item->last_ms >= over_after(state, item)) {
+        } else if (item->phase == WATCH_ON && now_ms - item->last_ms >= over_ms) {
             item->phase = WATCH_OVER;
             item->is_due = 1;
         }
@@ -129,12 +123,13 @@ watch_done(struct watch_state *state, struct watch_item *item, int64_t now_ms)
         drop_item(state, item);
 }
 
+/* Of what is counted only more is news: there is no saying how old the rest is. */
 static int
-has_ended(const struct incident *inc, int64_t now_us)
+has_ended(const struct incident *inc, int is_counting, int64_t now_us)
 {
     if (inc->status != STATUS_RESOLVED && inc->status != STATUS_FALSE_POSITIVE)
         return 0;
-    return incident_ended_by_us(inc) || inc->last_seen_us + fresh_us < now_us;
+    return incident_ended_by_us(inc) || (!is_counting && inc->last_seen_us + fresh_us < now_us);
 }
 
 void
@@ -144,7 +139,8 @@ watch_resume(struct watch_state *state, const struct incident *inc, int64_t now_
     int rule = watch_rule_find(inc->rule_id);
     struct watch_item *item;
 
-    if (rule < 0 || inc->key_count != 1 || has_ended(inc, now_us) ||
+    if (rule < 0 || inc->key_count != 1 ||
+        has_ended(inc, watch_rules[rule].is_counting, now_us) ||
         find_item(state, (size_t)rule, inc->keys[0].value) != NULL)
         return;
     item = add_item(state, (size_t)rule, inc->keys[0].value, now_ms);
@@ -154,6 +150,7 @@ watch_resume(struct watch_state *state, const struct incident *inc, int64_t now_
     item->written_ms = now_ms;
     item->opened_us = inc->opened_us;
     item->newest_us = inc->newest_received_us;
+    item->rev = (int64_t)inc->rev_counter;
     item->found.count = inc->count;
     snprintf(item->found.summary, sizeof(item->found.summary), "%s",
              inc->summary == NULL ? "" : inc->summary);
@@ -161,16 +158,17 @@ watch_resume(struct watch_state *state, const struct incident *inc, int64_t now_
 }
 
 struct incident *
-watch_incident(const struct watch_item *item, int64_t now_us)
+watch_incident(struct watch_item *item, int64_t now_us)
 {
     const struct watch_rule *rule = &watch_rules[item->found.rule];
     struct incident *inc = incident_new();
 
     if (inc == NULL)
         return NULL;
+    item->rev = now_us > item->rev ? now_us : item->rev + 1;
     memcpy(inc->id, item->id, sizeof(inc->id));
     inc->rev_epoch = item->opened_us;
-    inc->rev_counter = (uint64_t)now_us;
+    inc->rev_counter = (uint64_t)item->rev;
     inc->rule_id = strdup(rule->id);
     inc->rule_title = strdup(rule->title);
     inc->rule_level = strdup(rule->level);

@@ -22,6 +22,7 @@ struct watch_item {
     char id[INCIDENT_ID_HEX];
     int64_t opened_us;              /* wall clock */
     int64_t newest_us;              /* of the opening, or when there was more of it */
+    int64_t rev;                    /* of its newest snapshot: the clock, but never less */
     int is_due;                     /* its incident is to be written, or ended */
 };
 
@@ -29,6 +30,7 @@ struct watch_state {
     struct watch_item items[2 * WATCH_MAX_FINDINGS];
     size_t count;
     int64_t after_ms;               /* watch.after */
+    uint64_t left_out;              /* findings for which there was no room */
 };
 
 /* Take in a look's findings: afterwards is_due marks what is to be written. */
@@ -43,7 +45,8 @@ void watch_done(struct watch_state *state, struct watch_item *item, int64_t now_
 void watch_resume(struct watch_state *state, const struct incident *inc, int64_t now_ms,
                   int64_t now_us);
 
-/* The incident that an item stands for; NULL when out of memory. */
-struct incident *watch_incident(const struct watch_item *item, int64_t now_us);
+/* The incident that an item stands for, newer than the last one; NULL when out of
+ * memory. */
+struct incident *watch_incident(struct watch_item *item, int64_t now_us);
 
 #endif

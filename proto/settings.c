@@ -128,7 +128,8 @@ const struct option settings_options[] = {
       0, 1024, 0, NULL, "processes that the notifier watches, by their sockets in data_dir, or as "
       "name=http://host:port, or none; what is wrong becomes an incident" },
     { "watch.after", NULL, OPTION_DURATION, AT(watch_after_ms), "60s", 0, 3600 * SECOND, 0, NULL,
-      "how long a process may be not ready before that is an incident" },
+      "how long a process may be not ready before that is an incident; the watch's other "
+      "times go with it" },
     { "health.listen", NULL, OPTION_TEXT, AT(health_listen), NULL, 0, 256, 0, NULL,
       "host:port of health and metrics; unset: a socket in data_dir" },
     { "store.url", "ELASTICSEARCH_URL", OPTION_TEXT, AT(store_url), NULL, 0, 2048, 0, NULL,

@@ -111,6 +111,21 @@ what_no_rule_has_seen_is_named(void **state)
 }
 
 static void
+an_hour_that_is_off_at_both_stages_names_both(void **state)
+{
+    (void)state;
+    stored(99, 0);
+    json_object_set_new(json_array_get(json_object_get(detector, "ledger"), 0), "judged",
+                        json_integer(50));
+    look(5);
+    assert_int_equal(balance.off_count, 1);
+    assert_string_equal(balance.off[0].text,
+                        "Of the hour from 2026-11-22T04:00:00Z ingest accepted 100 events;"
+                        " the store has stored 99 and set aside 0: 1 missing;"
+                        " the detector has judged 50 and set aside 1: 49 missing");
+}
+
+static void
 waits_for_what_is_on_the_way(void **state)
 {
     (void)state;
@@ -180,6 +195,7 @@ main(void)
         TEST(names_what_is_missing_and_where),
         TEST(names_what_is_too_much),
         TEST(what_no_rule_has_seen_is_named),
+        TEST(an_hour_that_is_off_at_both_stages_names_both),
         TEST(waits_for_what_is_on_the_way),
         TEST(looks_at_no_hour_that_is_not_over),
         TEST(a_detector_that_began_later_is_not_blamed),

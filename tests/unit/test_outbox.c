@@ -248,7 +248,7 @@ what_was_sent_is_never_due_again(void **state)
     look_at(place, NOW_US);
     end_one(place, OUTBOX_SENT, NOW_US);
     assert_int_equal(look_at(place, INT64_MAX), 0);
-    assert_int_equal(outbox_next_due(place->outbox), INT64_MAX);
+    assert_int_equal(outbox_next_due(place->outbox, NOW_US), INT64_MAX);
     assert_counts(place, 0, 0, 1);
     outbox_close(&place->outbox);
     must_open(place);
@@ -277,7 +277,7 @@ what_is_tried_again_is_due_at_its_time_with_its_attempts(void **state)
     look_at(place, NOW_US);
     end_one(place, OUTBOX_AGAIN, NOW_US + 5000000);
     assert_int_equal(look_at(place, NOW_US + 4999999), 0);
-    assert_int_equal(outbox_next_due(place->outbox), NOW_US + 5000000);
+    assert_int_equal(outbox_next_due(place->outbox, NOW_US), NOW_US + 5000000);
     assert_int_equal(look_at(place, NOW_US + 5000000), 1);
     assert_int_equal(place->due[0].attempts, 1);
     assert_string_equal(place->due[0].inc->summary, "five");
@@ -285,6 +285,41 @@ what_is_tried_again_is_due_at_its_time_with_its_attempts(void **state)
     look_at(place, NOW_US);
     assert_int_equal(place->due[0].attempts, 2);
     assert_counts(place, 1, 0, 0);
+}
+
+static void
+a_clock_that_was_set_back_delays_nothing(void **state)
+{
+    struct place *place = *state;
+    int64_t earlier = NOW_US - INT64_C(7) * 86400 * 1000000;
+
+    add(place);
+    assert_int_equal(look_at(place, earlier), 1);       /* never tried */
+    assert_int_equal(outbox_next_due(place->outbox, earlier), earlier);
+    end_one(place, OUTBOX_AGAIN, NOW_US + 5000000);
+    assert_int_equal(look_at(place, earlier), 1);       /* nobody asks for a week */
+    assert_int_equal(outbox_next_due(place->outbox, earlier), earlier);
+    assert_int_equal(look_at(place, NOW_US), 0);
+    assert_int_equal(look_at(place, NOW_US + INT64_C(5000000) - INT64_C(86400) * 1000000), 0);
+}
+
+static void
+refusals_are_the_last_word_until_one_is_sent(void **state)
+{
+    struct place *place = *state;
+    struct outbox_counts counts;
+
+    for (unsigned n = 0; n < 3; n++) {
+        be(place, n);
+        add(place);
+        look_at(place, NOW_US);
+        assert_int_equal(outbox_end(place->outbox, &place->attempt,
+                                    n < 2 ? OUTBOX_FAILED : OUTBOX_SENT, NOW_US + n, NOW_US, "",
+                                    &place->err), 0);
+        assert_int_equal(outbox_counts(place->outbox, &counts, &place->err), 0);
+        assert_int_equal(counts.refused_last, n < 2 ? n + 1 : 0);
+    }
+    assert_int_equal(counts.failed, 2);
 }
 
 static void
@@ -308,12 +343,14 @@ a_digest_ends_exactly_what_was_due(void **state)
     struct place *place = *state;
     struct attempt digest;
 
+    be(place, 1000);
+    add(place);
+    look_at(place, NOW_US);
+    end_one(place, OUTBOX_AGAIN, NOW_US + 1);           /* not yet due */
     for (unsigned n = 0; n < 100; n++) {
         be(place, n);
         add(place);
     }
-    be(place, 1000);
-    add_as(place, SEVERITY_LOW, 0, NOW_US + 1);         /* not yet due */
     assert_int_equal(look_at(place, NOW_US), 100);
     assert_int_equal(place->count, MAX);
     digest = place->attempt;
@@ -606,6 +643,8 @@ main(void)
         TEST(what_was_sent_is_never_due_again),
         TEST(what_failed_for_good_is_counted_and_never_due_again),
         TEST(what_is_tried_again_is_due_at_its_time_with_its_attempts),
+        TEST(a_clock_that_was_set_back_delays_nothing),
+        TEST(refusals_are_the_last_word_until_one_is_sent),
         TEST(the_oldest_is_first),
         TEST(a_digest_ends_exactly_what_was_due),
         TEST(a_digest_that_is_tried_again_is_due_again_as_a_whole),

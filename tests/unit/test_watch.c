@@ -26,7 +26,7 @@ setup(void **ctx)
     (void)ctx;
     memset(&state, 0, sizeof(state));
     memset(&look, 0, sizeof(look));
-    state.after_ms = 60000;
+    state.after_ms = look.after_ms = 60000;
     now_ms = 1000000;
     return 0;
 }
@@ -46,7 +46,7 @@ say(int stage, const char *status)
     json_error_t error;
 
     json_decref(look.status[stage]);
-    look.is_asked[stage] = 1;
+    look.is_asked[stage] = stage != NOTIFIER;      /* which does not ask itself */
     look.status[stage] = status == NULL ? NULL : json_loads(status, 0, &error);
     if (status != NULL && look.status[stage] == NULL)
         fail_msg("%s", error.text);
@@ -277,6 +277,26 @@ what_a_person_closed_while_it_lasts_goes_on_silently(void **ctx)
     assert_int_equal(state.count, 1);
 }
 
+/* They are still there, however long the notifier was away. */
+static void
+dead_letters_that_a_person_closed_are_not_told_anew(void **ctx)
+{
+    struct incident *inc = stored("bongsu.dead_letter", "indexer", STATUS_RESOLVED,
+                                  NOW_US - INT64_C(86400) * 1000000, "kim");
+
+    (void)ctx;
+    inc->count = 3;
+    watch_resume(&state, inc, now_ms, NOW_US);
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":3}");
+    pass(5000);
+    assert_int_equal(state.count, 1);
+    assert_int_equal(state.items[0].newest_us, inc->newest_received_us);
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":4}");
+    pass(5000);
+    assert_true(state.items[0].newest_us > inc->newest_received_us);
+    incident_destroy(&inc);
+}
+
 static void
 what_ended_before_is_forgotten(void **ctx)
 {
@@ -287,27 +307,184 @@ what_ended_before_is_forgotten(void **ctx)
     assert_int_equal(state.count, 0);
 }
 
+/* A list of sources, with how many more there are. */
+static json_t *
+sources(int count, int more)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:s}", "source", json_sprintf("web%d", i),
+                                              "text", "gone"));
+    if (more > 0)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:i}", "source", "(more)", "text",
+                                              "and more", "more", more));
+    return list;
+}
+
+static void
+say_sources(json_t *silent, json_t *skewed)
+{
+    json_t *status = json_pack("{s:b, s:i, s:i, s:o, s:o}", "ready", 1, "dead_letters", 0,
+                               "rules_refused", 0, "silent_sources", silent, "skewed_sources",
+                               skewed);
+    char *text = json_dumps(status, 0);
+
+    say(DETECTOR, text);
+    free(text);
+    json_decref(status);
+}
+
 static void
 findings_beyond_the_room_are_counted(void **ctx)
 {
-    json_t *list = json_array();
-    json_t *status = json_pack("{s:b, s:o}", "ready", 1, "silent_sources", list);
-    char *text;
+    (void)ctx;
+    say_sources(sources(100, 0), sources(0, 0));
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, WATCH_MAX_EACH);
+    assert_int_equal(findings.left_out, 100 - WATCH_MAX_EACH);
+}
+
+static void
+no_flood_of_sources_hides_what_else_is_wrong(void **ctx)
+{
+    (void)ctx;
+    say_sources(sources(1000, 0), sources(1000, 0));
+    say(INGEST, "{\"ready\":true,\"ledger\":[]}");
+    say(NOTIFIER, "{\"ready\":true,\"messages_waiting\":1,\"oldest_waiting_s\":600,"
+                  "\"messages_refused_last\":0,"
+                  "\"imbalances\":[{\"source\":\"an hour\",\"text\":\"8 missing\"}]}");
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, 2 * WATCH_MAX_EACH + 2);
+    assert_string_equal(watch_rules[findings.all[findings.count - 2].rule].id, "bongsu.untold");
+    assert_string_equal(findings.all[findings.count - 1].summary, "8 missing");
+}
+
+/* Who is not listed may be among those for whom there was no room. */
+static void
+nothing_is_over_while_there_are_more_than_are_listed(void **ctx)
+{
+    (void)ctx;
+    say_sources(sources(2, 0), sources(0, 0));
+    pass(LOOK_MS);
+    for (size_t i = 0; i < state.count; i++)
+        watch_done(&state, &state.items[i], now_ms);
+    assert_int_equal(state.count, 2);
+    say_sources(sources(1, 7), sources(0, 0));
+    pass(40000);
+    assert_int_equal(state.count, 3);
+    for (size_t i = 0; i < state.count; i++)
+        assert_int_equal(state.items[i].phase, WATCH_ON);
+    say_sources(sources(0, 0), sources(0, 0));
+    pass(40000);
+    for (size_t i = 0; i < state.count; i++)
+        assert_int_equal(state.items[i].phase, WATCH_OVER);
+}
+
+static void
+a_source_that_calls_itself_more_is_none(void **ctx)
+{
+    (void)ctx;
+    say(DETECTOR, "{\"ready\":true,\"dead_letters\":0,\"rules_refused\":0,\"skewed_sources\":[],"
+                  "\"silent_sources\":[{\"source\":\"(more)\",\"text\":\"gone\"}]}");
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, 1);
+    assert_int_equal(findings.unknown & UINT64_C(1) << watch_rule_find("bongsu.source_silent"), 0);
+}
+
+static void
+what_an_answer_lacks_is_neither_wrong_nor_over(void **ctx)
+{
+    (void)ctx;
+    say(DETECTOR, "{\"ready\":true,\"rules_refused\":2}");
+    say(NOTIFIER, "{\"messages_refused_last\":0,\"messages_waiting\":2,"
+                  "\"oldest_waiting_s\":700}");
+    pass(5000);
+    assert_int_equal(state.count, 2);
+    for (size_t i = 0; i < state.count; i++)
+        watch_done(&state, &state.items[i], now_ms);
+    say(DETECTOR, "{\"ready\":true}");
+    say(NOTIFIER, "{}");
+    pass(55000);
+    expect_nothing_due();
+    assert_int_equal(state.count, 2);
+}
+
+static void
+numbers_that_are_none_say_nothing_is_wrong(void **ctx)
+{
+    (void)ctx;
+    say(DETECTOR, "{\"ready\":true,\"rules_refused\":1e300,\"dead_letters\":\"7\"}");
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":-9223372036854775808}");
+    say(INGEST, "{\"ready\":true,\"journal\":{\"bytes\":9223372036854775807,\"max_bytes\":[1]}}");
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, 0);
+}
+
+static void
+what_is_said_is_text_wherever_it_was_cut(void **ctx)
+{
+    (void)ctx;
+    say(INDEXER, NULL);
+    memset(look.why[INDEXER], 0, WATCH_WHY);
+    for (size_t i = 0; i + 3 < WATCH_WHY; i += 3)
+        memcpy(look.why[INDEXER] + i, "\xec\xa0\x80", 3);
+    look.why[INDEXER][WATCH_WHY - 2] = '\xec';
+    look.why[INDEXER][0] = '\xff';
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, 1);
+    assert_true(text_is_utf8(text_of(findings.all[0].summary)));
+    assert_non_null(strstr(findings.all[0].summary, "(???\xec\xa0\x80\xec\xa0\x80"));
+}
+
+static void
+messages_that_are_all_refused_for_good_are_untold(void **ctx)
+{
+    (void)ctx;
+    say(NOTIFIER, "{\"messages_waiting\":0,\"oldest_waiting_s\":0,\"messages_refused_last\":2}");
+    pass(5000);
+    assert_string_equal(take_due().found.summary, "2 messages of incidents were refused for good,"
+                        " the last ones that there were");
+    say(NOTIFIER, "{\"messages_waiting\":0,\"oldest_waiting_s\":0,\"messages_refused_last\":0}");
+    pass(15000);
+    assert_int_equal(take_due().phase, WATCH_OVER);
+}
+
+/* ingest's last answer is what an hour was weighed with. */
+static void
+no_imbalance_is_found_while_ingest_is_silent(void **ctx)
+{
+    static const char off[] =
+        "{\"imbalances\":[{\"source\":\"an hour\",\"text\":\"8 missing\"}]}";
 
     (void)ctx;
-    for (int i = 0; i < 100; i++) {
-        char name[16];
+    say(NOTIFIER, off);
+    say(INGEST, "{\"ready\":true,\"ledger\":[]}");
+    pass(5000);
+    say(INGEST, "{\"ready\":true}");
+    pass(120000);
+    expect_nothing_due();
+    say(INGEST, "{\"ready\":true,\"ledger\":[]}");
+    pass(5000);
+    assert_string_equal(take_due().found.key, "an hour");
+}
 
-        snprintf(name, sizeof(name), "web%d", i);
-        json_array_append_new(list, json_pack("{s:s, s:s}", "source", name, "text", "gone"));
-    }
-    text = json_dumps(status, 0);
-    say(DETECTOR, text);
-    watch_look_all(&look, &findings);
-    assert_int_equal(findings.count, WATCH_MAX_FINDINGS);
-    assert_int_equal(findings.left_out, 100 - WATCH_MAX_FINDINGS);
-    free(text);
-    json_decref(status);
+static void
+a_clock_that_was_set_back_makes_no_older_snapshot(void **ctx)
+{
+    struct watch_item item;
+    struct incident *first, *second;
+
+    (void)ctx;
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":1}");
+    pass(5000);
+    item = take_due();
+    first = watch_incident(&item, NOW_US);
+    second = watch_incident(&item, NOW_US - INT64_C(3600) * 1000000);
+    assert_true(second->rev_counter > first->rev_counter);
+    assert_int_equal(second->rev_epoch, first->rev_epoch);
+    incident_destroy(&first);
+    incident_destroy(&second);
 }
 
 static void
@@ -348,6 +525,16 @@ main(void)
         TEST(what_a_person_closed_while_it_lasts_goes_on_silently),
         TEST(what_ended_before_is_forgotten),
         TEST(findings_beyond_the_room_are_counted),
+        TEST(no_flood_of_sources_hides_what_else_is_wrong),
+        TEST(nothing_is_over_while_there_are_more_than_are_listed),
+        TEST(a_source_that_calls_itself_more_is_none),
+        TEST(what_an_answer_lacks_is_neither_wrong_nor_over),
+        TEST(numbers_that_are_none_say_nothing_is_wrong),
+        TEST(what_is_said_is_text_wherever_it_was_cut),
+        TEST(messages_that_are_all_refused_for_good_are_untold),
+        TEST(no_imbalance_is_found_while_ingest_is_silent),
+        TEST(a_clock_that_was_set_back_makes_no_older_snapshot),
+        TEST(dead_letters_that_a_person_closed_are_not_told_anew),
         TEST(an_incident_says_its_rule_key_and_summary),
     };
 
