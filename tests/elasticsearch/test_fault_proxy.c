@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
 #include "tests/support/elastic_client.h"
 #include "tests/support/elastic_node.h"
 #include "tests/support/fault_proxy.h"
+#include "tests/support/wait.h"
 
 enum { MAX_BODY = 64 * 1024, WAIT_MS = 20000 };
 

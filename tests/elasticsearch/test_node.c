@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/support/elastic_client.h"
+#include "tests/support/elastic_front.h"
 #include "tests/support/elastic_node.h"
 
 static struct elastic_node *node;
@@ -98,6 +99,63 @@ ends_in_order_and_starts_again(void **state)
     assert_int_equal(elastic_count(url, "bongsu-*"), 1);
 }
 
+/* --- the front --- */
+
+/* "http://" and the rest of the url, with a password. */
+static void
+with_password(const struct elastic_front *front, const char *password, char *out, size_t size)
+{
+    const char *rest = strstr(elastic_front_url(front), "://") + 3;
+
+    snprintf(out, size, "%.*s" ELASTIC_FRONT_USER ":%s@%s",
+             (int)(rest - elastic_front_url(front)), elastic_front_url(front), password, rest);
+}
+
+static void
+the_front_asks_for_the_password(void **state)
+{
+    struct elastic_front *front;
+    char right[128], wrong[128];
+    long status;
+
+    if (!elastic_front_is_here())
+        skip();
+    front = elastic_front_new(elastic_node_port(node), 0);
+    with_password(front, "first", right, sizeof(right));
+    with_password(front, "second", wrong, sizeof(wrong));
+    elastic_front_start(front, "first", NULL);
+    assert_int_equal(elastic_status(elastic_front_url(front), "GET", "/", NULL), 401);
+    assert_int_equal(elastic_status(wrong, "GET", "/", NULL), 401);
+    check_text(elastic_call(wrong, "POST", "/_bulk", "{}\n", &status), "error.type",
+               "security_exception");
+    assert_int_equal(status, 401);
+    check_text(elastic_get(right, "/"), "version.number", "8.15.0");
+    elastic_front_start(front, "second", NULL);
+    assert_int_equal(elastic_status(right, "GET", "/", NULL), 401);
+    assert_int_equal(elastic_status(wrong, "GET", "/", NULL), 200);
+    elastic_front_stop(front);
+    assert_int_equal(elastic_status(wrong, "GET", "/", NULL), 0);
+    elastic_front_destroy(&front);
+}
+
+static void
+the_front_speaks_tls_of_its_own_ca(void **state)
+{
+    struct elastic_front *front;
+    char right[128];
+
+    if (!elastic_front_is_here())
+        skip();
+    front = elastic_front_new(elastic_node_port(node), 1);
+    elastic_front_start(front, "secret", NULL);
+    with_password(front, "secret", right, sizeof(right));
+    assert_int_equal(elastic_status(right, "GET", "/", NULL), 0);    /* who signed that? */
+    elastic_trust(elastic_front_ca(front));
+    assert_int_equal(elastic_status(right, "GET", "/", NULL), 200);
+    elastic_trust(NULL);
+    elastic_front_destroy(&front);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, clean)
 
 int
@@ -108,6 +166,8 @@ main(void)
         TEST(stores_an_id_once),
         TEST(keeps_what_it_confirmed_when_killed),
         TEST(ends_in_order_and_starts_again),
+        TEST(the_front_asks_for_the_password),
+        TEST(the_front_speaks_tls_of_its_own_ca),
     };
 
     if (!elastic_is_here())
