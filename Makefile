@@ -91,6 +91,7 @@ help:
 	@echo "make sanitize    the same tests under ASan and UBSan"
 	@echo "make torture     the long fault tests     make bench   speed and memory"
 	@echo "make lint fmt    style                    make test-fresh   both commands in clean Debian 12 and 13"
+	@echo "make elasticsearch   only the tests with a real Elasticsearch (tests/elasticsearch/README.md)"
 	@echo "make programs    only build               make install      into PREFIX (/usr/local)"
 	@echo "make clean"
 

@@ -184,6 +184,25 @@ elastic_count(const char *base, const char *pattern)
     return count;
 }
 
+/* Whatever blocks a test has set. */
+static void
+lift_blocks(const char *base, const json_t *indices)
+{
+    char path[PATH_LEN];
+    const json_t *one;
+    size_t i;
+
+    json_decref(elastic_put(base, "/_cluster/settings",
+                            "{\"persistent\":{\"cluster.blocks.read_only\":null}}"));
+    json_array_foreach(indices, i, one) {
+        snprintf(path, sizeof(path), "/%s/_settings",
+                 json_string_value(json_object_get(one, "index")));
+        json_decref(elastic_put(base, path, "{\"index.blocks.read_only\":null,"
+                                            "\"index.blocks.read_only_allow_delete\":null,"
+                                            "\"index.blocks.write\":null}"));
+    }
+}
+
 /* DELETE each name of a list; what belongs to a data stream is refused (400). */
 static void
 delete_each(const char *base, const char *below, const json_t *list, const char *member)
@@ -210,6 +229,7 @@ elastic_delete_all(const char *base)
     json_t *templates = elastic_get(base, "/_index_template");
     json_t *parts = elastic_get(base, "/_component_template");
 
+    lift_blocks(base, indices);
     delete_each(base, "", indices, "index");
     delete_each(base, "/_index_template", json_object_get(templates, "index_templates"), "name");
     delete_each(base, "/_component_template", json_object_get(parts, "component_templates"),

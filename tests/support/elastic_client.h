@@ -38,9 +38,9 @@ void elastic_refresh(const char *base);
  * a refresh; 0 when there is no such index. */
 long elastic_count(const char *base, const char *pattern);
 
-/* Delete all indices but those of data streams, and all index templates (those
- * of data streams' indices stay, and what they are composed of): what the next
- * test of a shared node begins with. */
+/* Lift all blocks; delete all indices and templates but those of data streams (this
+ * node cannot: count in them from where they were): what the next test of a
+ * shared node begins with. */
 void elastic_delete_all(const char *base);
 
 #endif

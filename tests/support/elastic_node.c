@@ -182,8 +182,12 @@ elastic_node_kill(struct elastic_node *node)
 void
 elastic_node_pause(struct elastic_node *node)
 {
+    int status;
+
     assert_true(node->pid > 0);
     assert_int_equal(kill(node->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(node->pid, &status, WUNTRACED), node->pid);
+    assert_true(WIFSTOPPED(status));
 }
 
 void
