@@ -476,6 +476,23 @@ the_front_asks_for_the_password(void **state)
 }
 
 static void
+the_front_takes_an_api_key(void **state)
+{
+    struct elastic_front *front;
+
+    if (!elastic_front_is_here())
+        skip();
+    front = elastic_front_new(elastic_node_port(node), 0);
+    elastic_front_start(front, "secret", "aWQ6a2V5");
+    elastic_authorize("ApiKey aWQ6a2V4");
+    assert_int_equal(elastic_status(elastic_front_url(front), "GET", "/", NULL), 401);
+    elastic_authorize("ApiKey aWQ6a2V5");
+    assert_int_equal(elastic_status(elastic_front_url(front), "GET", "/", NULL), 200);
+    elastic_authorize(NULL);
+    elastic_front_destroy(&front);
+}
+
+static void
 the_front_speaks_tls_of_its_own_ca(void **state)
 {
     struct elastic_front *front;
@@ -519,6 +536,7 @@ main(void)
         TEST(an_index_knows_when_it_was_made_and_its_size),
         TEST(a_cluster_without_ilm_says_so),
         TEST(the_front_asks_for_the_password),
+        TEST(the_front_takes_an_api_key),
         TEST(the_front_speaks_tls_of_its_own_ca),
     };
 

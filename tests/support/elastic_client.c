@@ -13,7 +13,7 @@
 
 enum { CALL_SECONDS = 60, PATH_LEN = 2048 };
 
-static const char *trusted_ca;
+static const char *trusted_ca, *authorization;
 
 struct answer {
     char *bytes;
@@ -24,6 +24,12 @@ void
 elastic_trust(const char *ca_file)
 {
     trusted_ca = ca_file;
+}
+
+void
+elastic_authorize(const char *value)
+{
+    authorization = value;
 }
 
 static size_t
@@ -49,10 +55,15 @@ perform(const char *method, const char *url, const char *body, struct answer *an
     struct curl_slist *headers = curl_slist_append(
         NULL, is_bulk ? "Content-Type: application/x-ndjson" : "Content-Type: application/json");
     CURL *curl = curl_easy_init();
+    char line[512];
     long status = 0;
 
     assert_non_null(curl);
     assert_non_null(headers);
+    if (authorization != NULL) {
+        snprintf(line, sizeof(line), "Authorization: %s", authorization);
+        headers = curl_slist_append(headers, line);
+    }
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");

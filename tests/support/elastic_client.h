@@ -13,6 +13,9 @@
 /* Trust this CA for https from now on (borrowed; NULL: the system's). */
 void elastic_trust(const char *ca_file);
 
+/* Send "Authorization: <value>" ("ApiKey ...") from now on (borrowed; NULL: none). */
+void elastic_authorize(const char *value);
+
 /* One request. body may be NULL; it is sent as JSON, and as NDJSON when the path
  * has _bulk in it. The answer's JSON (the caller's; NULL when it is none) and
  * its status into *ret_status when not NULL. */
