@@ -463,7 +463,7 @@ the_front_asks_for_the_password(void **state)
     elastic_front_start(front, "first", NULL);
     assert_int_equal(elastic_status(elastic_front_url(front), "GET", "/", NULL), 401);
     assert_int_equal(elastic_status(wrong, "GET", "/", NULL), 401);
-    check_text(elastic_call(wrong, "POST", "/_bulk", "{}\n", &status), "error.type",
+    check_text(elastic_request(wrong, "POST", "/_bulk", "{}\n", &status), "error.type",
                "security_exception");
     assert_int_equal(status, 401);
     check_text(elastic_get(right, "/"), "version.number", "8.15.0");
