@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
-#include "tests/support/free_port.h"
 #include "tests/support/command.h"
+#include "tests/support/free_port.h"
+#include "tests/support/wait.h"
 
 /* Generous: under the sanitizers other programs have the cores as well. */
 enum { READY_MS = 180000, STOP_MS = 60000, MAX_ARGS = 32, PATH_LEN = 128 };

@@ -19,9 +19,8 @@
 
 #include <cmocka.h>
 
-#include "tests/support/chain.h"
-#include "tests/support/free_port.h"
 #include "tests/support/fault_proxy_parts.h"
+#include "tests/support/free_port.h"
 
 struct timespec
 fault_moment_in(int ms)
