@@ -78,7 +78,7 @@ check_counts(unsigned dead)
     load_stop(load);
     chain_wait_delivered(chain, DRAIN_MS);
     elastic_refresh(elastic_node_url(node));
-    assert_int_equal(elastic_count(elastic_node_url(node), "bongsu-events-*"),
+    assert_int_equal(elastic_documents(elastic_node_url(node), "bongsu-events-*"),
                      (long)metric(INGEST, "bongsu_ingest_events_accepted_total") - (long)dead);
     assert_int_equal((long)metric(INDEXER, "bongsu_indexer_dead_letters_total"), dead);
 }

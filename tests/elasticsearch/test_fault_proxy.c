@@ -156,7 +156,7 @@ passes_what_it_has_no_order_for(void **state)
     assert_int_equal(counts.forwarded_documents, 10);
     assert_int_equal(counts.lost_answers, 0);
     assert_int_equal(counts.repeats, 0);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 10);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 10);
 }
 
 static void
@@ -165,7 +165,7 @@ counts_repeats(void **state)
     json_decref(elastic_post(url, BULK, bulk_of(0, 10)));
     json_decref(elastic_post(url, BULK, bulk_of(5, 10)));
     assert_int_equal(fault_proxy_counts(proxy).repeats, 5);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 15);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 15);
 }
 
 static void
@@ -188,7 +188,7 @@ takes_gzip_chunks_and_expect(void **state)
     assert_int_equal(post(BULK, chunks, body, strlen(body), &status, WAIT_MS), CURLE_OK);
     assert_int_equal(status, 200);
     assert_int_equal(fault_proxy_counts(proxy).documents, 25);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 25);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 25);
 }
 
 static void
@@ -288,7 +288,7 @@ refuses_a_share_of_the_items(void **state)
     assert_int_equal(items_with(answer, 201), 70);
     json_decref(answer);
     assert_int_equal(fault_proxy_counts(proxy).refused_items, 30);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 70);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 70);
 }
 
 /* An item says 201 exactly when its own document is there. */
@@ -339,7 +339,7 @@ loses_answers_of_what_was_executed(void **state)
     assert_int_equal(fault_proxy_counts(proxy).lost_answers, 2);
     assert_int_equal(fault_proxy_counts(proxy).lost_documents, 20);
     assert_int_equal(fault_proxy_counts(proxy).repeats, 20);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 10);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 10);
 }
 
 static void
@@ -348,7 +348,7 @@ cuts_an_answer_in_the_middle(void **state)
     order((struct fault_order){ .kind = FAULT_CUT, .bytes = 200, .times = 1 });
     assert_int_equal(post_bulk(0, 10), CURLE_PARTIAL_FILE);
     assert_int_equal(fault_proxy_counts(proxy).lost_answers, 1);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 10);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 10);
 }
 
 static void
@@ -360,7 +360,7 @@ an_answer_may_lack_an_item(void **state)
     answer = elastic_post(url, BULK, bulk_of(0, 10));
     assert_int_equal(json_array_size(json_object_get(answer, "items")), 9);
     json_decref(answer);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 10);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 10);
 }
 
 static void
@@ -384,7 +384,7 @@ a_client_that_left_has_lost_its_answer(void **state)
     assert_int_equal(post(BULK, NULL, body, strlen(body), &status, 200), CURLE_OPERATION_TIMEDOUT);
     assert_int_equal(fault_proxy_wait_for(proxy, offsetof(struct fault_counts, lost_answers), 1,
                                           WAIT_MS), 0);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 10);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 10);
 }
 
 /* The node works on it when the line goes dead: executed, never answered. */
@@ -416,7 +416,7 @@ a_blackhole_swallows_answers_on_their_way(void **state)
     curl_easy_cleanup(curl);
     curl_multi_cleanup(multi);
     curl_slist_free_all(list);
-    assert_int_equal(elastic_count(direct, "bongsu-*"), 10);
+    assert_int_equal(elastic_documents(direct, "bongsu-*"), 10);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_proxy, close_proxy)

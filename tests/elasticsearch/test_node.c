@@ -77,7 +77,7 @@ stores_an_id_once(void **state)
 
     assert_int_equal(number_of(elastic_post(url, "/_bulk", body), "items.0.create.status"), 201);
     assert_int_equal(number_of(elastic_post(url, "/_bulk", body), "items.0.create.status"), 409);
-    assert_int_equal(elastic_count(url, "bongsu-*"), 1);
+    assert_int_equal(elastic_documents(url, "bongsu-*"), 1);
 }
 
 static void
@@ -88,7 +88,7 @@ keeps_what_it_confirmed_when_killed(void **state)
     elastic_node_kill(node);
     assert_int_equal(elastic_status(url, "GET", "/", NULL), 0);
     elastic_node_start(node);
-    assert_int_equal(elastic_count(url, "bongsu-*"), 1);
+    assert_int_equal(elastic_documents(url, "bongsu-*"), 1);
 }
 
 static void
@@ -97,7 +97,7 @@ ends_in_order_and_starts_again(void **state)
     json_decref(elastic_post(url, "/bongsu-t/_doc/one", "{}"));
     elastic_node_stop(node);
     elastic_node_start(node);
-    assert_int_equal(elastic_count(url, "bongsu-*"), 1);
+    assert_int_equal(elastic_documents(url, "bongsu-*"), 1);
 }
 
 /* The state of the node's process, as /proc names it. */
@@ -301,7 +301,7 @@ refuses_a_whole_bulk_for_one_bad_line(void **state)
     assert_int_equal(elastic_status(url, "POST", "/_bulk", body), 400);
     assert_int_equal(elastic_status(url, "POST", "/_bulk", ACTION("a") "{}\nnonsense\n"), 400);
     assert_int_equal(elastic_status(url, "POST", "/_bulk", ACTION("a") "{}"), 400);
-    assert_int_equal(elastic_count(url, "bongsu-*"), 0);
+    assert_int_equal(elastic_documents(url, "bongsu-*"), 0);
 }
 
 /* --- blocks: 429 for a full disk, 403 for an order --- */
@@ -386,13 +386,13 @@ a_data_stream_takes_creates_only(void **state)
     json_decref(elastic_put(url, "/_index_template/bongsu-alerts",
         "{\"index_patterns\":[\"logs-bongsu.*-*\"],\"data_stream\":{},\"priority\":501,"
         "\"template\":{\"settings\":{\"number_of_replicas\":0}}}"));
-    before = elastic_count(url, "logs-bongsu.alerts-default");
+    before = elastic_documents(url, "logs-bongsu.alerts-default");
     json_decref(elastic_post(url, "/logs-bongsu.alerts-default/_doc",
                              "{\"@timestamp\":\"2026-01-02T00:00:00Z\"}"));
     assert_int_equal(elastic_status(url, "PUT", "/logs-bongsu.alerts-default/_doc/x",
                                     "{\"@timestamp\":\"2026-01-02T00:00:00Z\"}"), 400);
     assert_int_equal(elastic_status(url, "POST", "/logs-bongsu.alerts-default/_doc", "{}"), 400);
-    assert_int_equal(elastic_count(url, "logs-bongsu.alerts-default"), before + 1);
+    assert_int_equal(elastic_documents(url, "logs-bongsu.alerts-default"), before + 1);
 }
 
 /* What is stored meanwhile is not in the pages. */

@@ -181,7 +181,7 @@ elastic_refresh(const char *base)
 }
 
 long
-elastic_count(const char *base, const char *pattern)
+elastic_documents(const char *base, const char *pattern)
 {
     char path[PATH_LEN];
     json_t *answer;

@@ -39,7 +39,7 @@ void elastic_refresh(const char *base);
 
 /* How many documents are in the indices of this pattern ("bongsu-*"), after
  * a refresh; 0 when there is no such index. */
-long elastic_count(const char *base, const char *pattern);
+long elastic_documents(const char *base, const char *pattern);
 
 /* Lift all blocks; delete all indices and templates but those of data streams (this
  * node cannot: count in them from where they were): what the next test of a
