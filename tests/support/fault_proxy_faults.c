@@ -33,7 +33,8 @@ meet_order(struct fault_proxy *proxy, struct passage *passage)
     char target[MAX_TARGET];
 
     wire_word(&passage->request, 1, target, sizeof(target));
-    passage->is_brief = strstr(target, "filter_path") != NULL;
+    passage->is_brief = strstr(target, "filter_path") != NULL &&
+                        strstr(target, "_id") == NULL;
     pthread_mutex_lock(&proxy->lock);
     proxy->counts.requests++;
     proxy->counts.bulks += (size_t)passage->is_bulk;
