@@ -27,12 +27,9 @@ try_lock(struct turn *turn, struct err *err)
             *err = why;
             return -1;
         }
-        err_add(&why, "stands by");
-        health_set(turn->daemon->health, "turn", 0, why.text);
         return 0;
     }
     turn->has_come = 1;
-    health_set(turn->daemon->health, "turn", 1, NULL);
     return turn->on_turn(turn->self, err);
 }
 

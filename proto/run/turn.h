@@ -2,7 +2,7 @@
  * turn.h - several of a kind share a data folder, and one of them works
  *
  * The others stand by: each second they try the lock, and whoever gets it
- * goes on. The lock is the truth; what stands by says so in /readyz.
+ * goes on. The lock is the truth. To stand by is to be ready: nothing is wrong.
  */
 #ifndef PROTO_RUN_TURN_H
 #define PROTO_RUN_TURN_H
