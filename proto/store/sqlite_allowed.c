@@ -9,28 +9,24 @@ static const char sums_sql[] =
     "SELECT entry, max(reason), sum(events) FROM allowed WHERE day >= ?1 AND day <= ?2"
     " GROUP BY entry ORDER BY 3 DESC, 1 LIMIT ?3";
 
+static int
+bind_allowed(sqlite3_stmt *stmt, const void *all, size_t i)
+{
+    const struct store_allowed *row = (const struct store_allowed *)all + i;
+
+    db_bind_text(stmt, 1, text_of(row->day));
+    db_bind_text(stmt, 2, text_of(row->entry));
+    db_bind_text(stmt, 3, text_of(row->reason));
+    sqlite3_bind_int64(stmt, 4, (sqlite3_int64)row->events);
+    return 1;
+}
+
 enum store_outcome
 sqlite_put_allowed(struct store *base, const struct store_allowed *rows, size_t count,
                    struct err *err)
 {
-    enum db_outcome outcome = DB_DONE;
-    enum store_outcome begun;
-    sqlite3 *db = ledger_begin((struct sqlite_store *)base, &begun, err);
-    sqlite3_stmt *stmt = NULL;
-
-    if (db == NULL)
-        return begun;
-    if (db_prepare(db, &stmt, put_sql, err) != 0)
-        outcome = db_failed(db, err);
-    for (size_t i = 0; i < count && outcome == DB_DONE; i++) {
-        db_bind_text(stmt, 1, text_of(rows[i].day));
-        db_bind_text(stmt, 2, text_of(rows[i].entry));
-        db_bind_text(stmt, 3, text_of(rows[i].reason));
-        sqlite3_bind_int64(stmt, 4, (sqlite3_int64)rows[i].events);
-        outcome = db_step(stmt, err);
-    }
-    sqlite3_finalize(stmt);
-    return ledger_end(db, outcome, err);
+    return ledger_put((struct sqlite_store *)base,
+                      &(struct ledger_put){ put_sql, bind_allowed, rows, count }, err);
 }
 
 static int

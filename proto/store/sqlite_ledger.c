@@ -1,27 +1,12 @@
 /*
- * <dir>/ledger.db: the balance sheet. What each row of a journal came to, once
- * by its place, for three days; then, and for the other columns, sums by hour.
+ * The balance sheet in ledger.db: what each row of a journal came to, once by its
+ * place, while rows of its hour come; then, and for the other columns, sums by hour.
  */
-#include <stdlib.h>
-
-#include "proto/base/clock.h"
-#include "proto/base/log.h"
 #include "proto/store/store_sqlite.h"
 
-enum { ROWS_HOURS = 72, BALANCE_HOURS = 400 * 24 };
-
-static const char ledger_schema[] =
-    "CREATE TABLE rows(journal INTEGER NOT NULL, first INTEGER NOT NULL, hour INTEGER NOT NULL,"
-    " stored INTEGER NOT NULL, not_stored INTEGER NOT NULL, PRIMARY KEY(journal, first))"
-    " WITHOUT ROWID;"
-    "CREATE INDEX rows_hour ON rows(hour);"
-    "CREATE TABLE balance(hour INTEGER NOT NULL, journal INTEGER NOT NULL, what INTEGER NOT NULL,"
-    " events INTEGER NOT NULL, PRIMARY KEY(hour, journal, what)) WITHOUT ROWID";
-
-/* Apart, since there are files that were made before it. */
-static const char allowed_schema[] =
-    "CREATE TABLE IF NOT EXISTS allowed(day TEXT NOT NULL, entry TEXT NOT NULL, reason TEXT NOT NULL,"
-    " events INTEGER NOT NULL, PRIMARY KEY(day, entry)) WITHOUT ROWID";
+/* A journal that has ended brings no later rows; nobody is away for longer than a month. */
+#define AWAY_HOURS "720"
+enum { ROWS_HOURS = 6, BALANCE_HOURS = 400 * 24 };
 
 static const char put_row_sql[] =
     "INSERT INTO rows VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"
@@ -29,152 +14,71 @@ static const char put_row_sql[] =
 
 static const char put_balance_sql[] =
     "INSERT INTO balance VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET"
-    " events = excluded.events";
+    " events = excluded.events WHERE events <> excluded.events";
 
 static const char sums_sql[] =
     "SELECT hour, journal, sum(stored), sum(not_stored) FROM rows"
     " WHERE hour >= ?1 AND hour < ?2 GROUP BY hour, journal";
 
+/* Hours whose rows have all come: of their journal there are rows of two hours later. An
+ * indexer that was away for days takes in old hours, and some of one at a time. */
+#define DONE_HOURS "SELECT hour, journal FROM rows AS done WHERE hour < ?1" \
+    " GROUP BY hour, journal HAVING hour < ?1 - " AWAY_HOURS " OR hour + 1 < (SELECT later.hour FROM rows AS later" \
+    " WHERE later.journal = done.journal ORDER BY later.first DESC LIMIT 1)"
+
 /* LEDGER_STORED and LEDGER_NOT_STORED are ?2 and ?3. */
 static const char fold_sql[] =
-    "INSERT INTO balance SELECT hour, journal, ?2, sum(stored) FROM rows WHERE hour < ?1"
-    " GROUP BY hour, journal UNION ALL"
-    " SELECT hour, journal, ?3, sum(not_stored) FROM rows WHERE hour < ?1"
-    " GROUP BY hour, journal HAVING sum(not_stored) > 0"
+    "WITH done(hour, journal) AS MATERIALIZED (" DONE_HOURS "),"
+    " sums AS MATERIALIZED (SELECT hour, journal, sum(stored) AS stored, sum(not_stored) AS"
+    " not_stored FROM rows WHERE hour < ?1 AND (hour, journal) IN (SELECT * FROM done)"
+    " GROUP BY hour, journal)"
+    "INSERT INTO balance SELECT hour, journal, ?2, stored FROM sums UNION ALL"
+    " SELECT hour, journal, ?3, not_stored FROM sums WHERE not_stored > 0"
     " ON CONFLICT DO UPDATE SET events = max(events, excluded.events)";
 
-static char *
-ledger_path(const struct sqlite_store *store)
+static int
+bind_row(sqlite3_stmt *stmt, const void *all, size_t i)
 {
-    char *path = NULL;
+    const struct store_ledger_row *row = (const struct store_ledger_row *)all + i;
 
-    return asprintf(&path, "%s/ledger.db", store->dir) < 0 ? NULL : path;
-}
-
-/* Counts of a damaged file are lost, and no event is. */
-static sqlite3 *
-open_for_writing(struct sqlite_store *store, int *ret_outcome, struct err *err)
-{
-    char *path = ledger_path(store), kept[DB_PATH_LEN];
-    sqlite3 *db;
-
-    *ret_outcome = STORE_RETRY;
-    if (path == NULL) {
-        err_set(err, "store: out of memory");
-        return NULL;
-    }
-    db = connection_open(store, path, ledger_schema, ret_outcome, err);
-    if (db == NULL && *ret_outcome == STORE_UNCLEAR &&
-        db_set_aside(path, clock_real_us(), kept, err) == 0) {
-        log_error("balance sheet is damaged; a new one is begun", "kept=\"%s\"", kept);
-        db = connection_open(store, path, ledger_schema, ret_outcome, err);
-    }
-    if (db != NULL && db_exec(db, allowed_schema, err) != DB_DONE) {
-        *ret_outcome = STORE_RETRY;
-        connection_close(&db);
-    }
-    free(path);
-    return db;
-}
-
-sqlite3 *
-ledger_begin(struct sqlite_store *store, enum store_outcome *ret_outcome, struct err *err)
-{
-    int outcome = 1;
-
-    *ret_outcome = STORE_UNCLEAR;
-    if (store->mode != STORE_WRITE) {
-        err_set(err, "store: opened for reading");
-        return NULL;
-    }
-    store->deadline_ms = 0;
-    if (store->ledger == NULL)
-        store->ledger = open_for_writing(store, &outcome, err);
-    *ret_outcome = outcome == 0 ? STORE_RETRY : (enum store_outcome)outcome;
-    if (store->ledger == NULL)
-        return NULL;
-    *ret_outcome = (enum store_outcome)db_exec(store->ledger, "BEGIN IMMEDIATE", err);
-    return *ret_outcome == STORE_DONE ? store->ledger : NULL;
-}
-
-enum store_outcome
-ledger_end(sqlite3 *db, enum db_outcome outcome, struct err *err)
-{
-    if (outcome == DB_DONE)
-        outcome = db_exec(db, "COMMIT", err);
-    if (outcome != DB_DONE && !sqlite3_get_autocommit(db))
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return (enum store_outcome)outcome;
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)row->journal);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)row->first);
+    sqlite3_bind_int64(stmt, 3, row->hour);
+    sqlite3_bind_int64(stmt, 4, (sqlite3_int64)row->stored);
+    sqlite3_bind_int64(stmt, 5, (sqlite3_int64)row->not_stored);
+    return 1;
 }
 
 enum store_outcome
 sqlite_put_ledger(struct store *base, const struct store_ledger_row *rows, size_t count,
                   struct err *err)
 {
-    enum db_outcome outcome = DB_DONE;
-    enum store_outcome begun;
-    sqlite3 *db = ledger_begin((struct sqlite_store *)base, &begun, err);
-    sqlite3_stmt *stmt = NULL;
+    return ledger_put((struct sqlite_store *)base,
+                      &(struct ledger_put){ put_row_sql, bind_row, rows, count }, err);
+}
 
-    if (db == NULL)
-        return begun;
-    if (db_prepare(db, &stmt, put_row_sql, err) != 0)
-        outcome = db_failed(db, err);
-    for (size_t i = 0; i < count && outcome == DB_DONE; i++) {
-        sqlite3_bind_int64(stmt, 1, (sqlite3_int64)rows[i].journal);
-        sqlite3_bind_int64(stmt, 2, (sqlite3_int64)rows[i].first);
-        sqlite3_bind_int64(stmt, 3, rows[i].hour);
-        sqlite3_bind_int64(stmt, 4, (sqlite3_int64)rows[i].stored);
-        sqlite3_bind_int64(stmt, 5, (sqlite3_int64)rows[i].not_stored);
-        outcome = db_step(stmt, err);
-    }
-    sqlite3_finalize(stmt);
-    return ledger_end(db, outcome, err);
+static int
+bind_count(sqlite3_stmt *stmt, const void *all, size_t i)
+{
+    const struct ledger_row *row = &((const struct ledger *)all)->rows[i / LEDGER_COLUMNS];
+    size_t column = i % LEDGER_COLUMNS;
+
+    sqlite3_bind_int64(stmt, 1, row->hour);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)row->journal);
+    sqlite3_bind_int(stmt, 3, (int)column);
+    sqlite3_bind_int64(stmt, 4, (sqlite3_int64)row->counts[column]);
+    return row->counts[column] != 0;
 }
 
 enum store_outcome
 sqlite_put_balance(struct store *base, const struct ledger *hours, struct err *err)
 {
-    enum db_outcome outcome = DB_DONE;
-    enum store_outcome begun;
-    sqlite3 *db = ledger_begin((struct sqlite_store *)base, &begun, err);
-    sqlite3_stmt *stmt = NULL;
-
-    if (db == NULL)
-        return begun;
-    if (db_prepare(db, &stmt, put_balance_sql, err) != 0)
-        outcome = db_failed(db, err);
-    for (size_t i = 0; i < hours->count; i++)
-        for (int k = 0; k < LEDGER_COLUMNS && outcome == DB_DONE; k++) {
-            if (hours->rows[i].counts[k] == 0)
-                continue;
-            sqlite3_bind_int64(stmt, 1, hours->rows[i].hour);
-            sqlite3_bind_int64(stmt, 2, (sqlite3_int64)hours->rows[i].journal);
-            sqlite3_bind_int(stmt, 3, k);
-            sqlite3_bind_int64(stmt, 4, (sqlite3_int64)hours->rows[i].counts[k]);
-            outcome = db_step(stmt, err);
-        }
-    sqlite3_finalize(stmt);
-    return ledger_end(db, outcome, err);
+    return ledger_put((struct sqlite_store *)base,
+                      &(struct ledger_put){ put_balance_sql, bind_count, hours,
+                                            hours->count * LEDGER_COLUMNS }, err);
 }
 
 /* --- reading --- */
-
-sqlite3 *
-ledger_open_to_read(struct sqlite_store *store, int *ret_outcome, struct err *err)
-{
-    char *path = ledger_path(store);
-    sqlite3 *db = NULL;
-
-    *ret_outcome = STORE_RETRY;
-    store->deadline_ms = clock_steady_ms() + READ_LIMIT_MS;
-    if (path == NULL)
-        err_set(err, "store: out of memory");
-    else
-        db = connection_open(store, path, NULL, ret_outcome, err);
-    free(path);
-    return db;
-}
 
 /* The larger counts: rows go on when sums were kept, and go when they are. */
 static void
@@ -253,14 +157,14 @@ sqlite_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour,
 
 /* --- forgetting --- */
 
-static enum db_outcome
-run(sqlite3 *db, const char *sql, int64_t hour, struct err *err)
+static enum store_outcome
+run(struct sqlite_store *store, const char *sql, int64_t hour, struct err *err)
 {
     enum db_outcome outcome;
     sqlite3_stmt *stmt = NULL;
 
-    if (db_prepare(db, &stmt, sql, err) != 0)
-        return db_failed(db, err);
+    if (db_prepare(store->ledger, &stmt, sql, err) != 0)
+        return ledger_judge(store, db_failed(store->ledger, err));
     sqlite3_bind_int64(stmt, 1, hour);
     if (sqlite3_bind_parameter_count(stmt) == 3) {
         sqlite3_bind_int(stmt, 2, LEDGER_STORED);
@@ -268,26 +172,23 @@ run(sqlite3 *db, const char *sql, int64_t hour, struct err *err)
     }
     outcome = db_step(stmt, err);
     sqlite3_finalize(stmt);
-    return outcome;
+    return ledger_judge(store, outcome);
 }
 
 int
 ledger_expire(struct sqlite_store *store, int64_t now_us, struct err *err)
 {
-    int64_t hour = ledger_hour(now_us);
-    enum store_outcome begun;
-    enum db_outcome outcome;
-    sqlite3 *db = ledger_begin(store, &begun, err);
+    static const struct { const char *sql; int64_t hours; } steps[] = {
+        { fold_sql, ROWS_HOURS },
+        { "DELETE FROM rows WHERE hour < ?1 AND (hour, journal) IN (" DONE_HOURS ")", ROWS_HOURS },
+        { "DELETE FROM balance WHERE hour < ?1", BALANCE_HOURS },
+        { "DELETE FROM allowed WHERE day < date(?1 * 3600, 'unixepoch')", BALANCE_HOURS },
+    };
+    enum store_outcome outcome;
 
-    if (db == NULL)
+    if (ledger_begin(store, &outcome, err) == NULL)
         return -1;
-    outcome = run(db, fold_sql, hour - ROWS_HOURS, err);
-    if (outcome == DB_DONE)
-        outcome = run(db, "DELETE FROM rows WHERE hour < ?1", hour - ROWS_HOURS, err);
-    if (outcome == DB_DONE)
-        outcome = run(db, "DELETE FROM balance WHERE hour < ?1", hour - BALANCE_HOURS, err);
-    if (outcome == DB_DONE)
-        outcome = run(db, "DELETE FROM allowed WHERE day < date(?1 * 3600, 'unixepoch')",
-                      hour - BALANCE_HOURS, err);
-    return ledger_end(db, outcome, err) == STORE_DONE ? 0 : -1;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && outcome == STORE_DONE; i++)
+        outcome = run(store, steps[i].sql, ledger_hour(now_us) - steps[i].hours, err);
+    return ledger_end(store, outcome, err) == STORE_DONE ? 0 : -1;
 }

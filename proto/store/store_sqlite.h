@@ -77,6 +77,7 @@ struct sqlite_store {
     sqlite3 *incidents;
     ino_t incidents_inode;
     sqlite3 *ledger;                    /* open while this process writes it */
+    ino_t ledger_inode;
     struct tally tally;
     int64_t deadline_ms;                /* by clock_steady_ms; 0: none */
 };
@@ -144,10 +145,26 @@ int sqlite_get_allowed(struct store *base, const char *first_day, const char *la
                        int (*visit)(void *ctx, const struct store_allowed *sum), void *ctx,
                        struct err *err);
 
-/* A transaction on ledger.db; NULL with its outcome when there is none. And its end. */
+/* sqlite_ledger_file.c: a transaction on ledger.db; NULL with its outcome when there is
+ * none. What an outcome within it means: where the file is damaged it is put aside, and
+ * STORE_RETRY. And its end. */
 sqlite3 *ledger_begin(struct sqlite_store *store, enum store_outcome *ret_outcome,
                       struct err *err);
-enum store_outcome ledger_end(sqlite3 *db, enum db_outcome outcome, struct err *err);
+enum store_outcome ledger_judge(struct sqlite_store *store, enum db_outcome outcome);
+enum store_outcome ledger_end(struct sqlite_store *store, enum store_outcome outcome,
+                              struct err *err);
+
+/* Run sql for each of count things, in one transaction: bind binds the i-th's values, or
+ * returns 0 to leave it out. */
+struct ledger_put {
+    const char *sql;
+    int (*bind)(sqlite3_stmt *stmt, const void *all, size_t i);
+    const void *all;
+    size_t count;
+};
+
+enum store_outcome ledger_put(struct sqlite_store *store, const struct ledger_put *put,
+                              struct err *err);
 
 /* ledger.db for reading: *ret_outcome 0 when it is not there yet. */
 sqlite3 *ledger_open_to_read(struct sqlite_store *store, int *ret_outcome, struct err *err);

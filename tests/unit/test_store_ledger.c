@@ -83,6 +83,84 @@ keeps_the_sums_when_the_rows_go(void **state)
 }
 
 static void
+retain(struct store_case *the, int64_t hour)
+{
+    unsigned deleted;
+
+    if (the->writer->ops->retain(the->writer, hour * CASE_HOUR, &deleted, &err) != 0)
+        fail_msg("%s", err.text);
+}
+
+/* An indexer that was away for days stores old hours in many pieces. */
+static void
+an_old_hour_that_comes_in_pieces_is_summed_up_as_a_whole(void **state)
+{
+    struct store_case *the = *state;
+
+    put(the, 1, HOUR, 10, 0);
+    retain(the, HOUR + 100);
+    put(the, 11, HOUR, 5, 1);
+    retain(the, HOUR + 100);
+    put(the, 17, HOUR + 1, 5, 0);
+    retain(the, HOUR + 100);
+    put(the, 22, HOUR, 1, 0);           /* sent again out of order */
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 16);
+    put(the, 23, HOUR + 99, 7, 0);
+    retain(the, HOUR + 100);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 16);
+    assert_int_equal(count_of(the, HOUR, LEDGER_NOT_STORED), 1);
+    assert_int_equal(count_of(the, HOUR + 1, LEDGER_STORED), 5);
+    assert_int_equal(count_of(the, HOUR + 99, LEDGER_STORED), 7);
+}
+
+static int
+rows_left(const struct store_case *the)
+{
+    char path[256];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int count;
+
+    snprintf(path, sizeof(path), "%s/ledger.db", the->store_dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM rows", -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    count = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return count;
+}
+
+static void
+the_rows_of_a_journal_that_has_ended_go_after_a_month(void **state)
+{
+    struct store_case *the = *state;
+
+    put(the, 1, HOUR, 10, 0);
+    retain(the, HOUR + 700);
+    assert_int_equal(rows_left(the), 1);
+    retain(the, HOUR + 730);
+    assert_int_equal(rows_left(the), 0);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 10);
+}
+
+/* A request a millisecond makes a row a millisecond. */
+static void
+rows_go_within_hours(void **state)
+{
+    struct store_case *the = *state;
+
+    for (unsigned i = 0; i < 48; i++)
+        for (unsigned k = 0; k < 10; k++)
+            put(the, 1 + 10 * i + k, HOUR + i, 1, 0);
+    retain(the, HOUR + 48);
+    assert_int_equal(rows_left(the), 60);
+    for (unsigned i = 0; i < 48; i++)
+        assert_int_equal(count_of(the, HOUR + i, LEDGER_STORED), 10);
+}
+
+static void
 keeps_what_the_other_stages_have_counted(void **state)
 {
     struct store_case *the = *state;
@@ -121,6 +199,72 @@ a_damaged_sheet_is_begun_anew_and_stops_nobody(void **state)
         fputs("no database ", file);
     fclose(file);
     put(the, 11, HOUR, 7, 0);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 7);
+}
+
+static void
+fill_rows(struct store_case *the)
+{
+    for (uint64_t first = 1; first <= 4000; first += 4) {
+        const struct store_ledger_row rows[] = {
+            { JOURNAL, first, HOUR, 1, 0 }, { JOURNAL, first + 1, HOUR, 1, 0 },
+            { JOURNAL, first + 2, HOUR, 1, 0 }, { JOURNAL, first + 3, HOUR, 1, 0 },
+        };
+
+        assert_int_equal(the->writer->ops->put_ledger(the->writer, rows, 4, &err), STORE_DONE);
+    }
+}
+
+/* All but the first page, which is looked at when the file is opened. */
+static void
+damage(struct store_case *the)
+{
+    char path[256];
+    FILE *file;
+    long end;
+
+    store_close(&the->writer);
+    store_close(&the->reader);
+    snprintf(path, sizeof(path), "%s/ledger.db", the->store_dir);
+    file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    end = ftell(file);
+    assert_true(end > 65536);
+    assert_int_equal(fseek(file, 8192, SEEK_SET), 0);
+    while (ftell(file) < end)
+        fputs("no page!", file);
+    fclose(file);
+    store_case_reopen(the);
+}
+
+/* Or the indexer would die of it again and again, and store no event. */
+static void
+a_sheet_that_turns_out_to_be_damaged_is_begun_anew(void **state)
+{
+    const struct store_ledger_row row = { JOURNAL, 5000, HOUR, 7, 0 };
+    struct store_case *the = *state;
+
+    fill_rows(the);
+    damage(the);
+    assert_int_equal(the->writer->ops->put_ledger(the->writer, &row, 1, &err), STORE_RETRY);
+    assert_int_equal(the->writer->ops->put_ledger(the->writer, &row, 1, &err), STORE_DONE);
+    assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 7);
+}
+
+/* Indexer and notifier have it open, and one of them puts it aside. */
+static void
+a_sheet_that_another_process_has_put_aside_is_left(void **state)
+{
+    struct store_case *the = *state;
+    char path[256], aside[270];
+
+    put(the, 1, HOUR, 10, 0);
+    snprintf(path, sizeof(path), "%s/ledger.db", the->store_dir);
+    snprintf(aside, sizeof(aside), "%s.aside", path);
+    assert_int_equal(rename(path, aside), 0);
+    put(the, 11, HOUR, 7, 0);
+    assert_int_equal(access(path, F_OK), 0);
     assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 7);
 }
 
@@ -214,8 +358,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_row_that_comes_again_counts_once),
         TEST(keeps_the_sums_when_the_rows_go),
+        TEST(an_old_hour_that_comes_in_pieces_is_summed_up_as_a_whole),
+        TEST(the_rows_of_a_journal_that_has_ended_go_after_a_month),
+        TEST(rows_go_within_hours),
         TEST(keeps_what_the_other_stages_have_counted),
         TEST(a_damaged_sheet_is_begun_anew_and_stops_nobody),
+        TEST(a_sheet_that_turns_out_to_be_damaged_is_begun_anew),
+        TEST(a_sheet_that_another_process_has_put_aside_is_left),
         TEST(sums_up_what_each_entry_took_within_the_days),
         TEST(an_older_file_has_nothing_of_the_allow_list_and_takes_it),
     };
