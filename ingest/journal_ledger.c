@@ -39,8 +39,7 @@ segment_read_ledger(struct segment *seg, uint64_t id, struct ledger *ledger, str
     if (code != SQLITE_DONE)
         db_failed(seg->db, err);
     sqlite3_finalize(stmt);
-    for (size_t i = 0; i < ledger->count; i++)
-        ledger->rows[i].is_changed = 0;
+    ledger_settle(ledger);
     return code == SQLITE_DONE ? 0 : -1;
 }
 
@@ -48,20 +47,17 @@ enum db_outcome
 segment_write_ledger(struct segment *seg, const struct ledger *ledger, struct err *err)
 {
     enum db_outcome outcome = DB_DONE;
+    const struct ledger_row *row;
+    enum ledger_column column;
+    size_t at = 0;
 
     if (seg->ledger == NULL && db_prepare(seg->db, &seg->ledger, put_sql, err) != 0)
         return db_failed(seg->db, err);
-    for (size_t i = 0; i < ledger->count && outcome == DB_DONE; i++) {
-        const struct ledger_row *row = &ledger->rows[i];
-
-        for (int k = 0; k < LEDGER_COLUMNS && row->is_changed && outcome == DB_DONE; k++) {
-            if (row->counts[k] == 0)
-                continue;
-            sqlite3_bind_int64(seg->ledger, 1, row->hour);
-            sqlite3_bind_int(seg->ledger, 2, k);
-            sqlite3_bind_int64(seg->ledger, 3, (sqlite3_int64)row->counts[k]);
-            outcome = db_step(seg->ledger, err);
-        }
+    while (outcome == DB_DONE && ledger_next_changed(ledger, &at, &row, &column)) {
+        sqlite3_bind_int64(seg->ledger, 1, row->hour);
+        sqlite3_bind_int(seg->ledger, 2, (int)column);
+        sqlite3_bind_int64(seg->ledger, 3, (sqlite3_int64)row->counts[column]);
+        outcome = db_step(seg->ledger, err);
     }
     return outcome;
 }
@@ -92,8 +88,7 @@ journal_uncount_pending(struct journal *journal)
 void
 journal_ledger_is_written(struct journal *journal)
 {
-    for (size_t i = 0; i < journal->ledger.count; i++)
-        journal->ledger.rows[i].is_changed = 0;
+    ledger_settle(&journal->ledger);
     journal->is_ledger_due = 0;
 }
 

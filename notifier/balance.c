@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "proto/base/hash.h"
-#include "proto/base/text.h"
 #include "proto/base/timestamp.h"
 
 #define HOUR_US (INT64_C(3600) * 1000000)
@@ -34,20 +32,6 @@ balance_take(struct balance *balance, const json_t *ingest, const json_t *detect
 {
     ledger_from_json(&balance->hours, json_object_get(ingest, "ledger"));
     ledger_from_json(&balance->hours, json_object_get(detector, "ledger"));
-}
-
-static uint64_t
-journal_of(const json_t *ingest)
-{
-    const char *hex = json_string_value(json_object_get(json_object_get(ingest, "journal"), "id"));
-    unsigned char id[8];
-    uint64_t journal = 0;
-
-    if (hex == NULL || hash_from_hex(text_of(hex), id, sizeof(id)) != 0)
-        return 0;
-    for (int i = 0; i < 8; i++)
-        journal = journal << 8 | id[i];
-    return journal;
 }
 
 /* Everything received before this has reached the side's stage. */
@@ -121,10 +105,11 @@ void
 balance_check(struct balance *balance, const json_t *ingest, const json_t *detector,
               int64_t now_us)
 {
-    uint64_t journal = journal_of(ingest);
+    const char *hex = json_string_value(json_object_get(json_object_get(ingest, "journal"), "id"));
     int64_t since_us = detector == NULL ? INT64_MAX : (int64_t)json_integer_value(
                            json_object_get(detector, "ledger_since_us"));
     int64_t reached[SIDES];
+    uint64_t journal;
     char judge[32];
 
     /* each of several detectors judges all events: we ask one */
@@ -132,11 +117,13 @@ balance_check(struct balance *balance, const json_t *ingest, const json_t *detec
              (int)json_integer_value(json_object_get(detector, "slot")));
     balance->off_count = 0;
     balance->closed = 0;
+    if (ledger_journal_read(hex, &journal) != 0)
+        return;
     for (int i = 0; i < SIDES; i++)
         reached[i] = reached_us(ingest, sides[i].done == LEDGER_JUDGED ? judge
                                                                        : sides[i].consumer,
                                 now_us);
-    for (size_t i = 0; i < balance->hours.count && journal != 0; i++)
+    for (size_t i = 0; i < balance->hours.count; i++)
         if (balance->hours.rows[i].journal == journal)
             check_row(balance, &balance->hours.rows[i], reached, now_us, since_us);
 }
@@ -147,9 +134,13 @@ balance_sum(const struct balance *balance, int64_t now_us, uint64_t ret[LEDGER_C
     int64_t from = ledger_hour(now_us) - 23;
 
     memset(ret, 0, LEDGER_COLUMNS * sizeof(*ret));
-    for (size_t i = 0; i < balance->hours.count; i++)
-        for (int k = 0; k < LEDGER_COLUMNS && balance->hours.rows[i].hour >= from; k++)
-            ret[k] += balance->hours.rows[i].counts[k];
+    for (size_t i = 0; i < balance->hours.count; i++) {
+        const struct ledger_row *row = &balance->hours.rows[i];
+
+        /* no hour of a clock that was wrong */
+        for (int k = 0; k < LEDGER_COLUMNS && row->hour >= from && row->hour <= from + 24; k++)
+            ret[k] += row->counts[k];
+    }
 }
 
 json_t *

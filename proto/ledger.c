@@ -91,6 +91,44 @@ ledger_add(struct ledger *ledger, uint64_t journal, int64_t hour, enum ledger_co
     row->is_changed = 1;
 }
 
+int
+ledger_next_changed(const struct ledger *ledger, size_t *at, const struct ledger_row **ret_row,
+                    enum ledger_column *ret_column)
+{
+    for (; *at < ledger->count * LEDGER_COLUMNS; ++*at) {
+        const struct ledger_row *row = &ledger->rows[*at / LEDGER_COLUMNS];
+
+        *ret_row = row;
+        *ret_column = (enum ledger_column)(*at % LEDGER_COLUMNS);
+        if (row->is_changed && row->counts[*ret_column] > 0) {
+            ++*at;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void
+ledger_settle(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        ledger->rows[i].is_changed = 0;
+}
+
+int
+ledger_journal_read(const char *hex, uint64_t *ret_journal)
+{
+    unsigned char id[8];
+    uint64_t journal = 0;
+
+    if (hex == NULL || hash_from_hex(text_of(hex), id, sizeof(id)) != 0)
+        return -1;
+    for (int i = 0; i < 8; i++)
+        journal = journal << 8 | id[i];
+    *ret_journal = journal;
+    return 0;
+}
+
 const struct ledger_row *
 ledger_find(const struct ledger *ledger, uint64_t journal, int64_t hour)
 {
@@ -133,20 +171,16 @@ read_row(struct ledger *ledger, const json_t *json)
     const char *hex = json_string_value(json_object_get(json, "journal"));
     json_int_t hour = json_integer_value(json_object_get(json, "hour"));
     struct ledger_row *row;
-    unsigned char id[8];
-    uint64_t journal = 0;
+    uint64_t journal;
 
-    if (hex == NULL || hash_from_hex(text_of(hex), id, sizeof(id)) != 0 || hour < -HOUR_MAX ||
-        hour > HOUR_MAX)
+    if (ledger_journal_read(hex, &journal) != 0 || hour < -HOUR_MAX || hour > HOUR_MAX)
         return -1;
-    for (int i = 0; i < 8; i++)
-        journal = journal << 8 | id[i];
     row = row_of(ledger, journal, hour);
     for (int i = 0; row != NULL && i < LEDGER_COLUMNS; i++) {
-        const json_t *number = json_object_get(json, ledger_names[i]);
+        json_int_t events = json_integer_value(json_object_get(json, ledger_names[i]));
 
-        if (number != NULL && json_integer_value(number) > 0)
-            row->counts[i] = (uint64_t)json_integer_value(number);
+        if (events > 0)
+            row->counts[i] = (uint64_t)events;
     }
     return 0;
 }

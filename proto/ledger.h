@@ -35,7 +35,7 @@ struct ledger_row {
     uint64_t journal;
     int64_t hour;                               /* hours since 1970, UTC */
     uint64_t counts[LEDGER_COLUMNS];
-    int is_changed;                             /* since the caller cleared it */
+    int is_changed;                             /* since the last ledger_settle */
 };
 
 /* The newest hours, ascending; beyond LEDGER_MAX_ROWS the oldest goes. */
@@ -50,6 +50,15 @@ int64_t ledger_hour(int64_t at_us);
  * back). */
 void ledger_add(struct ledger *ledger, uint64_t journal, int64_t hour,
                 enum ledger_column column, int64_t n);
+
+/* The numbers that changed and are not zero, from *at (0 at first) on: 1 with the row and
+ * column of the next, 0 at the end. And: all of them are written. */
+int ledger_next_changed(const struct ledger *ledger, size_t *at,
+                        const struct ledger_row **ret_row, enum ledger_column *ret_column);
+void ledger_settle(struct ledger *ledger);
+
+/* A journal's id as 16 hex digits: 0 or -1. */
+int ledger_journal_read(const char *hex, uint64_t *ret_journal);
 
 /* The row, or NULL. */
 const struct ledger_row *ledger_find(const struct ledger *ledger, uint64_t journal, int64_t hour);

@@ -390,7 +390,7 @@ checkpoint_commit(struct checkpoint *checkpoint, const struct checkpoint_commit 
     checkpoint->has_extra = 0;
     for (size_t i = 0; i < checkpoint->position_count; i++)
         checkpoint->positions[i].durable = checkpoint->positions[i].last;
-    checkpoint_ledger_is_written(checkpoint);
+    ledger_settle(&checkpoint->ledger);
     engine_settle(commit->engine);
     if (commit->sources != NULL)
         sources_settle(commit->sources);

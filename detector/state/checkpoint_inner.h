@@ -78,7 +78,6 @@ void checkpoint_forget_snapshots(struct checkpoint *cp);
 int checkpoint_ledger_open(struct checkpoint *cp, struct err *err);
 void checkpoint_ledger_close(struct checkpoint *cp);
 enum db_outcome checkpoint_ledger_write(struct checkpoint *cp, struct err *err);
-void checkpoint_ledger_is_written(struct checkpoint *cp);
 
 /* checkpoint_slots.c: the tables of a division, and what they say. */
 int checkpoint_slots_open(struct checkpoint *cp, struct err *err);

@@ -5,8 +5,10 @@ static const char make_sql[] =
     "CREATE TABLE IF NOT EXISTS ledger (hour INTEGER NOT NULL, journal INTEGER NOT NULL,"
     " what INTEGER NOT NULL, events INTEGER NOT NULL, PRIMARY KEY (hour, journal, what))"
     " WITHOUT ROWID;"
-    /* as many hours as are kept in memory: the others are in the store */
-    "DELETE FROM ledger WHERE hour < (SELECT max(hour) FROM ledger) - 400";
+    /* those that are kept in memory (LEDGER_MAX_ROWS): the others are in the store. By
+     * their number, for an hour of a clock that was wrong may be years ahead */
+    "DELETE FROM ledger WHERE (hour, journal) NOT IN (SELECT DISTINCT hour, journal FROM ledger"
+    " ORDER BY hour DESC, journal DESC LIMIT 400)";
 
 static const char put_sql[] =
     "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET events = excluded.events";
@@ -32,7 +34,7 @@ checkpoint_ledger_open(struct checkpoint *cp, struct err *err)
     if (code != SQLITE_DONE)
         db_failed(cp->db, err);
     sqlite3_finalize(stmt);
-    checkpoint_ledger_is_written(cp);
+    ledger_settle(&cp->ledger);
     return code == SQLITE_DONE ? db_prepare(cp->db, &cp->put_ledger, put_sql, err) : -1;
 }
 
@@ -47,28 +49,18 @@ enum db_outcome
 checkpoint_ledger_write(struct checkpoint *cp, struct err *err)
 {
     enum db_outcome outcome = DB_DONE;
+    const struct ledger_row *row;
+    enum ledger_column column;
+    size_t at = 0;
 
-    for (size_t i = 0; i < cp->ledger.count; i++) {
-        const struct ledger_row *row = &cp->ledger.rows[i];
-
-        for (int k = 0; k < LEDGER_COLUMNS && row->is_changed && outcome == DB_DONE; k++) {
-            if (row->counts[k] == 0)
-                continue;
-            sqlite3_bind_int64(cp->put_ledger, 1, row->hour);
-            sqlite3_bind_int64(cp->put_ledger, 2, (sqlite3_int64)row->journal);
-            sqlite3_bind_int(cp->put_ledger, 3, k);
-            sqlite3_bind_int64(cp->put_ledger, 4, (sqlite3_int64)row->counts[k]);
-            outcome = db_step(cp->put_ledger, err);
-        }
+    while (outcome == DB_DONE && ledger_next_changed(&cp->ledger, &at, &row, &column)) {
+        sqlite3_bind_int64(cp->put_ledger, 1, row->hour);
+        sqlite3_bind_int64(cp->put_ledger, 2, (sqlite3_int64)row->journal);
+        sqlite3_bind_int(cp->put_ledger, 3, (int)column);
+        sqlite3_bind_int64(cp->put_ledger, 4, (sqlite3_int64)row->counts[column]);
+        outcome = db_step(cp->put_ledger, err);
     }
     return outcome;
-}
-
-void
-checkpoint_ledger_is_written(struct checkpoint *cp)
-{
-    for (size_t i = 0; i < cp->ledger.count; i++)
-        cp->ledger.rows[i].is_changed = 0;
 }
 
 struct ledger *

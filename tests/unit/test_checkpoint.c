@@ -664,6 +664,45 @@ an_outbox_that_cannot_be_read_counts_nothing_as_acknowledged(void **state)
     assert_int_equal(checkpoint_frontier(place->cp), 0);
 }
 
+/* One wrong hour of the clock, years ahead, stays the newest for years. */
+static void
+an_hour_of_a_clock_that_was_wrong_costs_no_other(void **state)
+{
+    enum { HOUR = 498600, FAR = HOUR + 87600 };
+    struct place *place = *state;
+    const struct ledger_row *row;
+
+    must_open(place);
+    ledger_add(checkpoint_ledger(place->cp), ORIGIN, HOUR, LEDGER_JUDGED, 5);
+    ledger_add(checkpoint_ledger(place->cp), ORIGIN, FAR, LEDGER_JUDGED, 1);
+    assert_int_equal(try_commit(place, 0, 0), DB_DONE);
+    end(place);
+    must_open(place);
+    row = ledger_find(checkpoint_ledger(place->cp), ORIGIN, HOUR);
+    assert_non_null(row);
+    assert_int_equal(row->counts[LEDGER_JUDGED], 5);
+    assert_non_null(ledger_find(checkpoint_ledger(place->cp), ORIGIN, FAR));
+}
+
+static void
+as_many_hours_are_kept_as_fit(void **state)
+{
+    struct place *place = *state;
+
+    must_open(place);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 300; i++)
+            ledger_add(checkpoint_ledger(place->cp), ORIGIN, 1000 + 300 * round + i,
+                       LEDGER_JUDGED, 1);
+        assert_int_equal(try_commit(place, 0, 0), DB_DONE);
+    }
+    end(place);
+    must_open(place);
+    assert_int_equal(checkpoint_ledger(place->cp)->count, LEDGER_MAX_ROWS);
+    assert_null(ledger_find(checkpoint_ledger(place->cp), ORIGIN, 1199));
+    assert_non_null(ledger_find(checkpoint_ledger(place->cp), ORIGIN, 1200));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
 int
@@ -691,6 +730,8 @@ main(void)
         TEST(a_file_of_another_program_stays_where_it_is),
         TEST(rows_that_make_no_sense_are_counted_and_dropped),
         TEST(an_outbox_that_cannot_be_read_counts_nothing_as_acknowledged),
+        TEST(an_hour_of_a_clock_that_was_wrong_costs_no_other),
+        TEST(as_many_hours_are_kept_as_fit),
     };
 
     return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);

@@ -58,6 +58,29 @@ takes_back_what_was_not_committed(void **state)
 }
 
 static void
+names_each_number_that_changed_until_it_is_settled(void **state)
+{
+    const struct ledger_row *row;
+    enum ledger_column column;
+    size_t at = 0;
+
+    (void)state;
+    ledger_add(&ledger, 1, 10, LEDGER_ACCEPTED, 5);
+    ledger_settle(&ledger);
+    ledger_add(&ledger, 1, 11, LEDGER_STORED, 2);
+    ledger_add(&ledger, 1, 11, LEDGER_ACCEPTED, 3);
+    assert_int_equal(ledger_next_changed(&ledger, &at, &row, &column), 1);
+    assert_int_equal(row->hour, 11);
+    assert_int_equal(column, LEDGER_ACCEPTED);
+    assert_int_equal(ledger_next_changed(&ledger, &at, &row, &column), 1);
+    assert_int_equal(column, LEDGER_STORED);
+    assert_int_equal(ledger_next_changed(&ledger, &at, &row, &column), 0);
+    ledger_settle(&ledger);
+    at = 0;
+    assert_int_equal(ledger_next_changed(&ledger, &at, &row, &column), 0);
+}
+
+static void
 keeps_the_newest_hours(void **state)
 {
     (void)state;
@@ -117,6 +140,7 @@ main(void)
         TEST(an_hour_begins_at_its_first_microsecond_also_before_1970),
         TEST(counts_by_journal_and_hour_in_any_order),
         TEST(takes_back_what_was_not_committed),
+        TEST(names_each_number_that_changed_until_it_is_settled),
         TEST(keeps_the_newest_hours),
         TEST(goes_to_json_and_back),
         TEST(counts_entries_that_make_no_sense),
