@@ -57,8 +57,9 @@ void sources_hear(struct sources *sources, const struct event *ev);
 /* Once a second: find who went silent. Not while a backlog is worked off. */
 void sources_review(struct sources *sources);
 
-/* The silent ones, longest silent first; those whose clock is off. At most max
- * into ret, how many; *ret_more is how many there are beyond. */
+/* The silent ones, longest silent first; those whose clock is off, always in the same
+ * order; regular ones first. At most max into ret, how many; *ret_more is how many
+ * there are beyond. */
 size_t sources_silent(const struct sources *sources, struct source_view *ret, size_t max,
                       size_t *ret_more);
 size_t sources_skewed(const struct sources *sources, struct source_view *ret, size_t max,

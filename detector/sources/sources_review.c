@@ -45,9 +45,8 @@ is_skewed(const struct sources *all, const struct source *source)
 }
 
 static int
-is_silent(const struct sources *all, const struct source *source)
+is_silent(const struct source *source)
 {
-    (void)all;
     return source->silence == SOURCE_SILENT;
 }
 
@@ -87,53 +86,59 @@ sources_review(struct sources *sources)
         for (struct source *source = sources->queues[i].oldest; source != NULL;
              source = source->newer) {
             review_one(sources, source);
-            *sources->silent += (uint64_t)is_silent(sources, source);
+            *sources->silent += (uint64_t)is_silent(source);
             *sources->skewed += (uint64_t)is_skewed(sources, source);
         }
 }
 
-/* What a list is of, and how one of it is told. */
-struct kind {
-    int (*is_listed)(const struct sources *all, const struct source *source);
-    void (*tell)(const struct sources *all, const struct source *source,
-                 struct source_view *ret);
+/* Whom there is room for; the others are counted. */
+struct listing {
+    struct source_view *ret;
+    size_t count, max, more;
 };
 
-/* The one that was heard first comes first: who is told of stays told of. */
-static size_t
-list(const struct sources *all, const struct kind *kind, struct source_view *ret, size_t max,
-     size_t *ret_more)
+static void
+list(const struct sources *all, const struct source *source, struct listing *listing,
+     void (*tell)(const struct sources *all, const struct source *source,
+                  struct source_view *ret))
 {
-    size_t count = 0;
-
-    *ret_more = 0;
-    for (size_t i = SOURCE_QUEUES; i-- > 0;)
-        for (const struct source *source = all->queues[i].oldest; source != NULL;
-             source = source->newer) {
-            if (!kind->is_listed(all, source))
-                continue;
-            if (count < max)
-                kind->tell(all, source, &ret[count++]);
-            else
-                ++*ret_more;
-        }
-    return count;
+    if (listing->count < listing->max)
+        tell(all, source, &listing->ret[listing->count++]);
+    else
+        listing->more++;
 }
 
 size_t
 sources_silent(const struct sources *sources, struct source_view *ret, size_t max,
                size_t *ret_more)
 {
-    static const struct kind silent = { is_silent, source_tell_silent };
+    struct listing listing = { .ret = ret, .max = max };
 
-    return list(sources, &silent, ret, max, ret_more);
+    for (size_t i = SOURCE_QUEUES; i-- > 0;)
+        for (const struct source *source = sources->queues[i].oldest; source != NULL;
+             source = source->newer)
+            if (is_silent(source))
+                list(sources, source, &listing, source_tell_silent);
+    *ret_more = listing.more;
+    return listing.count;
 }
 
+/* In the order of their places, which is no other whoever is heard: with more of them
+ * than there is room for, each would come and go. */
 size_t
 sources_skewed(const struct sources *sources, struct source_view *ret, size_t max,
                size_t *ret_more)
 {
-    static const struct kind skewed = { is_skewed, source_tell_skewed };
+    struct listing listing = { .ret = ret, .max = max };
 
-    return list(sources, &skewed, ret, max, ret_more);
+    for (int is_regular = 1; is_regular >= 0; is_regular--)
+        for (size_t i = 0; i < sources->options.max; i++) {
+            const struct source *source = &sources->all[i];
+
+            if (source->name_len > 0 && source->is_regular == is_regular &&
+                is_skewed(sources, source))
+                list(sources, source, &listing, source_tell_skewed);
+        }
+    *ret_more = listing.more;
+    return listing.count;
 }

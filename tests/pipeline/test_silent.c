@@ -32,17 +32,17 @@ published(void *ctx, const struct incident *inc, const struct batch_head *head, 
     (void)ctx, (void)inc, (void)head, (void)body;
 }
 
-/* web1 has sent a line every two seconds, for two days up to now; its clock is
- * three hours behind. */
+/* web1 has sent a line every two seconds, for two days up to now; its clock is so many
+ * hours behind. */
 static void
-live_for_days(struct sources *sources)
+live_for_days(struct sources *sources, int hours_behind)
 {
     int64_t end_us = clock_real_us();
 
     for (int64_t at_us = end_us - DAYS_BEFORE * 86400 * SECOND; at_us < end_us;
          at_us += 2 * SECOND) {
         struct extra host = { text_of("host.name"), value_text(text_of("web1")) };
-        struct event ev = { .received_us = at_us, .at_us = at_us - 3 * 3600 * SECOND,
+        struct event ev = { .received_us = at_us, .at_us = at_us - hours_behind * 3600 * SECOND,
                             .extras = &host, .extra_count = 1 };
 
         sources_tick(sources, OLD_JOURNAL, at_us, 0);
@@ -52,7 +52,7 @@ live_for_days(struct sources *sources)
 
 /* The state file of a detector that has known web1 for these days. */
 static void
-make_past(void)
+make_past(int hours_behind)
 {
     const struct engine_options options = { .max_keys = 1000, .max_entries = 1000, .slots = 1 };
     const struct sources_options habits = { .silent_after_us = 3600 * SECOND };
@@ -72,7 +72,7 @@ make_past(void)
     work.engine = engine_new(&options, &rules, metrics, &err);
     assert_non_null(work.engine);
     assert_int_equal(checkpoint_restore_sources(cp, sources, &refused, &err), 0);
-    live_for_days(sources);
+    live_for_days(sources, hours_behind);
     assert_int_equal(checkpoint_commit(cp, &work, &err), DB_DONE);
     checkpoint_close(&cp);
     engine_destroy(&work.engine);
@@ -91,8 +91,9 @@ start(void **state)
     slack = stub_new();
     chain = chain_new(NULL, stub_url(slack));
     chain_set(chain, "BONGSU_WATCH_STAGES", "detector");
+    chain_set(chain, "BONGSU_WATCH_AFTER", "6s");
     chain_set(chain, "BONGSU_SOURCES_SILENT_AFTER", "3s");
-    make_past();
+    make_past(3);
     chain_start_all(chain);
     return 0;
 }
@@ -162,16 +163,22 @@ a_source_that_goes_silent_is_one_incident_and_over_when_it_is_heard(void **state
     chain_kill(chain, DETECTOR);
     chain_start(chain, DETECTOR, NULL);
     chain_wait_ready(chain, TOLD_MS);
-    wait_told("it is over", 1);
+    wait_told("A log source went silent* (it is over)", 1);
     assert_int_equal(incidents_of("bongsu.source_silent", "resolved"), 1);
 }
 
 static void
-a_source_whose_clock_is_off_is_one_incident(void **state)
+a_source_whose_clock_is_off_is_one_incident_and_over_when_it_is_right(void **state)
 {
     (void)state;
     wait_told("web1's clock is exactly 3 hours behind", 0);
     assert_int_equal(incidents_of("bongsu.clock_off", "open"), 1);
+    assert_int_equal(chain_stop(chain, DETECTOR), 0);
+    make_past(0);
+    chain_start(chain, DETECTOR, NULL);
+    wait_told("A log source's clock is off* (it is over)", 0);
+    assert_int_equal(incidents_of("bongsu.clock_off", "resolved"), 1);
+    assert_int_equal(stub_count_containing(slack, "] A log source's clock is off*"), 2);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -181,7 +188,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_source_that_goes_silent_is_one_incident_and_over_when_it_is_heard),
-        TEST(a_source_whose_clock_is_off_is_one_incident),
+        TEST(a_source_whose_clock_is_off_is_one_incident_and_over_when_it_is_right),
     };
 
     return cmocka_run_group_tests_name("silent", tests, NULL, NULL);

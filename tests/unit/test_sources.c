@@ -465,6 +465,29 @@ a_clock_that_is_behind_is_named_after_ten_minutes_and_over_when_it_is_right(void
     assert_int_equal(skewed(world), 0);
 }
 
+/* Or each would be told of in turn, and be over in turn. */
+static void
+who_is_heard_again_takes_nobodys_place_in_the_list(void **state)
+{
+    static const char *const hosts[] = { "web1", "web2", "web3" };
+    struct world *world = *state;
+
+    for (int i = 0; i < 25; i++)
+        for (size_t k = 0; k < 3; k++) {
+            hear_late(world, hosts[k], 7 * MINUTE);
+            pass(world, 10 * SECOND);
+        }
+    for (size_t k = 0; k < 3; k++) {
+        world->count = sources_skewed(world->sources, world->views, 2, &world->more);
+        assert_int_equal(world->count, 2);
+        assert_int_equal(world->more, 1);
+        assert_string_equal(world->views[0].name, "web1");
+        assert_string_equal(world->views[1].name, "web2");
+        hear_late(world, hosts[k], 7 * MINUTE);
+        pass(world, 10 * SECOND);
+    }
+}
+
 static void
 check_skew(struct world *world, int64_t lag_us, const char *text)
 {
@@ -725,6 +748,7 @@ main(void)
         TEST(a_flood_of_names_makes_no_regular_source_forgotten),
         TEST(more_than_the_list_holds_are_counted),
         TEST(a_source_is_the_host_else_who_sent_it_and_has_a_name_that_can_be_shown),
+        TEST(who_is_heard_again_takes_nobodys_place_in_the_list),
         TEST(a_clock_that_is_behind_is_named_after_ten_minutes_and_over_when_it_is_right),
         TEST(the_text_names_how_much_and_where_a_zone_may_be_missing),
         TEST(small_lags_backlogs_and_old_files_are_no_wrong_clock),
