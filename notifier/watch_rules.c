@@ -47,6 +47,12 @@ count_of(const struct watch_findings *findings, size_t rule)
 }
 
 static void
+set_unknown(struct watch_findings *findings, size_t rule)
+{
+    findings->unknown |= UINT64_C(1) << rule;
+}
+
+static void
 find(struct watch_findings *findings, size_t rule, const char *key, uint64_t count,
      const char *summary, ...)
 {
@@ -55,6 +61,7 @@ find(struct watch_findings *findings, size_t rule, const char *key, uint64_t cou
 
     if (findings->count == WATCH_MAX_FINDINGS || count_of(findings, rule) == WATCH_MAX_EACH) {
         findings->left_out++;
+        set_unknown(findings, rule);
         return;
     }
     findings->count++;
@@ -72,12 +79,6 @@ static int64_t
 number(const json_t *status, const char *name)
 {
     return json_integer_value(json_object_get(status, name));
-}
-
-static void
-set_unknown(struct watch_findings *findings, size_t rule)
-{
-    findings->unknown |= UINT64_C(1) << rule;
 }
 
 /* A member of a stage's status. What it does not say (no answer, or one that cannot know)

@@ -343,6 +343,8 @@ findings_beyond_the_room_are_counted(void **ctx)
     watch_look_all(&look, &findings);
     assert_int_equal(findings.count, WATCH_MAX_EACH);
     assert_int_equal(findings.left_out, 100 - WATCH_MAX_EACH);
+    assert_int_equal(findings.unknown & 1u << watch_rule_find("bongsu.source_silent"),
+                     1u << watch_rule_find("bongsu.source_silent"));
 }
 
 static void
