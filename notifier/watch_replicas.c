@@ -28,6 +28,46 @@ join_list(json_t *to, const json_t *from, const char *name)
         json_array_extend(list, more);
 }
 
+/* Each integer of `from` more in `to`. */
+static void
+add_numbers(json_t *to, const json_t *from)
+{
+    const json_t *number;
+    const char *name;
+
+    json_object_foreach((json_t *)from, name, number)
+        if (json_is_integer(number))
+            json_object_set_new(to, name, json_integer(
+                json_integer_value(json_object_get(to, name)) + json_integer_value(number)));
+}
+
+/* Each detector counts what an entry of the allow list took from it. They read the same
+ * list, but for a moment after it has changed. */
+static void
+join_allowed(json_t *to, const json_t *from)
+{
+    const json_t *list = json_object_get(json_object_get(to, "allow"), "entries"), *theirs;
+    size_t i;
+
+    json_array_foreach(json_object_get(json_object_get(from, "allow"), "entries"), i, theirs) {
+        const json_t *ours = json_array_get(list, i);
+
+        if (ours != NULL &&
+            json_equal(json_object_get(ours, "entry"), json_object_get(theirs, "entry")))
+            add_numbers(json_object_get(ours, "days"), json_object_get(theirs, "days"));
+    }
+}
+
+static void
+join_dead_letters(json_t *to, const json_t *from)
+{
+    json_int_t dead = json_integer_value(json_object_get(from, "dead_letters"));
+
+    if (dead > 0)
+        json_object_set_new(to, "dead_letters", json_integer(
+            dead + json_integer_value(json_object_get(to, "dead_letters"))));
+}
+
 /* What only all of them together know: the log sources of each detector, the hours of each
  * ingest's journal and of those that it adopted. (Each detector's hours are of all events.) */
 static void
@@ -42,6 +82,8 @@ join_lists(json_t *to, const json_t *from)
         return;
     join_list(to, from, "silent_sources");
     join_list(to, from, "skewed_sources");
+    join_dead_letters(to, from);
+    join_allowed(to, from);
     if (json_object_get(to, "journal") != NULL)
         join_list(to, from, "ledger");
 }

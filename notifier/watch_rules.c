@@ -36,13 +36,20 @@ mend(char *text)
     }
 }
 
+/* How many the rule has found, and whether this one is among them: several detectors all
+ * know the same log sources. */
 static size_t
-count_of(const struct watch_findings *findings, size_t rule)
+count_of(const struct watch_findings *findings, size_t rule, const char *key, int *ret_is_known)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < findings->count; i++)
-        count += findings->all[i].rule == rule;
+    *ret_is_known = 0;
+    for (size_t i = 0; i < findings->count; i++) {
+        if (findings->all[i].rule != rule)
+            continue;
+        count++;
+        *ret_is_known |= strcmp(findings->all[i].key, key) == 0;
+    }
     return count;
 }
 
@@ -57,9 +64,17 @@ find(struct watch_findings *findings, size_t rule, const char *key, uint64_t cou
      const char *summary, ...)
 {
     struct watch_finding *found = &findings->all[findings->count];
+    char mended[WATCH_KEY];
+    int is_known;
+    size_t before;
     va_list args;
 
-    if (findings->count == WATCH_MAX_FINDINGS || count_of(findings, rule) == WATCH_MAX_EACH) {
+    snprintf(mended, sizeof(mended), "%s", key);
+    mend(mended);
+    before = count_of(findings, rule, mended, &is_known);
+    if (is_known)
+        return;
+    if (findings->count == WATCH_MAX_FINDINGS || before == WATCH_MAX_EACH) {
         findings->left_out++;
         set_unknown(findings, rule);
         return;
@@ -67,8 +82,7 @@ find(struct watch_findings *findings, size_t rule, const char *key, uint64_t cou
     findings->count++;
     found->rule = rule;
     found->count = count;
-    snprintf(found->key, sizeof(found->key), "%s", key);
-    mend(found->key);
+    memcpy(found->key, mended, sizeof(found->key));
     va_start(args, summary);
     vsnprintf(found->summary, sizeof(found->summary), summary, args);
     va_end(args);

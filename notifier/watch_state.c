@@ -76,9 +76,10 @@ take_finding(struct watch_state *state, const struct watch_finding *found, int64
         return;
     if (item->phase == WATCH_ON && item->found.count != found->count)
         item->is_due = 1;
-    if (item->phase == WATCH_ON && rule->is_counting && found->count > item->found.count)
+    if (item->phase == WATCH_ON && rule->is_counting && found->count > item->most)
         item->newest_us = now_us;
     item->found = *found;
+    item->most = found->count > item->most ? found->count : item->most;
     item->last_ms = now_ms;
     if (item->phase == WATCH_NEW && now_ms - item->since_ms >= after_ms)
         open_item(item, now_us);
@@ -151,7 +152,7 @@ watch_resume(struct watch_state *state, const struct incident *inc, int64_t now_
     item->opened_us = inc->opened_us;
     item->newest_us = inc->newest_received_us;
     item->rev = (int64_t)inc->rev_counter;
-    item->found.count = inc->count;
+    item->found.count = item->most = inc->count;
     snprintf(item->found.summary, sizeof(item->found.summary), "%s",
              inc->summary == NULL ? "" : inc->summary);
     memcpy(item->id, inc->id, sizeof(item->id));

@@ -22,6 +22,7 @@ struct watch_item {
     char id[INCIDENT_ID_HEX];
     int64_t opened_us;              /* wall clock */
     int64_t newest_us;              /* of the opening, or when there was more of it */
+    uint64_t most;                  /* that was counted: one of several may be away */
     int64_t rev;                    /* of its newest snapshot: the clock, but never less */
     int is_due;                     /* its incident is to be written, or ended */
 };

@@ -216,6 +216,13 @@ more_dead_letters_are_news_even_after_somebody_closed_it(void **ctx)
     assert_int_equal(more.found.count, 3);
     assert_true(more.newest_us > first.newest_us);
     assert_int_equal(more.opened_us, first.opened_us);
+    /* one of several indexers is away and comes back */
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":1}");
+    pass(5000);
+    take_due();
+    say(INDEXER, "{\"ready\":true,\"dead_letters\":3}");
+    pass(5000);
+    assert_true(take_due().newest_us == more.newest_us);
 }
 
 static struct incident *
@@ -345,6 +352,20 @@ findings_beyond_the_room_are_counted(void **ctx)
     assert_int_equal(findings.left_out, 100 - WATCH_MAX_EACH);
     assert_int_equal(findings.unknown & 1u << watch_rule_find("bongsu.source_silent"),
                      1u << watch_rule_find("bongsu.source_silent"));
+}
+
+static void
+a_source_that_several_detectors_name_is_found_once(void **ctx)
+{
+    json_t *twice = sources(40, 3), *again = sources(40, 3);
+
+    (void)ctx;
+    json_array_extend(twice, again);
+    json_decref(again);
+    say_sources(twice, sources(0, 0));
+    watch_look_all(&look, &findings);
+    assert_int_equal(findings.count, 41);
+    assert_int_equal(findings.left_out, 0);
 }
 
 static void
@@ -527,6 +548,7 @@ main(void)
         TEST(what_a_person_closed_while_it_lasts_goes_on_silently),
         TEST(what_ended_before_is_forgotten),
         TEST(findings_beyond_the_room_are_counted),
+        TEST(a_source_that_several_detectors_name_is_found_once),
         TEST(no_flood_of_sources_hides_what_else_is_wrong),
         TEST(nothing_is_over_while_there_are_more_than_are_listed),
         TEST(a_source_that_calls_itself_more_is_none),
