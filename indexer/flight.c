@@ -51,6 +51,7 @@ flight_destroy(struct flight *flight)
     for (size_t i = 0; i < flight->count; i++)
         free(flight->items[i].reason);
     buf_release(&flight->body);
+    buf_release(&flight->packed);
     free(flight->items);
     free(flight->passengers);
     free(flight);
@@ -334,19 +335,12 @@ static void
 start(struct flight *flight)
 {
     struct indexer *ix = flight->all->ix;
-    struct buf body = { 0 };
     struct http_call call;
     struct err err;
 
-    /* call() may compress what it is given; what stays here is told apart by lines */
-    if (buf_append(&body, flight->body.ptr, flight->body.len) != 0 ||
-        ix->store->ops->bulk->call(ix->store, &body, &call, &err) != 0) {
-        err_set(&err, "out of memory");
+    if (ix->store->ops->bulk->call(ix->store, &flight->body, &flight->packed, &call, &err) != 0 ||
+        http_client_start(flight->all->client, &call, on_answer, flight, &err) != 0)
         wait_and_try_again(flight, ANSWER_RETRY, &err);
-    } else if (http_client_start(flight->all->client, &call, on_answer, flight, &err) != 0) {
-        wait_and_try_again(flight, ANSWER_RETRY, &err);
-    }
-    buf_release(&body);
 }
 
 void

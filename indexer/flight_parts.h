@@ -16,7 +16,7 @@ struct passenger {
 
 struct flight {
     struct flights *all;
-    struct buf body;
+    struct buf body, packed;        /* packed: the body compressed, where it is */
     struct store_item *items;       /* beside passengers */
     struct passenger *passengers;
     size_t count, cap;

@@ -21,6 +21,7 @@ struct http_call {
     const char *unix_socket;        /* path, or NULL */
     const char *const *headers;     /* "Name: value", NULL-terminated, or NULL */
     struct text body;
+    int is_body_kept;               /* until the answer, by the caller: no copy is made */
     const char *content_type;       /* of body */
     long timeout_ms;                /* in all; 0: 15 s */
     size_t max_answer;              /* bytes; 0: 64 KiB on a loop, else 64 MiB */

@@ -200,7 +200,8 @@ set_request(struct http_exchange *exchange, const struct http_call *call, struct
     if (has_body) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-        if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS,
+        if (curl_easy_setopt(easy,
+                             call->is_body_kept ? CURLOPT_POSTFIELDS : CURLOPT_COPYPOSTFIELDS,
                              call->body.len > 0 ? call->body.ptr : "") != CURLE_OK) {
             err_set(err, "out of memory");
             return -1;

@@ -22,7 +22,7 @@ struct http_exchange {
     int needs_loopback;         /* plain http: refuse any other address */
 };
 
-/* Fill a zeroed exchange and set easy up for the call (the body is copied).
+/* Fill a zeroed exchange and set easy up for the call (the body is copied, unless it is kept).
  * The exchange must stay where it is until released. 0, or -1 with the
  * reason, and then release it too. */
 int http_exchange_prepare(struct http_exchange *exchange, CURL *easy,

@@ -176,9 +176,10 @@ struct store_bulk_ops {
     /* Append one item to a request's body. 0 or -1. */
     int (*add)(struct store *store, const struct event *ev, const struct store_item *item,
                struct buf *body, struct err *err);
-    /* How the body is sent: all that a call needs; it borrows body and the store. */
-    int (*call)(struct store *store, struct buf *body, struct http_call *ret_call,
-                struct err *err);
+    /* How the body is sent: all that a call needs; it borrows body, or packed (which it
+     * may fill: the body compressed), and the store. All must stay until the answer. */
+    int (*call)(struct store *store, const struct buf *body, struct buf *packed,
+                struct http_call *ret_call, struct err *err);
     /* What the answer says of the items, in the order of adding. err says why,
      * but for ANSWER_READ. */
     enum store_answer (*read)(struct store *store, const struct http_answer *answer,

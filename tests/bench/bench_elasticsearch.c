@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -23,7 +24,7 @@
 #include "proto/store/store.h"
 #include "tests/support/chain.h"
 
-enum { ROUNDS = 3, DOCUMENTS = 300000, WARM_UP = 100000, A_REQUEST = 2000, A_POST = 500,
+enum { ROUNDS = 3, DOCUMENTS = 200000, WARM_UP = 60000, A_REQUEST = 2000, A_POST = 500,
        CONNECTIONS = 2, POSTERS = 4 };
 
 static const char *url;
@@ -179,6 +180,26 @@ pipeline(struct chain *chain, unsigned documents)
     return (double)documents * 1000 / (double)started;
 }
 
+/* Seconds of processor time that a process has used. */
+static double
+cpu_s(struct chain *chain, enum process which)
+{
+    char path[64], line[1024] = "";
+    unsigned long user = 0, kernel = 0;
+    FILE *file;
+    char *end;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", chain_pid(chain, which));
+    file = fopen(path, "r");
+    if (file == NULL || fgets(line, sizeof(line), file) == NULL)
+        return 0;
+    fclose(file);
+    end = strrchr(line, ')');
+    if (end == NULL || sscanf(end + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
+        return 0;
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static void
 measures(void **state)
 {
@@ -204,7 +225,8 @@ measures(void **state)
     }
     printf("ratio, mean of %d rounds: %.2f\n", (int)ROUNDS, ratios / ROUNDS);
     for (int i = 0; i < PROCESSES; i++)
-        printf("%s %ld MiB  ", process_names[i], chain_resident_kib(chain, (enum process)i) / 1024);
+        printf("%s %ld MiB %.1f s  ", process_names[i],
+               chain_resident_kib(chain, (enum process)i) / 1024, cpu_s(chain, (enum process)i));
     printf("\n");
     chain_destroy(&chain);
     store_close(&store);

@@ -39,44 +39,40 @@ add(struct store *base, const struct event *ev, const struct store_item *item, s
 
 /* RFC 1952. 0, or -1 when out of memory. */
 static int
-compress_body(struct buf *body)
+compress_body(const struct buf *body, struct buf *packed)
 {
     z_stream stream = { 0 };
-    struct buf packed = { 0 };
     int rc = -1;
 
     if (deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, GZIP_BITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return -1;
-    if (buf_reserve(&packed, deflateBound(&stream, body->len)) == 0) {
+    buf_clear(packed);
+    if (buf_reserve(packed, deflateBound(&stream, body->len)) == 0) {
         stream.next_in = (unsigned char *)body->ptr;
         stream.avail_in = (unsigned)body->len;
-        stream.next_out = (unsigned char *)packed.ptr;
-        stream.avail_out = (unsigned)packed.cap;
+        stream.next_out = (unsigned char *)packed->ptr;
+        stream.avail_out = (unsigned)packed->cap;
         rc = deflate(&stream, Z_FINISH) == Z_STREAM_END ? 0 : -1;
-        packed.len = stream.total_out;
+        packed->len = stream.total_out;
     }
     deflateEnd(&stream);
-    if (rc != 0) {
-        buf_release(&packed);
-        return -1;
-    }
-    buf_release(body);
-    *body = packed;
-    return 0;
+    return rc;
 }
 
 static int
-call(struct store *base, struct buf *body, struct http_call *ret_call, struct err *err)
+call(struct store *base, const struct buf *body, struct buf *packed, struct http_call *ret_call,
+     struct err *err)
 {
     struct elastic_store *store = (struct elastic_store *)base;
 
-    if (store->is_gzip && compress_body(body) != 0) {
+    if (store->is_gzip && compress_body(body, packed) != 0) {
         err_set(err, "store: out of memory");
         return -1;
     }
     *ret_call = (struct http_call){
         .method = "POST", .url = store->bulk_url,
-        .headers = store->is_gzip ? store->gzip_headers : store->headers, .body = buf_text(body),
+        .headers = store->is_gzip ? store->gzip_headers : store->headers,
+        .body = buf_text(store->is_gzip ? packed : body), .is_body_kept = 1,
         .content_type = "application/x-ndjson", .timeout_ms = store->timeout_ms,
         .max_answer = ELASTIC_MAX_ANSWER, .allow_plain = 1, .ca_file = store->ca_file };
     return 0;
@@ -174,6 +170,8 @@ read_whole(const struct http_answer *answer, struct err *err)
     elastic_reason((int)status, buf_text(&answer->body), err);
     if (status == TOO_LARGE || status == BAD)
         return ANSWER_SPLIT;
+    if (strstr(err->text, "cluster_block_exception") != NULL)
+        return ANSWER_RETRY;
     return status == UNAUTHORIZED || status == FORBIDDEN ? ANSWER_STOPPED : ANSWER_RETRY;
 }
 

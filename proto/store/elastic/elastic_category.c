@@ -51,16 +51,29 @@ static const struct elastic_category rows[] = {
     { "cron", { "process" }, { "start" }, NULL },
 };
 
+/* Most events of a batch are of few types: what was asked last is known. */
 const struct elastic_category *
 elastic_category_find(struct text event_type)
 {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    static const struct elastic_category *last;
+    static char last_type[64];
+    static size_t last_len = SIZE_MAX;
+
+    if (event_type.len == last_len && memcmp(event_type.ptr, last_type, last_len) == 0)
+        return last;
+    last_len = SIZE_MAX;
+    last = NULL;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && last == NULL; i++) {
         size_t len = strlen(rows[i].type);
 
         if (rows[i].type[len - 1] == '*'
                 ? event_type.len >= len - 1 && strncmp(event_type.ptr, rows[i].type, len - 1) == 0
                 : text_is(event_type, rows[i].type))
-            return &rows[i];
+            last = &rows[i];
     }
-    return NULL;
+    if (event_type.len > 0 && event_type.len <= sizeof(last_type)) {
+        memcpy(last_type, event_type.ptr, event_type.len);
+        last_len = event_type.len;
+    }
+    return last;
 }

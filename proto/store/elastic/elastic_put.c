@@ -56,7 +56,7 @@ static enum store_outcome
 put_some(struct elastic_store *store, const struct store_event *events, size_t count,
          struct store_item *items, struct store_written *ret_written, struct err *err)
 {
-    struct buf body = { 0 };
+    struct buf body = { 0 }, packed = { 0 };
     struct http_call call;
     struct http_answer answer = { 0 };
     enum store_answer said;
@@ -65,14 +65,16 @@ put_some(struct elastic_store *store, const struct store_event *events, size_t c
 
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = add_event(store, &events[i], &items[i], &body, err);
-    if (rc != 0 || elastic_bulk_ops.call(&store->base, &body, &call, err) != 0) {
+    if (rc != 0 || elastic_bulk_ops.call(&store->base, &body, &packed, &call, err) != 0) {
         buf_release(&body);
+        buf_release(&packed);
         return STORE_UNCLEAR;
     }
     http_session_call(store->session, &call, &answer);
     said = elastic_bulk_ops.read(&store->base, &answer, items, count, err);
     http_answer_release(&answer);
     buf_release(&body);
+    buf_release(&packed);
     if (said == ANSWER_SPLIT && count > 1) {
         outcome = put_some(store, events, count / 2, items, ret_written, err);
         if (outcome == STORE_DONE)
