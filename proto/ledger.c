@@ -129,6 +129,17 @@ ledger_journal_read(const char *hex, uint64_t *ret_journal)
     return 0;
 }
 
+void
+ledger_raise(struct ledger *ledger, uint64_t journal, int64_t hour, enum ledger_column column,
+             int64_t n)
+{
+    const struct ledger_row *row = ledger_find(ledger, journal, hour);
+    int64_t had = row == NULL ? 0 : (int64_t)row->counts[column];
+
+    if (n > had)
+        ledger_add(ledger, journal, hour, column, n - had);
+}
+
 const struct ledger_row *
 ledger_find(const struct ledger *ledger, uint64_t journal, int64_t hour)
 {

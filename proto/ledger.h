@@ -60,6 +60,10 @@ void ledger_settle(struct ledger *ledger);
 /* A journal's id as 16 hex digits: 0 or -1. */
 int ledger_journal_read(const char *hex, uint64_t *ret_journal);
 
+/* Make it n where it is less. */
+void ledger_raise(struct ledger *ledger, uint64_t journal, int64_t hour,
+                  enum ledger_column column, int64_t n);
+
 /* The row, or NULL. */
 const struct ledger_row *ledger_find(const struct ledger *ledger, uint64_t journal, int64_t hour);
 

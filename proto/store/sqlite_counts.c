@@ -182,25 +182,6 @@ make_all_rows(struct answer *answer, struct err *err)
     return 0;
 }
 
-static int
-check_query(const struct count_query *query, struct err *err)
-{
-    int64_t span;
-
-    if (query->from_us % MINUTE_US != 0 || query->to_us % MINUTE_US != 0 ||
-        query->step_us % MINUTE_US != 0 || query->step_us <= 0 ||
-        query->from_us >= query->to_us ||
-        __builtin_sub_overflow(query->to_us, query->from_us, &span)) {
-        err_set(err, "count: a time and a step of whole minutes are needed");
-        return -1;
-    }
-    if ((span - 1) / query->step_us >= ANSWER_STEPS || query->top > ANSWER_VALUES) {
-        err_set(err, "count: more than %d steps or %d rows", ANSWER_STEPS, ANSWER_VALUES);
-        return -1;
-    }
-    return 0;
-}
-
 int
 sqlite_count(struct store *base, const struct count_query *query,
              struct counts *ret_counts, struct err *err)
@@ -208,7 +189,7 @@ sqlite_count(struct store *base, const struct count_query *query,
     struct answer answer = { .store = (struct sqlite_store *)base, .query = query };
     int rc = -1;
 
-    if (check_query(query, err) != 0)
+    if (count_query_check(query, ANSWER_STEPS, ANSWER_VALUES, err) != 0)
         return -1;
     answer.from = query->from_us / MINUTE_US;
     answer.to = query->to_us / MINUTE_US;

@@ -80,17 +80,6 @@ sqlite_put_balance(struct store *base, const struct ledger *hours, struct err *e
 
 /* --- reading --- */
 
-/* The larger counts: rows go on when sums were kept, and go when they are. */
-static void
-raise_to(struct ledger *ledger, uint64_t journal, int64_t hour, int column, int64_t events)
-{
-    const struct ledger_row *row = ledger_find(ledger, journal, hour);
-    int64_t had = row == NULL ? 0 : (int64_t)row->counts[column];
-
-    if (events > had)
-        ledger_add(ledger, journal, hour, (enum ledger_column)column, events - had);
-}
-
 static int
 read_sums(sqlite3 *db, int64_t from, int64_t to, struct ledger *ret, struct err *err)
 {
@@ -105,8 +94,8 @@ read_sums(sqlite3 *db, int64_t from, int64_t to, struct ledger *ret, struct err 
         int64_t hour = sqlite3_column_int64(stmt, 0);
         uint64_t journal = (uint64_t)sqlite3_column_int64(stmt, 1);
 
-        raise_to(ret, journal, hour, LEDGER_STORED, sqlite3_column_int64(stmt, 2));
-        raise_to(ret, journal, hour, LEDGER_NOT_STORED, sqlite3_column_int64(stmt, 3));
+        ledger_raise(ret, journal, hour, LEDGER_STORED, sqlite3_column_int64(stmt, 2));
+        ledger_raise(ret, journal, hour, LEDGER_NOT_STORED, sqlite3_column_int64(stmt, 3));
     }
     if (code != SQLITE_DONE)
         db_failed(db, err);
@@ -130,7 +119,7 @@ read_balance(sqlite3 *db, int64_t from, int64_t to, struct ledger *ret, struct e
         int column = sqlite3_column_int(stmt, 2);
 
         if (column >= 0 && column < LEDGER_COLUMNS)
-            raise_to(ret, (uint64_t)sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 0),
+            ledger_raise(ret, (uint64_t)sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 0),
                      column, sqlite3_column_int64(stmt, 3));
     }
     if (code != SQLITE_DONE)

@@ -5,6 +5,8 @@
 #include "proto/store/elastic/elastic.h"
 #include "proto/store/store_sqlite.h"
 
+#define COUNT_MINUTE_US (INT64_C(60) * 1000000)
+
 struct store *
 store_open(const struct settings *settings, int mode, struct err *err)
 {
@@ -18,6 +20,26 @@ store_close(struct store **store)
     if (*store != NULL)
         (*store)->ops->close(store);
     *store = NULL;
+}
+
+int
+count_query_check(const struct count_query *query, int64_t max_steps, size_t max_rows,
+                  struct err *err)
+{
+    int64_t span;
+
+    if (query->from_us % COUNT_MINUTE_US != 0 || query->to_us % COUNT_MINUTE_US != 0 ||
+        query->step_us % COUNT_MINUTE_US != 0 || query->step_us <= 0 ||
+        query->from_us >= query->to_us ||
+        __builtin_sub_overflow(query->to_us, query->from_us, &span)) {
+        err_set(err, "count: a time and a step of whole minutes are needed");
+        return -1;
+    }
+    if ((span - 1) / query->step_us >= max_steps || query->top > max_rows) {
+        err_set(err, "count: more than %lld steps or %zu rows", (long long)max_steps, max_rows);
+        return -1;
+    }
+    return 0;
 }
 
 void

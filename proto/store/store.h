@@ -273,6 +273,11 @@ struct store {
 struct store *store_open(const struct settings *settings, int mode, struct err *err);
 void store_close(struct store **store);
 
+/* -1 with the reason when a count_query makes no sense, or asks for more steps or
+ * rows than the store gives. */
+int count_query_check(const struct count_query *query, int64_t max_steps, size_t max_rows,
+                      struct err *err);
+
 void store_free_incidents(struct incident ***incidents, size_t count);
 void counts_release(struct counts *counts);
 void source_changes_release(struct source_changes *changes);

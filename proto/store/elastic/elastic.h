@@ -103,6 +103,10 @@ enum store_outcome elastic_set_up(struct elastic_store *store, struct err *err);
 json_t *elastic_event_properties(void);
 int elastic_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct err *err);
 
+/* A text of parsed JSON: the value itself, or an object's member; {NULL, 0}: none. */
+struct text elastic_text(struct yyjson_val *value);
+struct text elastic_text_in(struct yyjson_val *object, const char *name);
+
 /* --- elastic_fields.c: names in documents --- */
 
 enum elastic_name {

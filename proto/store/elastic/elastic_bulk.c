@@ -80,20 +80,12 @@ call(struct store *base, const struct buf *body, struct buf *packed, struct http
 
 /* --- answers --- */
 
-static struct text
-text_in(yyjson_val *object, const char *name)
-{
-    yyjson_val *val = yyjson_obj_get(object, name);
-
-    return (struct text){ yyjson_get_str(val), yyjson_get_len(val) };
-}
-
 /* A reason, cut where a person has read enough. */
 static char *
 reason_of(yyjson_val *error)
 {
-    struct text type = text_in(error, "type"), reason = text_in(error, "reason");
-    struct text cause = text_in(yyjson_obj_get(error, "caused_by"), "reason");
+    struct text type = elastic_text_in(error, "type"), reason = elastic_text_in(error, "reason");
+    struct text cause = elastic_text_in(yyjson_obj_get(error, "caused_by"), "reason");
     struct buf text = { 0 };
 
     buf_printf(&text, "%.*s: %.*s", (int)(type.len < 80 ? type.len : 80), type.ptr == NULL ? "" : type.ptr,
@@ -108,7 +100,7 @@ reason_of(yyjson_val *error)
 static enum store_item_outcome
 outcome_of(int status, yyjson_val *error, int *ret_is_stopped)
 {
-    struct text type = text_in(error, "type");
+    struct text type = elastic_text_in(error, "type");
 
     if (status == OK || status == CREATED)
         return ITEM_STORED;
@@ -191,7 +183,7 @@ is_whole(yyjson_val *list, const struct store_item *items, size_t count)
         char id[EVENT_ID_TEXT_LEN];
 
         event_id_format(&items[i++].id, id);
-        if (!text_is(text_in(yyjson_obj_get(one, "create"), "_id"), id))
+        if (!text_is(elastic_text_in(yyjson_obj_get(one, "create"), "_id"), id))
             return 0;
     }
     return 1;

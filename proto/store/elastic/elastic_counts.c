@@ -5,8 +5,6 @@
 
 #include "proto/store/elastic/elastic.h"
 
-#define MINUTE_US (INT64_C(60) * 1000000)
-
 enum { OK = 200, MAX_STEPS = 60000, MAX_TOP = 10000, MORE_PER_SHARD = 1000,
        COUNTED_VALUE_MAX = 256 };
 
@@ -16,25 +14,6 @@ static const char *const dimensions[COUNT_DIMENSIONS] = {
     [COUNT_SOURCE] = "source.address",
     [COUNT_USER] = "user.name",
 };
-
-static int
-check_query(const struct count_query *query, struct err *err)
-{
-    int64_t span;
-
-    if (query->from_us % MINUTE_US != 0 || query->to_us % MINUTE_US != 0 ||
-        query->step_us % MINUTE_US != 0 || query->step_us <= 0 ||
-        query->from_us >= query->to_us ||
-        __builtin_sub_overflow(query->to_us, query->from_us, &span)) {
-        err_set(err, "count: a time and a step of whole minutes are needed");
-        return -1;
-    }
-    if ((span - 1) / query->step_us >= MAX_STEPS || query->top > MAX_TOP) {
-        err_set(err, "count: more than %d steps or %d rows", MAX_STEPS, MAX_TOP);
-        return -1;
-    }
-    return 0;
-}
 
 static json_t *
 timeline_of(const struct count_query *query)
@@ -163,7 +142,7 @@ elastic_count(struct store *base, const struct count_query *query, struct counts
     json_t *answer = NULL;
     int rc = -1;
 
-    if (check_query(query, err) != 0 ||
+    if (count_query_check(query, MAX_STEPS, MAX_TOP, err) != 0 ||
         elastic_ask(store, "POST", "/" ELASTIC_ALL_EVENTS "/_search", question(query), &answer,
                     err) != OK ||
         elastic_check_shards(answer, err) != 0)

@@ -12,12 +12,6 @@ struct reading {
     yyjson_val *source;
 };
 
-static struct text
-text_in(yyjson_val *val)
-{
-    return (struct text){ yyjson_get_str(val), yyjson_get_len(val) };
-}
-
 static int
 add_extra(struct reading *r, struct text name, yyjson_val *val)
 {
@@ -39,7 +33,7 @@ add_as_sent(struct reading *r, yyjson_val *object)
 
     yyjson_obj_iter_init(object, &iter);
     while ((key = yyjson_obj_iter_next(&iter)) != NULL)
-        if (add_extra(r, text_in(key), yyjson_obj_iter_get_val(key)) != 0)
+        if (add_extra(r, elastic_text(key), yyjson_obj_iter_get_val(key)) != 0)
             return -1;
     return 0;
 }
@@ -52,7 +46,7 @@ is_named(yyjson_val *list, struct text name)
 
     yyjson_arr_iter_init(list, &iter);
     while ((one = yyjson_arr_iter_next(&iter)) != NULL)
-        if (text_equals(text_in(one), name))
+        if (text_equals(elastic_text(one), name))
             return 1;
     return 0;
 }
@@ -72,7 +66,7 @@ is_ours(const struct reading *r, struct text name)
         return 0;
     if (!text_is(name, "event.outcome"))
         return 1;
-    category = elastic_category_find(text_in(yyjson_obj_get(r->source, "event.action")));
+    category = elastic_category_find(elastic_text(yyjson_obj_get(r->source, "event.action")));
     return category != NULL && category->outcome != NULL;
 }
 
@@ -105,7 +99,7 @@ take_times(struct reading *r)
     yyjson_val *at = yyjson_obj_get(r->source, "bongsu.at");
     yyjson_val *sent = yyjson_obj_get(r->source, "bongsu.timestamp");
     yyjson_val *shown = yyjson_obj_get(r->source, "@timestamp");
-    struct text received = text_in(yyjson_obj_get(r->source, "event.ingested"));
+    struct text received = elastic_text(yyjson_obj_get(r->source, "event.ingested"));
 
     r->value.field = text_of("@timestamp");
     if (!yyjson_is_int(at) || timestamp_parse(received, &r->ev->received_us, r->value.err) != 0)
@@ -133,7 +127,7 @@ elastic_document_read(struct yyjson_val *source, struct text id, struct arena *a
         return -1;
     yyjson_obj_iter_init(source, &iter);
     while ((key = yyjson_obj_iter_next(&iter)) != NULL)
-        if (take(&r, text_in(key), yyjson_obj_iter_get_val(key)) != 0)
+        if (take(&r, elastic_text(key), yyjson_obj_iter_get_val(key)) != 0)
             return -1;
     event_derive(ev);
     return 0;

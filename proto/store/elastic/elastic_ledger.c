@@ -79,16 +79,6 @@ elastic_put_balance(struct store *base, const struct ledger *hours, struct err *
 
 /* --- reading --- */
 
-static void
-raise_to(struct ledger *ledger, uint64_t journal, int64_t hour, int column, int64_t events)
-{
-    const struct ledger_row *row = ledger_find(ledger, journal, hour);
-    int64_t had = row == NULL ? 0 : (int64_t)row->counts[column];
-
-    if (events > had)
-        ledger_add(ledger, journal, hour, (enum ledger_column)column, events - had);
-}
-
 static uint64_t
 journal_in(const json_t *object)
 {
@@ -118,7 +108,7 @@ read_hours(struct elastic_store *store, int64_t from, int64_t to, struct ledger 
             int column = ledger_column_find(text_of(name));
 
             if (column >= 0)
-                raise_to(ret, journal_in(source),
+                ledger_raise(ret, journal_in(source),
                          json_integer_value(json_object_get(source, "hour")), column,
                          json_integer_value(number));
         }
@@ -177,7 +167,7 @@ count_stored(struct elastic_store *store, int64_t from, int64_t to, struct ledge
 
         json_array_foreach(json_object_get(json_object_get(journal, "hours"), "buckets"), k, hour)
             if (rc == 0)
-                raise_to(ret, name == NULL ? 0 : strtoull(name, NULL, 16),
+                ledger_raise(ret, name == NULL ? 0 : strtoull(name, NULL, 16),
                          json_integer_value(json_object_get(hour, "key")) / 3600000, LEDGER_STORED,
                          json_integer_value(json_object_get(hour, "doc_count")));
     }
@@ -211,7 +201,7 @@ add_rows(struct elastic_store *store, int64_t from, int64_t to, struct ledger *r
 
             ledger_add(ret, name, at, LEDGER_STORED, (int64_t)json_number_value(json_object_get(
                            json_object_get(hour, "elsewhere"), "value")));
-            raise_to(ret, name, at, LEDGER_NOT_STORED, (int64_t)json_number_value(json_object_get(
+            ledger_raise(ret, name, at, LEDGER_NOT_STORED, (int64_t)json_number_value(json_object_get(
                          json_object_get(hour, "not_stored"), "value")));
         }
     }
@@ -225,7 +215,7 @@ raise_all(struct ledger *into, const struct ledger *counted)
 {
     for (size_t i = 0; i < counted->count; i++)
         for (int k = 0; k < LEDGER_COLUMNS; k++)
-            raise_to(into, counted->rows[i].journal, counted->rows[i].hour, k,
+            ledger_raise(into, counted->rows[i].journal, counted->rows[i].hour, k,
                      (int64_t)counted->rows[i].counts[k]);
 }
 

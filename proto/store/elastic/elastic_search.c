@@ -43,14 +43,6 @@ question(const struct search *search)
     return body;
 }
 
-static struct text
-text_in(yyjson_val *object, const char *name)
-{
-    yyjson_val *val = yyjson_obj_get(object, name);
-
-    return (struct text){ yyjson_get_str(val), yyjson_get_len(val) };
-}
-
 /* One hit: shown if it matches and there is room. 1 to go on, 0 the page is
  * full, -1. */
 static int
@@ -59,7 +51,7 @@ take_hit(struct search *search, yyjson_val *hit, struct err *err)
     yyjson_val *source = yyjson_obj_get(hit, "_source");
 
     arena_clear(&search->arena);
-    if (elastic_document_read(source, text_in(hit, "_id"), &search->arena, &search->space,
+    if (elastic_document_read(source, elastic_text_in(hit, "_id"), &search->arena, &search->space,
                               &search->ev, err) != 0)
         return -1;
     if (event_matches(&search->ev, search->query)) {
@@ -100,7 +92,7 @@ check_answer(yyjson_val *root, struct err *err)
     }
     if (yyjson_get_int(yyjson_obj_get(shards, "failed")) > 0) {
         yyjson_val *first = yyjson_arr_get_first(yyjson_obj_get(shards, "failures"));
-        struct text reason = text_in(yyjson_obj_get(first, "reason"), "reason");
+        struct text reason = elastic_text_in(yyjson_obj_get(first, "reason"), "reason");
 
         err_set(err, "Elasticsearch could not search all of it: %.*s",
                 (int)(reason.len < 200 ? reason.len : 200), reason.ptr == NULL ? "" : reason.ptr);
@@ -205,7 +197,7 @@ show_event(yyjson_val *hit, int (*visit)(void *ctx, const struct event *ev), voi
     struct arena arena = { 0 };
     struct buf space = { 0 };
     struct event ev = { 0 };
-    int rc = elastic_document_read(yyjson_obj_get(hit, "_source"), text_in(hit, "_id"), &arena,
+    int rc = elastic_document_read(yyjson_obj_get(hit, "_source"), elastic_text_in(hit, "_id"), &arena,
                                    &space, &ev, err);
 
     if (rc == 0)

@@ -1,4 +1,4 @@
-/* A struct value as a value of a JSON document that is being made. */
+/* Values of JSON documents: a struct value put in, a text taken out. */
 #include <math.h>
 #include <yyjson.h>
 
@@ -108,4 +108,16 @@ elastic_value(struct yyjson_mut_doc *doc, const struct value *value)
         return object_value(doc, value->as.object);
     }
     return NULL;
+}
+
+struct text
+elastic_text(struct yyjson_val *value)
+{
+    return (struct text){ yyjson_get_str(value), yyjson_get_len(value) };
+}
+
+struct text
+elastic_text_in(struct yyjson_val *object, const char *name)
+{
+    return elastic_text(yyjson_obj_get(object, name));
 }
