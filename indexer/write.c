@@ -34,8 +34,11 @@ grow_rows(struct indexer *ix)
 
 /* Keep a view of the known fields; the further ones are in encoded. */
 static int
-add_row(struct indexer *ix, struct waiting *item, const struct event *ev, struct text encoded)
+add_row(struct indexer *ix, struct waiting *item, const struct event *ev,
+        const struct batch_reader *reader)
 {
+    uint64_t sequence = item->batch.head.first + reader->index - 1;
+    struct text encoded = reader->encoded;
     struct event *view;
 
     fault_on_text("indexer.event", encoded);
@@ -46,7 +49,8 @@ add_row(struct indexer *ix, struct waiting *item, const struct event *ev, struct
     view->extras = NULL;
     view->extra_count = view->extra_cap = 0;
     ix->owners[ix->row_count] = item;
-    ix->rows[ix->row_count++].encoded = encoded;
+    ix->rows[ix->row_count++] = (struct store_event){
+        .encoded = encoded, .journal = item->batch.head.origin, .sequence = sequence };
     return 0;
 }
 
@@ -139,6 +143,8 @@ put_rows(struct indexer *ix, struct err *err)
                                                               &written, err);
     *ix->stored += written.inserted;
     *ix->repeated += written.repeated;
+    if (written.elsewhere > 0)          /* batch by batch then, see write_carefully() */
+        ix->owners[0]->elsewhere += written.elsewhere;
     *ix->commits += outcome == STORE_DONE;
     rc = indexer_judge(ix, outcome, err);
     if (rc == 0 && written.refused > 0)
@@ -174,7 +180,7 @@ read_batch(struct indexer *ix, struct waiting *item)
     int rc = batch_reader_init(&reader, &batch->head, batch->body.ptr, batch->body.len, &err);
 
     while (rc >= 0 && (rc = batch_reader_next(&reader, &ev, &err)) == 1)
-        if (add_row(ix, item, &ev, reader.encoded) != 0) {
+        if (add_row(ix, item, &ev, &reader) != 0) {
             err_set(&err, "out of memory");
             indexer_wait(ix, &err);
             break;
@@ -189,12 +195,13 @@ read_batch(struct indexer *ix, struct waiting *item)
 }
 
 static int
-write_one(struct indexer *ix, struct waiting *item, const struct event *ev, struct text encoded)
+write_one(struct indexer *ix, struct waiting *item, const struct event *ev,
+          const struct batch_reader *reader)
 {
     struct err err;
 
     ix->row_count = 0;
-    if (add_row(ix, item, ev, encoded) != 0) {
+    if (add_row(ix, item, ev, reader) != 0) {
         err_set(&err, "out of memory");
         indexer_wait(ix, &err);
         return -1;
@@ -223,7 +230,7 @@ write_by_event(struct indexer *ix, struct waiting *item)
         item->dead += seen == 1;
         if ((seen == 1 ? indexer_set_aside(ix, &ev.id, "the indexer died while storing it",
                                            reader.encoded, &err)
-                       : write_one(ix, item, &ev, reader.encoded)) != 0)
+                       : write_one(ix, item, &ev, &reader)) != 0)
             break;
     }
     if (rc < 0)
@@ -272,7 +279,7 @@ write_events(struct indexer *ix)
 
         if (item->batch.kind != BUS_EVENTS || item->is_written || item->is_done)
             continue;
-        item->dead = 0;
+        item->dead = item->elsewhere = 0;
         if ((is_careful ? write_carefully(ix, item) : read_batch(ix, item)) != 0)
             return -1;
         item->is_written = is_careful;

@@ -31,12 +31,16 @@ enum store_outcome {
     STORE_UNCLEAR = -2      /* anything else: do not trust this process; exit */
 };
 
-struct store_written { uint64_t inserted, repeated, refused; };
+struct store_written {
+    uint64_t inserted, repeated, refused;
+    uint64_t elsewhere;         /* of repeated: another row of a journal had brought it */
+};
 
 /* An event to write: the view, and its encoded map as it stands on the wire. */
 struct store_event {
     const struct event *ev;
     struct text encoded;
+    uint64_t journal, sequence; /* where it stands in its journal; 0, 0: nowhere */
 };
 
 enum { STORE_MAX_FILTERS = 16, STORE_MAX_PAGE = 1000, STORE_MAX_ALLOWED = 50 };

@@ -98,7 +98,7 @@ write_all(struct store *store, uint64_t total)
 
             make_event(sample, done,
                        START + (int64_t)((double)done / (double)total * (double)DAY));
-            events[i] = (struct store_event){ &sample->ev, buf_text(&sample->encoded) };
+            events[i] = (struct store_event){ .ev = &sample->ev, .encoded = buf_text(&sample->encoded) };
             bytes += (int64_t)sample->encoded.len;
         }
         before = clock_real_us();
@@ -128,7 +128,7 @@ write_month(struct store *store)
 
             make_event(sample, ((uint64_t)day << 40) + i, START - day * DAY + DAY / 2);
             sample->ev.received_us = sample->ev.at_us;
-            events[i] = (struct store_event){ &sample->ev, buf_text(&sample->encoded) };
+            events[i] = (struct store_event){ .ev = &sample->ev, .encoded = buf_text(&sample->encoded) };
         }
         if (store->ops->put_events(store, events, SOURCES, &written, &err) != STORE_DONE)
             fail("put_events", &err);

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "proto/base/clock.h"
+#include "proto/store/store.h"
 #include "tests/support/chain.h"
 #include "tests/support/elastic_client.h"
 #include "tests/support/elastic_node.h"
@@ -71,6 +73,29 @@ metric(enum process which, const char *name)
     return chain_metric(chain, which, name);
 }
 
+/* The balance sheet closes, to the event: the store counts over its documents. */
+static void
+check_balance(void)
+{
+    struct settings settings = {
+        .store_url = (char *)(uintptr_t)elastic_node_url(node), .elastic_timeout_ms = 60000,
+        .elastic_gzip = (char *)(uintptr_t)"off" };
+    int64_t hour = ledger_hour(clock_real_us()), sum = 0;
+    struct ledger *hours = calloc(1, sizeof(*hours));
+    struct err err;
+    struct store *store = store_open(&settings, STORE_READ, &err);
+
+    assert_non_null(store);
+    assert_non_null(hours);
+    if (store->ops->get_ledger(store, hour - 2, hour + 1, hours, &err) != 0)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < hours->count; i++)
+        sum += (int64_t)(hours->rows[i].counts[LEDGER_STORED] + hours->rows[i].counts[LEDGER_NOT_STORED]);
+    assert_int_equal(sum, (int64_t)metric(INGEST, "bongsu_ingest_events_accepted_total"));
+    free(hours);
+    store_close(&store);
+}
+
 /* Nothing lost, nothing twice: by the node's own count. */
 static void
 check_counts(unsigned dead)
@@ -81,6 +106,7 @@ check_counts(unsigned dead)
     assert_int_equal(elastic_documents(elastic_node_url(node), "bongsu-events-*"),
                      (long)metric(INGEST, "bongsu_ingest_events_accepted_total") - (long)dead);
     assert_int_equal((long)metric(INDEXER, "bongsu_indexer_dead_letters_total"), dead);
+    check_balance();
 }
 
 /* And by what the api shows: each event once, as it was sent. */
@@ -279,6 +305,23 @@ one_poisoned_document_goes_to_the_dead_letters_alone(void **state)
     check_counts(1);
 }
 
+/* Two rows of the journal, one document: the second row's place is not the twin's. */
+static void
+what_its_client_keyed_and_sent_twice_is_one_document(void **state)
+{
+    static const char line[] = "{\"event_type\":\"x\",\"idempotency_key\":\"a key\","
+                               "\"timestamp\":\"2026-01-02T03:04:05Z\"}";
+
+    post(line);
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_events_stored_total", 1, PATIENCE_MS);
+    post(line);
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_events_repeated_total", 1, PATIENCE_MS);
+    chain_wait_delivered(chain, DRAIN_MS);
+    elastic_refresh(elastic_node_url(node));
+    assert_int_equal(elastic_documents(elastic_node_url(node), "bongsu-events-*"), 1);
+    check_balance();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start_chain, stop_chain)
 
 int
@@ -293,6 +336,7 @@ main(void)
         TEST(a_read_only_index_is_waited_for),
         TEST(a_wrong_password_stops_and_shouts_and_keeps_everything),
         TEST(one_poisoned_document_goes_to_the_dead_letters_alone),
+        TEST(what_its_client_keyed_and_sent_twice_is_one_document),
         TEST(a_node_that_is_down_for_long_costs_only_time),
     };
 

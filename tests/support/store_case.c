@@ -157,7 +157,7 @@ store_case_add(struct store_case *the, struct event_plan plan)
         ev->id = event_id_keyed(text_of("test"), text_of(plan.key));
     }
     assert_int_equal(event_pack(ev, &made->encoded), 0);
-    the->events[the->made_count] = (struct store_event){ ev, buf_text(&made->encoded) };
+    the->events[the->made_count] = (struct store_event){ .ev = ev, .encoded = buf_text(&made->encoded) };
     the->made_count++;
     return ev;
 }

@@ -97,6 +97,7 @@ an_old_hour_that_comes_in_pieces_is_summed_up_as_a_whole(void **state)
 {
     struct store_case *the = *state;
 
+    store_case_needs_files(*state);
     put(the, 1, HOUR, 10, 0);
     retain(the, HOUR + 100);
     put(the, 11, HOUR, 5, 1);
@@ -137,6 +138,7 @@ the_rows_of_a_journal_that_has_ended_go_after_a_month(void **state)
 {
     struct store_case *the = *state;
 
+    store_case_needs_files(*state);
     put(the, 1, HOUR, 10, 0);
     retain(the, HOUR + 700);
     assert_int_equal(rows_left(the), 1);
@@ -151,6 +153,7 @@ rows_go_within_hours(void **state)
 {
     struct store_case *the = *state;
 
+    store_case_needs_files(*state);
     for (unsigned i = 0; i < 48; i++)
         for (unsigned k = 0; k < 10; k++)
             put(the, 1 + 10 * i + k, HOUR + i, 1, 0);
@@ -247,6 +250,7 @@ a_sheet_that_turns_out_to_be_damaged_is_begun_anew(void **state)
                                           .stored = 7 };
     struct store_case *the = *state;
 
+    store_case_needs_files(*state);
     fill_rows(the);
     damage(the);
     assert_int_equal(the->writer->ops->put_ledger(the->writer, &row, 1, &err), STORE_RETRY);
@@ -261,6 +265,7 @@ a_sheet_that_another_process_has_put_aside_is_left(void **state)
     struct store_case *the = *state;
     char path[256], aside[270];
 
+    store_case_needs_files(*state);
     put(the, 1, HOUR, 10, 0);
     snprintf(path, sizeof(path), "%s/ledger.db", the->store_dir);
     snprintf(aside, sizeof(aside), "%s.aside", path);

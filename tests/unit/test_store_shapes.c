@@ -83,7 +83,7 @@ every_shape_comes_back(void **state)
         struct store_event one;
 
         make(&made[i], reader, shapes[i], i);
-        one = (struct store_event){ &made[i].ev, buf_text(&made[i].encoded) };
+        one = (struct store_event){ .ev = &made[i].ev, .encoded = buf_text(&made[i].encoded) };
         if (the->writer->ops->put_events(the->writer, &one, 1, &written, &err) != STORE_DONE)
             fail_msg("%s: %s", shapes[i], err.text);
         if (written.inserted != 1)
@@ -147,7 +147,7 @@ finds_by_any_field(void **state)
         struct store_event one;
 
         make(&shape, reader, rows[i].json, 100 + i);
-        one = (struct store_event){ &shape.ev, buf_text(&shape.encoded) };
+        one = (struct store_event){ .ev = &shape.ev, .encoded = buf_text(&shape.encoded) };
         assert_int_equal(the->writer->ops->put_events(the->writer, &one, 1, &written, &err), STORE_DONE);
         if (find(the, rows[i].field, rows[i].value) != 1)
             fail_msg("%s is not found by %s=%s", rows[i].json, rows[i].field, rows[i].value);

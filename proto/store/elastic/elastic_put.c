@@ -11,7 +11,8 @@ count_items(struct store_item *items, size_t count, struct store_written *writte
 {
     for (size_t i = 0; i < count; i++) {
         written->inserted += items[i].outcome == ITEM_STORED;
-        written->repeated += items[i].outcome == ITEM_REPEATED;
+        written->repeated += items[i].outcome == ITEM_REPEATED || items[i].outcome == ITEM_ELSEWHERE;
+        written->elsewhere += items[i].outcome == ITEM_ELSEWHERE;
         written->refused += items[i].outcome == ITEM_REFUSED;
         if (items[i].outcome == ITEM_REFUSED)
             err_set(err, "%.400s", items[i].reason == NULL ? "refused" : items[i].reason);
@@ -44,7 +45,8 @@ add_event(struct elastic_store *store, const struct store_event *one, struct sto
         ev.is_keyed = one->ev->is_keyed;
         ev.received_us = one->ev->received_us;
         *item = (struct store_item){ .id = ev.id, .is_keyed = ev.is_keyed,
-                                     .day = event_storage_day(one->ev) };
+                                     .day = event_storage_day(one->ev), .journal = one->journal,
+                                     .sequence = one->sequence };
         rc = elastic_bulk_ops.add(&store->base, &ev, item, body, err);
     }
     event_release(&ev);
@@ -85,7 +87,8 @@ put_some(struct elastic_store *store, const struct store_event *events, size_t c
         ret_written->refused++;
         return STORE_DONE;
     }
-    if (said == ANSWER_READ && !has_retry(items, count))
+    if (said == ANSWER_READ && !has_retry(items, count) &&
+        elastic_bulk_ops.settle(&store->base, items, count, err) == 0)
         outcome = STORE_DONE;
     if (outcome == STORE_DONE)
         count_items(items, count, ret_written, err);
