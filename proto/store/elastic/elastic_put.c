@@ -72,6 +72,8 @@ put_some(struct elastic_store *store, const struct store_event *events, size_t c
         buf_release(&packed);
         return STORE_UNCLEAR;
     }
+    if (call.timeout_ms > ELASTIC_READ_LIMIT_MS)
+        call.timeout_ms = ELASTIC_READ_LIMIT_MS;    /* somebody's loop waits for us */
     http_session_call(store->session, &call, &answer);
     said = elastic_bulk_ops.read(&store->base, &answer, items, count, err);
     http_answer_release(&answer);
