@@ -200,6 +200,29 @@ cpu_s(struct chain *chain, enum process which)
     return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* What a dashboard asks, over BENCH_MILLIONS million documents of the last hours. */
+static void
+dashboard(struct store *store)
+{
+    const char *millions = getenv("BENCH_MILLIONS");
+    int64_t now_us = clock_real_us() / 60000000 * 60000000, started;
+    const struct count_query query = { now_us - INT64_C(86400000000), now_us + 60000000,
+                                       INT64_C(900000000), 10 };
+    struct counts counts = { 0 };
+    struct err err;
+
+    for (long i = 0; millions != NULL && i < strtol(millions, NULL, 10) * 5; i++)
+        bare(store, 200000);
+    for (int turn = 0; turn < 5; turn++) {
+        started = now_ms();
+        if (store->ops->count(store, &query, &counts, &err) != 0)
+            fail_msg("%s", err.text);
+        printf("dashboard over %llu documents: %lld ms\n", (unsigned long long)counts.total,
+               (long long)(now_ms() - started));
+        counts_release(&counts);
+    }
+}
+
 static void
 measures(void **state)
 {
@@ -228,6 +251,7 @@ measures(void **state)
         printf("%s %ld MiB %.1f s  ", process_names[i],
                chain_resident_kib(chain, (enum process)i) / 1024, cpu_s(chain, (enum process)i));
     printf("\n");
+    dashboard(store);
     chain_destroy(&chain);
     store_close(&store);
 }

@@ -56,6 +56,8 @@ struct elastic_store {
     int is_set_up;                  /* templates are there, as far as we know */
     int has_ilm, has_geoip;
     struct elastic_writer *writer;  /* elastic_document.c */
+    int32_t last_day;               /* elastic_bulk.c: whose index has this name */
+    char last_index[sizeof(ELASTIC_EVENTS) + TIMESTAMP_LEN];
 };
 
 /* --- elastic_open.c --- */

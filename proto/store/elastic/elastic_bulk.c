@@ -20,14 +20,17 @@ add(struct store *base, const struct event *ev, const struct store_item *item, s
 {
     struct elastic_store *store = (struct elastic_store *)base;
     const struct elastic_place place = { item->journal, item->sequence };
-    char id[EVENT_ID_TEXT_LEN], index[ELASTIC_INDEX_LEN];
+    char id[EVENT_ID_TEXT_LEN];
     size_t before = body->len;
 
     event_id_format(&item->id, id);
-    elastic_event_index(item->day, index);
+    if (store->last_index[0] == '\0' || store->last_day != item->day) {
+        elastic_event_index(item->day, store->last_index);
+        store->last_day = item->day;
+    }
     /* neither holds anything that JSON would have to escape */
     if (buf_append_str(body, "{\"create\":{\"_index\":\"") == 0 &&
-        buf_append_str(body, index) == 0 && buf_append_str(body, "\",\"_id\":\"") == 0 &&
+        buf_append_str(body, store->last_index) == 0 && buf_append_str(body, "\",\"_id\":\"") == 0 &&
         buf_append_str(body, id) == 0 && buf_append_str(body, "\"}}\n") == 0 &&
         elastic_document_write(store->writer, ev, &place, body, err) == 0 &&
         buf_append_char(body, '\n') == 0)

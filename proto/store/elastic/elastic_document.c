@@ -17,10 +17,13 @@ enum { POOL_FIRST = 256 * 1024 };
 struct elastic_writer {
     char *pool;
     size_t pool_len;
+    uint64_t last_journal;      /* written out below */
+    char last_name[17];
 };
 
 /* What the helpers of one document share. */
 struct writing {
+    struct elastic_writer *writer;
     yyjson_mut_doc *doc;
     yyjson_mut_val *root;
     const struct event *ev;
@@ -220,7 +223,8 @@ add_related(struct writing *w, const char *name, enum event_field first, enum ev
 static int
 add_place(struct writing *w, const struct elastic_place *place)
 {
-    char id[EVENT_ID_TEXT_LEN], journal[17];
+    struct elastic_writer *writer = w->writer;
+    char id[EVENT_ID_TEXT_LEN];
 
     event_id_format(&w->ev->id, id);
     if (add_copy(w, "event.id", id) != 0 || add(w, "event.kind", yyjson_mut_str(w->doc, "event")) != 0 ||
@@ -228,8 +232,12 @@ add_place(struct writing *w, const struct elastic_place *place)
         return -1;
     if (place->journal == 0 && place->sequence == 0)
         return 0;
-    snprintf(journal, sizeof(journal), "%016llx", (unsigned long long)place->journal);
-    if (add_copy(w, "bongsu.journal", journal) != 0)
+    if (writer->last_name[0] == '\0' || writer->last_journal != place->journal) {
+        snprintf(writer->last_name, sizeof(writer->last_name), "%016llx",
+                 (unsigned long long)place->journal);
+        writer->last_journal = place->journal;
+    }
+    if (add(w, "bongsu.journal", yyjson_mut_str(w->doc, writer->last_name)) != 0)
         return -1;
     return w->ev->is_keyed ? add(w, "bongsu.sequence", yyjson_mut_uint(w->doc, place->sequence)) : 0;
 }
@@ -258,7 +266,7 @@ static int
 write_in_pool(struct elastic_writer *writer, const struct event *ev,
               const struct elastic_place *place, struct buf *out)
 {
-    struct writing w = { .ev = ev,
+    struct writing w = { .writer = writer, .ev = ev,
         .category = elastic_category_find(value_get_text(&ev->known[EVENT_TYPE])) };
     yyjson_alc alc;
     size_t len = 0;
