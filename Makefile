@@ -114,11 +114,30 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(CFLAGS_ALL)' | cmp -s - $@ || echo '$(CC) $(CFLAGS_ALL)' > $@
 
-# What is made of data: C of the field names.
-GENERATED := $(BUILD)/gen/fields_table.h
+# What is made of data: C of the field names, what tells of the routes, the pages of /docs
+# (empty where set-up had no npm).
+DOCUMENTS := $(wildcard proto/run/openapi.json ingest/openapi.json api/openapi.json)
+GENERATED := $(BUILD)/gen/fields_table.h $(patsubst %.json,$(BUILD)/gen/%.h,$(DOCUMENTS))
+DOCS_NPM := build/npm/node_modules/swagger-ui-dist
+DOCS_ASSETS := $(BUILD)/gen/swagger-ui.css.gz $(BUILD)/gen/swagger-ui-bundle.js.gz $(BUILD)/gen/docs-start.js.gz
 $(BUILD)/gen/fields_table.h: proto/fields.yml scripts/fields
 	@mkdir -p $(@D)
 	@scripts/fields $< > $@.new && mv $@.new $@
+
+$(BUILD)/gen/%/openapi.h: %/openapi.json scripts/c-text
+	@mkdir -p $(@D)
+	@scripts/c-text $*_openapi $< > $@.new && mv $@.new $@
+
+$(BUILD)/gen/docs-start.js.gz: proto/run/docs/start.js
+	@mkdir -p $(@D)
+	@gzip -9nc $< > $@
+
+$(BUILD)/gen/swagger-ui%.gz: $(wildcard $(DOCS_NPM)/package.json)
+	@mkdir -p $(@D)
+	@if [ -f $(DOCS_NPM)/swagger-ui$* ]; then gzip -9nc $(DOCS_NPM)/swagger-ui$*; fi > $@
+
+$(BUILD)/obj/proto/run/http_docs.o: $(DOCS_ASSETS)
+$(BUILD)/obj/proto/run/http_docs.o: CFLAGS_ALL += -Wa,-I$(BUILD)/gen
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
 	@mkdir -p $(@D)

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/openapi.h"
 #include "proto/base/log.h"
+#include "proto/run/openapi.h"
 
 enum { STATUS_BODY_MAX = 64 * 1024 };
 
@@ -38,6 +40,13 @@ api_store_failed(struct api *api, struct http_request *req, const struct err *er
     http_set_header(req, "Retry-After", "5");
     http_reply_problem(req, 503, "the store cannot be asked now: %s", err->text);
 }
+
+static const char *const document_parts[] = { api_openapi, proto_run_openapi, NULL };
+const struct http_document api_document = {
+    .title = "Bongsu: reading", .parts = document_parts,
+    .about = "Dashboard, reports, incidents and events. Events are taken in by ingest, which "
+             "has a document of its own at this path.",
+};
 
 static void
 open_metrics(struct api *api)
@@ -100,6 +109,8 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
     }
     http_server_add_routes(api->server, api_routes, api_route_count, api);
     http_server_add_routes(api->server, health_routes, health_route_count, daemon->health);
+    if (http_server_document(api->server, &api_document, err) != 0)
+        return -1;
     log_info("listening", "address=%s", http_server_address(api->server));
     return 0;
 }

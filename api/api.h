@@ -29,6 +29,7 @@ struct api {
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;
+extern const struct http_document api_document;     /* what is told of them */
 
 /* Handlers, one file each: dashboard.c report.c incidents.c events.c */
 void handle_dashboard(struct http_request *req, void *self);

@@ -94,7 +94,6 @@ minute_floor(int64_t us)
 void
 handle_dashboard(struct http_request *req, void *self)
 {
-    static const char *const known[] = { "window", "from", "to", NULL };
     struct api *api = self;
     struct count_query query = { .top = TOP };
     int64_t now = clock_real_us();
@@ -103,8 +102,7 @@ handle_dashboard(struct http_request *req, void *self)
     struct err err;
 
     /* an event may be ahead of us by as much as ingest lets it */
-    if (params_check_known(req, known, &err) != 0 ||
-        params_span(req, now + minute_us, day_ms, &query.from_us, &query.to_us, &err) != 0) {
+    if (params_span(req, now + minute_us, day_ms, &query.from_us, &query.to_us, &err) != 0) {
         http_reply_problem(req, 400, "%s", err.text);
         return;
     }
@@ -126,5 +124,6 @@ handle_dashboard(struct http_request *req, void *self)
         json_decref(body);
         return;
     }
+    http_tag(req);
     http_reply_json(req, 200, body);
 }

@@ -145,6 +145,22 @@ answer(struct api *api, const struct event_query *query, struct text after,
     return body;
 }
 
+static void
+reply_page(struct http_request *req, json_t *body)
+{
+    static const struct { const char *member, *parameter; } next[] = {
+        { "next_cursor", "cursor" }, { "next_after", "after" },
+    };
+
+    for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+        const char *place = json_string_value(json_object_get(body, next[i].member));
+
+        if (place != NULL)
+            params_link_next(req, next[i].parameter, place);
+    }
+    http_reply_json(req, 200, body);
+}
+
 void
 handle_events(struct http_request *req, void *self)
 {
@@ -170,7 +186,7 @@ handle_events(struct http_request *req, void *self)
     events.list = json_array();
     body = answer(api, &query, after, &events, &rc, &err);
     if (body != NULL)
-        http_reply_json(req, 200, body);
+        reply_page(req, body);
     else if (rc == -2)
         http_reply_problem(req, 400, "%s", err.text);
     else

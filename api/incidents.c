@@ -9,10 +9,6 @@
 
 enum { DEFAULT_LIMIT = 50, MAX_LIMIT = 500, MAX_NOTE = 4000, MAX_NAME = 200 };
 
-static const char *const known_params[] = {
-    "from", "to", "window", "status", "severity", "rule", "key", "limit", "cursor", NULL,
-};
-
 /* Set *ret to the number that parse gives for a parameter; -1 stays when it is
  * not there. */
 static int
@@ -36,8 +32,7 @@ parse_query(const struct http_request *req, struct incident_query *query, struct
 {
     struct text id;
 
-    if (params_check_known(req, known_params, err) != 0 ||
-        params_span(req, clock_real_us() + EVENT_MAX_AHEAD_US, 0, &query->from_us,
+    if (params_span(req, clock_real_us() + EVENT_MAX_AHEAD_US, 0, &query->from_us,
                     &query->to_us, err) != 0 ||
         params_limit(req, DEFAULT_LIMIT, MAX_LIMIT, &query->limit, err) != 0 ||
         params_cursor(req, &query->has_cursor, &query->cursor_us, &id, err) != 0 ||
@@ -85,7 +80,11 @@ page_of(struct incident *const *found, size_t count, int is_more)
 static void
 reply_whole(struct api *api, struct http_request *req, json_t *body)
 {
+    const char *next = json_string_value(json_object_get(body, "next_cursor"));
     const struct err err = { "out of memory" };
+
+    if (next != NULL)
+        params_link_next(req, "cursor", next);
 
     if (body == NULL)
         api_store_failed(api, req, &err);
@@ -165,16 +164,11 @@ find_one(struct api *api, struct http_request *req, struct incident **ret_inc)
 void
 handle_incident(struct http_request *req, void *self)
 {
-    static const char *const none[] = { NULL };
     struct api *api = self;
     struct incident *inc = NULL;
     json_t *body;
     struct err err;
 
-    if (params_check_known(req, none, &err) != 0) {
-        http_reply_problem(req, 400, "%s", err.text);
-        return;
-    }
     if (!find_one(api, req, &inc))
         return;
     body = whole_incident(api, inc, &err);
@@ -183,6 +177,17 @@ handle_incident(struct http_request *req, void *self)
     else
         http_reply_json(req, 200, body);
     incident_destroy(&inc);
+}
+
+/* Its length in characters: UTF-8's continuation bytes are none. */
+static size_t
+count_characters(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text != '\0'; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
 }
 
 /* A text member of the body; NULL when absent. -1 when it is no text or too long. */
@@ -194,8 +199,8 @@ text_member(const json_t *body, const char *name, size_t max, const char **ret, 
     *ret = NULL;
     if (value == NULL || json_is_null(value))
         return 0;
-    if (!json_is_string(value) || json_string_length(value) > max) {
-        err_set(err, "%s: must be text of at most %zu bytes", name, max);
+    if (!json_is_string(value) || count_characters(json_string_value(value)) > max) {
+        err_set(err, "%s: must be text of at most %zu characters", name, max);
         return -1;
     }
     *ret = json_string_value(value);
@@ -264,16 +269,13 @@ apply_change(struct api *api, struct http_request *req, const struct incident_ch
 void
 handle_incident_status(struct http_request *req, void *self)
 {
-    static const char *const none[] = { NULL };
     struct text text = http_body(req);
     struct incident_change change = { 0 };
     json_error_t where;
     json_t *body = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &where);
     struct err err = { "" };
 
-    if (params_check_known(req, none, &err) != 0)
-        http_reply_problem(req, 400, "%s", err.text);
-    else if (body == NULL)
+    if (body == NULL)
         http_reply_problem(req, 400, "not JSON: %s (byte %d)", where.text, where.position);
     else if (!json_is_object(body))
         http_reply_problem(req, 400, "must be a JSON object with status, and note and by if wanted");

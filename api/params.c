@@ -4,37 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/buf.h"
 #include "proto/base/timestamp.h"
 
-struct check {
-    const char *const *names;
-    struct err *err;
-    int rc;
-};
-
-static void
-check_one(void *ctx, struct text name, struct text value)
-{
-    struct check *check = ctx;
-
-    (void)value;
-    for (const char *const *known = check->names; *known != NULL; known++)
-        if (text_is(name, *known))
-            return;
-    if (check->rc == 0)
-        err_set(check->err, "%.*s: no such parameter", (int)(name.len > 64 ? 64 : name.len),
-                name.ptr);
-    check->rc = -1;
-}
-
-int
-params_check_known(const struct http_request *req, const char *const *names, struct err *err)
-{
-    struct check check = { names, err, 0 };
-
-    http_each_query(req, check_one, &check);
-    return check.rc;
-}
+enum { MAX_LINK = 4096 };          /* longer is left out: next_cursor says it too */
 
 /* "90m", "24h", "7d" in microseconds. */
 static int
@@ -152,4 +125,61 @@ params_make_cursor(int64_t at_us, const char *id)
 
     snprintf(text, sizeof(text), "%" PRId64 "_%s", at_us, id);
     return json_string(text);
+}
+
+/* --- the next page --- */
+
+struct link {
+    struct buf *out;
+    const char *left_out;
+    int rc;
+};
+
+/* RFC 3986 section 2.3: what need not be escaped. */
+static int
+append_escaped(struct buf *out, struct text text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-._~";
+    int rc = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] != '\0' && strchr(plain, text.ptr[i]) != NULL)
+            rc |= buf_append_char(out, text.ptr[i]);
+        else
+            rc |= buf_printf(out, "%%%02X", (unsigned char)text.ptr[i]);
+    return rc;
+}
+
+static void
+append_parameter(void *ctx, struct text name, struct text value)
+{
+    struct link *link = ctx;
+
+    if (text_is(name, link->left_out))
+        return;
+    link->rc |= append_escaped(link->out, name);
+    link->rc |= buf_append_char(link->out, '=');
+    link->rc |= append_escaped(link->out, value);
+    link->rc |= buf_append_char(link->out, '&');
+}
+
+void
+params_link_next(struct http_request *req, const char *name, const char *value)
+{
+    struct buf out = { 0 };
+    struct link link = { &out, name, 0 };
+
+    link.rc |= buf_append_char(&out, '<');
+    link.rc |= buf_append_text(&out, http_path(req));
+    link.rc |= buf_append_char(&out, '?');
+    http_each_query(req, append_parameter, &link);
+    append_parameter(&(struct link){ &out, "", 0 }, text_of(name), text_of(value));
+    /* the parameter's & is the list's end */
+    if (link.rc == 0 && out.len > 0 && out.len < MAX_LINK) {
+        out.len--;
+        if (buf_append(&out, ">; rel=\"next\"", sizeof(">; rel=\"next\"")) == 0)
+            http_set_header(req, "Link", out.ptr);
+    }
+    buf_release(&out);
 }

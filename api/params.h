@@ -1,8 +1,8 @@
 /*
  * params.h - query parameters, checked
  *
- * Every parameter of a route is known; a typo is an error that names it, not
- * a filter that quietly does nothing.
+ * That a route knows each of them by name, the HTTP server has seen to
+ * (http_server_document.c): a typo is an error, not a filter that quietly does nothing.
  */
 #ifndef API_PARAMS_H
 #define API_PARAMS_H
@@ -12,11 +12,6 @@
 #include "proto/base/err.h"
 #include "proto/run/http_server.h"
 #include "proto/store/store.h"
-
-/* -1 with the reason when the query has a parameter that is not among names
- * (NULL-terminated). */
-int params_check_known(const struct http_request *req, const char *const *names,
-                       struct err *err);
 
 /* from= and to= (RFC 3339), or window= ("90m", "24h", "7d"; default given in
  * ms, 0: all time). to defaults to now. 0 or -1. */
@@ -34,6 +29,10 @@ int params_cursor(const struct http_request *req, int *ret_has, int64_t *ret_us,
 
 /* Have the query's next page begin after this incident. */
 void params_go_on(struct incident_query *query, const struct incident *last);
+
+/* Name the next page in a Link header (RFC 8288): this request with the parameter
+ * (cursor or after) set to value. */
+void params_link_next(struct http_request *req, const char *name, const char *value);
 
 /* A new string for next_cursor. */
 json_t *params_make_cursor(int64_t at_us, const char *id);

@@ -28,26 +28,6 @@ struct wish {
     enum report_language language;
 };
 
-/* The weight of one range of Accept-Language, "ko-KR;q=0.8", in thousandths. */
-static int
-weight_of(struct text parameters)
-{
-    struct text q = text_trim(parameters);
-    int weight = 0, unit = 1000;
-
-    if (q.len < 3 || (q.ptr[0] != 'q' && q.ptr[0] != 'Q') || q.ptr[1] != '=')
-        return 1000;
-    for (size_t i = 2; i < q.len && unit > 0; i++) {
-        if (q.ptr[i] == '.')
-            continue;
-        if (q.ptr[i] < '0' || q.ptr[i] > '9')
-            return 0;
-        weight += (q.ptr[i] - '0') * unit;
-        unit /= 10;
-    }
-    return weight > 1000 ? 1000 : weight;
-}
-
 /* The one of ours that the reader likes best (RFC 9110, 12.5.4); English if none. */
 static enum report_language
 preferred_language(struct text header)
@@ -60,7 +40,7 @@ preferred_language(struct text header)
 
         range = text_split(&parameters, ';');
         tag = text_trim(text_split(&range, '-'));
-        weight = parameters.ptr == NULL ? 1000 : weight_of(parameters);
+        weight = parameters.ptr == NULL ? 1000 : http_weight(parameters);
         found = text_equals_nocase(tag, text_of("ko"))   ? REPORT_KO
                 : text_equals_nocase(tag, text_of("en")) ? REPORT_EN
                                                          : -1;
@@ -107,11 +87,8 @@ parse_form(const struct http_request *req, struct wish *wish, struct err *err)
 static int
 parse_wish(const struct http_request *req, int64_t now_us, struct wish *wish, struct err *err)
 {
-    static const char *const known[] = { "date", "format", "lang", NULL };
     struct text date = http_query(req, "date");
 
-    if (params_check_known(req, known, err) != 0)
-        return -1;
     wish->day = report_day_of(now_us);
     if (date.ptr != NULL && report_day_parse(date, &wish->day) != 0) {
         err_set(err, "date: must be a day as in 2026-11-22, from 0001-01-01 to 9998-12-31");
@@ -144,6 +121,7 @@ reply_page(struct http_request *req, const struct wish *wish, const struct site_
                  report_period_name(report->span.period), report->span.first, wish->form->name);
         http_set_header(req, "Content-Disposition", name);
     }
+    http_tag(req);
     http_reply(req, 200, wish->form->content_type, buf_text(&body));
 
 done:
@@ -175,6 +153,7 @@ handle_report(struct http_request *req, struct api *api, enum report_period peri
         reply_page(req, &wish, &report, api->daemon->settings->public_url);
     } else {
         json = report_to_json(&report);
+        http_tag(req);
         if (json == NULL)
             http_reply_problem(req, 503, "out of memory");
         else

@@ -129,7 +129,7 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
     http_server_add_routes(ingest->server, health_routes, health_route_count,
                            ingest->daemon->health);
     http_server_on_turn(ingest->server, requests_end_turn, ingest->requests);
-    return 0;
+    return http_server_document(ingest->server, &ingest_document, err);
 }
 
 static enum journal_outcome

@@ -155,17 +155,9 @@ requests_post_log(struct http_request *req, void *arg)
 
 struct query {
     struct intake_origin *origin;
-    int has_offset, has_time;
+    int has_offset;
     struct err err;             /* empty: all is well */
 };
-
-static int
-is_repeated(const struct query *query, struct text name)
-{
-    return (text_is(name, "source") && query->origin->source.ptr != NULL) ||
-           (text_is(name, "offset") && query->has_offset) ||
-           (text_is(name, "default_time") && query->has_time);
-}
 
 static void
 take_parameter(void *ctx, struct text name, struct text value)
@@ -175,9 +167,7 @@ take_parameter(void *ctx, struct text name, struct text value)
 
     if (query->err.text[0] != '\0')
         return;
-    if (is_repeated(query, name)) {
-        err_set(&query->err, "%.*s: given twice", (int)name.len, name.ptr);
-    } else if (text_is(name, "source") && value.len > 0) {
+    if (text_is(name, "source") && value.len > 0) {
         query->origin->source = value;
     } else if (text_is(name, "source")) {
         err_set(&query->err, "source: is empty");
@@ -189,13 +179,9 @@ take_parameter(void *ctx, struct text name, struct text value)
         query->origin->offset = (uint64_t)number;
         query->has_offset = 1;
     } else if (text_is(name, "default_time")) {
-        query->has_time = 1;
         query->origin->default_time = value;
         if (timestamp_parse(value, &at_us, &query->err) != 0)
             err_add(&query->err, "default_time");
-    } else {
-        err_set(&query->err, "%.*s: no such parameter; source, offset and default_time are",
-                (int)(name.len > 64 ? 64 : name.len), name.ptr);
     }
 }
 

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ingest/openapi.h"
 #include "ingest/requests.h"
 #include "proto/base/buf.h"
+#include "proto/run/openapi.h"
 
 enum { LOG_MAX_BODY = 1024 * 1024, REDIRECT_MAX_BODY = 64 * 1024, HOST_LEN = 256 };
 
@@ -148,3 +150,10 @@ const struct http_route front_routes[] = {
     { "GET",  "/events",                HTTP_OPEN, NULL, 0, to_api },
 };
 const size_t front_route_count = sizeof(front_routes) / sizeof(front_routes[0]);
+
+static const char *const document_parts[] = { ingest_openapi, proto_run_openapi, NULL };
+const struct http_document ingest_document = {
+    .title = "Bongsu: taking in", .parts = document_parts,
+    .about = "Events come in here. What is stored is read from the api, which has a document "
+             "of its own at this path.",
+};

@@ -18,4 +18,7 @@ extern const size_t intake_route_count;
 extern const struct http_route front_routes[];
 extern const size_t front_route_count;
 
+/* What is told of them. */
+extern const struct http_document ingest_document;
+
 #endif

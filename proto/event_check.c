@@ -103,6 +103,15 @@ static check_fn *const checks[] = {
     [FIELD_TYPE_COUNT]    = check_count,
 };
 
+/* 5.0 is an integer, too (JSON Schema 2020-12, section 6.1.1). */
+static void
+take_whole_number(struct value *value)
+{
+    if (value->kind == VALUE_REAL && value->as.real >= 1 && value->as.real <= COUNT_MAX &&
+        value->as.real == (double)(int64_t)value->as.real)
+        *value = value_int((int64_t)value->as.real);
+}
+
 static int
 check_known(struct event *ev, struct err *err)
 {
@@ -114,6 +123,8 @@ check_known(struct event *ev, struct err *err)
         if (row->flags & FIELD_DERIVED)
             continue;
         if (!is_missing) {
+            if (row->type == FIELD_TYPE_COUNT)
+                take_whole_number(value);
             if (checks[row->type](row, value, err) != 0)
                 return -1;
             continue;

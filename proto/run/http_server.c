@@ -225,6 +225,7 @@ http_server_destroy(struct http_server **server_ptr)
     if (server->cached != NULL)
         MHD_destroy_response(server->cached);
     http_hosts_release(server);
+    http_description_destroy(&server->description);
     free(server);
     *server_ptr = NULL;
 }

@@ -58,6 +58,18 @@ void http_server_destroy(struct http_server **server);
 void http_server_add_routes(struct http_server *server, const struct http_route *routes,
                             size_t count, void *self);
 
+/* What a program tells of its routes: see http_server_document.c. */
+struct http_document {
+    const char *title, *about;      /* about may be NULL */
+    const char *const *parts;       /* partial OpenAPI documents, JSON texts, NULL at the end */
+};
+
+/* Describe the routes that were added: /openapi.json (OpenAPI 3.1) and /docs are
+ * added, and from now on a described route takes only the query parameters that
+ * its description names. 0, or -1 when parts and routes do not fit together. */
+int http_server_document(struct http_server *server, const struct http_document *document,
+                         struct err *err);
+
 /* Call at the end of each loop turn in which requests were handled: the
  * place for one commit for all of them. */
 void http_server_on_turn(struct http_server *server, void (*end)(void *self), void *self);
@@ -84,6 +96,10 @@ struct text http_raw_query(const struct http_request *req);
 void http_each_query(const struct http_request *req,
                      void (*each)(void *ctx, struct text name, struct text value), void *ctx);
 
+/* The weight in thousandths that "gzip;q=0.5"'s parameters give (RFC 9110 section
+ * 12.4.2); 1000 without any. */
+int http_weight(struct text parameters);
+
 /* Short id of the API key that was used ("" when none was needed). */
 struct text http_key_id(const struct http_request *req);
 
@@ -91,6 +107,11 @@ struct text http_key_id(const struct http_request *req);
 void http_set_header(struct http_request *req, const char *name, const char *value);
 void http_reply(struct http_request *req, unsigned status, const char *content_type,
                 struct text body);                              /* body is copied */
+/* body is gzip and must outlive the server; who does not take gzip gets it inflated. */
+void http_reply_gzipped(struct http_request *req, const char *content_type, struct text body);
+/* Before a 200: it carries an ETag, and is 304 to one who names it in If-None-Match
+ * (RFC 9110 section 13). */
+void http_tag(struct http_request *req);
 void http_reply_json(struct http_request *req, unsigned status, json_t *body); /* body is given */
 /* application/problem+json with a plain detail. */
 void http_reply_problem(struct http_request *req, unsigned status, const char *fmt, ...)

@@ -270,7 +270,7 @@ http_gate(struct http_request *req)
 {
     static int (*const checks[])(struct http_request *) = {
         http_check_framing, check_head, find_route, http_check_host, check_access,
-        check_type, check_encoding, check_size, check_closing,
+        http_check_query, check_type, check_encoding, check_size, check_closing,
     };
 
     read_length(req);

@@ -4,7 +4,8 @@
  * http_server.c joins libmicrohttpd to the loop; _serve is what libmicrohttpd calls;
  * _listen opens the socket; _gate decides, before a body is read, whether a
  * request may pass, with _framing and _host; _request is read and _reply written
- * by handlers; _linger sees refused uploads off; _crowd bounds the connections.
+ * by handlers, _encode tags and compresses what is written; _document tells of the
+ * routes; _linger sees refused uploads off; _crowd bounds the connections.
  */
 #ifndef PROTO_RUN_HTTP_SERVER_PARTS_H
 #define PROTO_RUN_HTTP_SERVER_PARTS_H
@@ -67,7 +68,7 @@ struct http_request {
     size_t pair_count;
     int has_pairs;                          /* query was decoded */
     struct buf headers;                     /* of the answer: name NUL value NUL */
-    int has_cache_control, has_retry_after;
+    int has_cache_control, has_retry_after, wants_tag;
     int is_deferred, is_answered, needs_linger, must_close;
     unsigned status;
     struct MHD_Response *response;
@@ -86,6 +87,8 @@ struct http_table {
     size_t count;
     void *self;
 };
+
+struct http_description;                    /* http_server_openapi.h */
 
 struct http_socket {
     int fd;
@@ -120,6 +123,7 @@ struct http_server {
     struct http_socket socket;
     struct http_table tables[HTTP_MAX_TABLES];
     size_t table_count;
+    struct http_description *description;   /* NULL: none */
     struct http_keys keys;
     char *public_url, *allowed_hosts;       /* NULL: none */
     struct http_crowd crowd;
@@ -198,6 +202,25 @@ int http_crowd_hold(struct http_crowd *crowd, struct MHD_Connection *connection,
 /* Answer with a problem and count why. */
 void http_refuse(struct http_request *req, enum http_refusal why, unsigned status,
                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* 0: all query parameters are known. -1: it was refused, with the one that is not. */
+int http_check_query(struct http_request *req);
+void http_description_destroy(struct http_description **description);
+
+/* The entity tag of this body; 1 when If-None-Match names it. */
+enum { HTTP_TAG_LEN = 24 };
+int http_make_tag(const struct http_request *req, struct text body, char out[HTTP_TAG_LEN]);
+
+/* Compress body where that is worth it and the client takes it: 1, and *ret_bytes is
+ * the caller's to free. */
+int http_compress(const struct http_request *req, const char *content_type, struct text body,
+                  char **ret_bytes, size_t *ret_len);
+
+/* What gzip holds, at most 64 MiB. 0, or -1. */
+int http_inflate_all(struct text gzip, struct buf *out);
+
+/* 1 when Accept-Encoding takes gzip. */
+int http_takes_gzip(const struct http_request *req);
 
 /* Start libmicrohttpd on the socket. 0, or -1 with the reason. */
 int http_serve_start(struct http_server *server, const struct http_options *options,

@@ -117,21 +117,86 @@ http_set_header(struct http_request *req, const char *name, const char *value)
     req->has_retry_after |= strcasecmp(name, "Retry-After") == 0;
 }
 
+/* What is sent in place of body: nothing of what the client has already, and less of
+ * what can be compressed. 1 when *ret_body is such a thing, to be freed. */
+static int
+encode(struct http_request *req, unsigned *status, const char *content_type,
+       struct text body, struct text *ret_body)
+{
+    char tag[HTTP_TAG_LEN], *bytes = NULL;
+    size_t len = 0;
+
+    if (req->wants_tag && *status == 200) {
+        http_set_header(req, "Vary", "Accept-Encoding");
+        *status = http_make_tag(req, body, tag) ? 304 : 200;
+        http_set_header(req, "Cache-Control", "private, no-cache");
+        http_set_header(req, "ETag", tag);
+    }
+    if (*status == 304) {
+        bytes = calloc(1, 1);
+        *ret_body = (struct text){ bytes, 0 };
+        return bytes != NULL;
+    }
+    if (!http_compress(req, content_type, body, &bytes, &len))
+        return 0;
+    http_set_header(req, "Content-Encoding", "gzip");
+    *ret_body = (struct text){ bytes, len };
+    return 1;
+}
+
+static void
+reply_bytes(struct http_request *req, unsigned status, const char *content_type,
+            struct text body, enum MHD_ResponseMemoryMode mode)
+{
+    struct text encoded;
+
+    assert(!req->is_answered);
+    if (encode(req, &status, content_type, body, &encoded)) {
+        if (mode == MHD_RESPMEM_MUST_FREE)
+            free((void *)(uintptr_t)body.ptr);
+        body = encoded;
+        mode = MHD_RESPMEM_MUST_FREE;
+    }
+    finish(req, status, new_response(req, content_type, body, mode));
+}
+
 void
 http_reply(struct http_request *req, unsigned status, const char *content_type,
            struct text body)
 {
-    struct MHD_Response *response;
-
-    assert(!req->is_answered);
     /* shared only where it is queued before anybody can replace it */
     if (req->stage == STAGE_HANDLING && req->headers.len == 0 && content_type != NULL &&
-        body.len <= HTTP_CACHED_BODY &&
-        strlen(content_type) < sizeof(req->server->cached_type))
-        response = shared_response(req, content_type, body);
-    else
-        response = new_response(req, content_type, body, MHD_RESPMEM_MUST_COPY);
-    finish(req, status, response);
+        body.len <= HTTP_CACHED_BODY && !req->wants_tag &&
+        strlen(content_type) < sizeof(req->server->cached_type)) {
+        assert(!req->is_answered);
+        finish(req, status, shared_response(req, content_type, body));
+    } else {
+        reply_bytes(req, status, content_type, body, MHD_RESPMEM_MUST_COPY);
+    }
+}
+
+void
+http_reply_gzipped(struct http_request *req, const char *content_type, struct text body)
+{
+    struct buf plain = { 0 };
+
+    http_set_header(req, "Vary", "Accept-Encoding");
+    if (http_takes_gzip(req)) {
+        http_set_header(req, "Content-Encoding", "gzip");
+        assert(!req->is_answered);
+        finish(req, 200, new_response(req, content_type, body, MHD_RESPMEM_PERSISTENT));
+    } else if (http_inflate_all(body, &plain) == 0) {
+        reply_bytes(req, 200, content_type, buf_text(&plain), MHD_RESPMEM_MUST_COPY);
+    } else {
+        http_reply_problem(req, 503, "out of memory");
+    }
+    buf_release(&plain);
+}
+
+void
+http_tag(struct http_request *req)
+{
+    req->wants_tag = 1;
 }
 
 /* body is given */
@@ -140,13 +205,12 @@ reply_json_as(struct http_request *req, unsigned status, const char *content_typ
               json_t *body)
 {
     char *bytes = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
-    struct MHD_Response *response = NULL;
 
-    assert(!req->is_answered);
     json_decref(body);
     if (bytes != NULL)
-        response = new_response(req, content_type, text_of(bytes), MHD_RESPMEM_MUST_FREE);
-    finish(req, status, response);
+        reply_bytes(req, status, content_type, text_of(bytes), MHD_RESPMEM_MUST_FREE);
+    else
+        finish(req, status, NULL);
 }
 
 void

@@ -62,7 +62,7 @@ reset_request(struct http_request *req)
     req->stage = STAGE_NEW;
     req->is_bad_path = req->has_pairs = 0;
     req->received = req->max_body = 0;
-    req->has_cache_control = req->has_retry_after = 0;
+    req->has_cache_control = req->has_retry_after = req->wants_tag = 0;
     req->is_deferred = req->is_answered = req->needs_linger = req->must_close = 0;
     req->response = NULL;
     req->type[0] = req->peer[0] = req->key_id[0] = '\0';

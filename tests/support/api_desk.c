@@ -284,6 +284,9 @@ desk_set_up(void **state)
     if (desk->api.server == NULL)
         fail_msg("%s", err.text);
     http_server_add_routes(desk->api.server, api_routes, api_route_count, &desk->api);
+    http_server_add_routes(desk->api.server, health_routes, health_route_count, NULL);
+    if (http_server_document(desk->api.server, &api_document, &err) != 0)
+        fail_msg("%s", err.text);
     desk->client = loop_client_new(desk->loop, http_server_address(desk->api.server));
     desk->inc = make_incident(1, STATUS_OPEN);
     *state = desk;

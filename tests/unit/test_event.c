@@ -211,7 +211,10 @@ takes_counts_from_1_to_a_million(void **state)
     refuses_known(EVENT_COUNT, value_int(1000001), "count: must be an integer");
     refuses_known(EVENT_COUNT, value_int(-1), "count: must be an integer");
     refuses_known(EVENT_COUNT, TEXT("5"), "count: must be an integer");
-    refuses_known(EVENT_COUNT, (struct value){ VALUE_REAL, .as.real = 5.0 },
+    takes_known(EVENT_COUNT, (struct value){ VALUE_REAL, .as.real = 5.0 });
+    refuses_known(EVENT_COUNT, (struct value){ VALUE_REAL, .as.real = 5.5 },
+                  "count: must be an integer");
+    refuses_known(EVENT_COUNT, (struct value){ VALUE_REAL, .as.real = 1e300 },
                   "count: must be an integer");
 }
 
