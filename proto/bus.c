@@ -46,18 +46,75 @@ set_keepalive(zsock_t *sock)
     zsock_set_tcp_maxrt(sock, UNACKED_MS);
 }
 
-static zsock_t *
-bus_socket(int type, const char *endpoint, int is_bound, struct err *err)
+static const struct bus_curve *curve_in_use;
+
+void
+bus_use_curve(const struct bus_curve *curve)
 {
-    const char *verb = is_bound ? "bind" : "connect";
-    const struct bus_socket *row = socket_row(type, is_bound);
+    curve_in_use = curve;
+}
+
+/* What a socket is to be, and where. */
+struct bus_place {
+    int type, is_bound;
+    const char *endpoint, *server, *monitor;
+};
+
+/* Keys, if there are to be any. A socket that has not got them is never bound. */
+static int
+set_curve(zsock_t *sock, struct bus_place *place, struct err *err)
+{
+    const struct bus_curve *curve = curve_in_use;
+    const char *server_key;
+
+    if (curve == NULL || strncmp(place->endpoint, "tcp:", strlen("tcp:")) != 0)
+        return 0;
+    zsock_set_curve_publickey(sock, curve->public_key);
+    zsock_set_curve_secretkey(sock, curve->secret_key);
+    if (place->is_bound) {
+        zsock_set_curve_server(sock, 1);
+        zsock_set_zap_domain(sock, "bongsu");
+        place->monitor = curve->monitor_of(curve->self, place->endpoint, err);
+        return place->monitor != NULL ? 0 : -1;
+    }
+    server_key = curve->key_of(curve->self, place->server, err);
+    if (server_key == NULL)
+        return -1;
+    zsock_set_curve_serverkey(sock, server_key);
+    return 0;
+}
+
+enum {
+    FAILED_HANDSHAKES = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+};
+
+static int
+open_place(zsock_t *sock, const struct bus_place *place, struct err *err)
+{
+    int rc = 0;
+
+    if (place->monitor != NULL)
+        rc = zmq_socket_monitor(zsock_resolve(sock), place->monitor, FAILED_HANDSHAKES);
+    if (rc != -1)
+        rc = place->is_bound ? zsock_bind(sock, "%s", place->endpoint)
+                             : zsock_connect(sock, "%s", place->endpoint);
+    if (rc == -1)
+        err_set(err, "cannot %s %s: %s", place->is_bound ? "bind" : "connect",
+                place->endpoint, zmq_strerror(errno));
+    return rc == -1 ? -1 : 0;
+}
+
+static zsock_t *
+bus_socket(struct bus_place place, struct err *err)
+{
+    const struct bus_socket *row = socket_row(place.type, place.is_bound);
     zsock_t *sock;
-    int rc;
 
     assert(row != NULL);
-    sock = zsock_new(type);
+    sock = zsock_new(place.type);
     if (sock == NULL) {
-        err_set(err, "%s: cannot make a socket: %s", endpoint, zmq_strerror(errno));
+        err_set(err, "%s: cannot make a socket: %s", place.endpoint, zmq_strerror(errno));
         return NULL;
     }
     zsock_set_linger(sock, 0);
@@ -67,27 +124,26 @@ bus_socket(int type, const char *endpoint, int is_bound, struct err *err)
     zsock_set_handshake_ivl(sock, HANDSHAKE_MS);
     set_keepalive(sock);
     zsock_set_reconnect_ivl_max(sock, RECONNECT_MAX_MS);
-    if (type == ZMQ_SUB)
+    if (place.type == ZMQ_SUB)
         zsock_set_subscribe(sock, "");
-    rc = is_bound ? zsock_bind(sock, "%s", endpoint)
-                  : zsock_connect(sock, "%s", endpoint);
-    if (rc == -1) {
-        err_set(err, "cannot %s %s: %s", verb, endpoint, zmq_strerror(errno));
+    if (set_curve(sock, &place, err) != 0 || open_place(sock, &place, err) != 0)
         zsock_destroy(&sock);
-    }
     return sock;
 }
 
 zsock_t *
 bus_bind(int type, const char *endpoint, struct err *err)
 {
-    return bus_socket(type, endpoint, 1, err);
+    return bus_socket((struct bus_place){ .type = type, .is_bound = 1, .endpoint = endpoint },
+                      err);
 }
 
 zsock_t *
-bus_connect(int type, const char *endpoint, struct err *err)
+bus_connect(int type, const char *endpoint, const char *server, const char *monitor,
+            struct err *err)
 {
-    return bus_socket(type, endpoint, 0, err);
+    return bus_socket((struct bus_place){ .type = type, .endpoint = endpoint,
+                                          .server = server, .monitor = monitor }, err);
 }
 
 #define AT(member) offsetof(struct batch_head, member)

@@ -67,8 +67,28 @@ void report_release(struct report *report);
 
 /* A socket with the settings that all have in common (LINGER 0, small HWM,
  * MAXMSGSIZE 16 MiB, HANDSHAKE_IVL 5 s, TCP keepalive), bound or connected to
- * endpoint. type is ZMQ_PUSH and so on. NULL with the reason. */
+ * endpoint. type is ZMQ_PUSH and so on; server is the role of who binds what is
+ * connected to ("ingest"); monitor is NULL, or where failed handshakes are told
+ * (zmq_socket_monitor). NULL with the reason. */
 zsock_t *bus_bind(int type, const char *endpoint, struct err *err);
-zsock_t *bus_connect(int type, const char *endpoint, struct err *err);
+zsock_t *bus_connect(int type, const char *endpoint, const char *server,
+                     const char *monitor, struct err *err);
+
+/* Keys for all tcp sockets of this process: who binds takes only clients that a
+ * ZAP handler lets in, who connects speaks only to the holder of the server's
+ * key. ipc stays without. */
+struct bus_curve {
+    const char *public_key, *secret_key;    /* ours, in Z85 */
+    /* The public key of a role, borrowed until the next call; NULL with the reason. */
+    const char *(*key_of)(void *self, const char *role, struct err *err);
+    /* Where a socket that is about to be bound tells failed handshakes; NULL with
+     * the reason. */
+    const char *(*monitor_of)(void *self, const char *endpoint, struct err *err);
+    void *self;
+};
+
+/* From now on, for new sockets; borrowed. NULL: no keys. One for the process, as is
+ * czmq's context with its one ZAP handler. */
+void bus_use_curve(const struct bus_curve *curve);
 
 #endif

@@ -116,3 +116,9 @@ endpoint_to_connect(const struct settings *settings, enum endpoint which, int sl
 {
     return endpoint_to_host(settings, which, 0, slot, out);
 }
+
+const char *
+endpoint_server(enum endpoint which)
+{
+    return rows[which].owner == OWNER_INGEST ? "ingest" : "detector";
+}

@@ -37,4 +37,7 @@ int endpoint_hosts(const struct settings *settings, enum endpoint which);
 int endpoint_to_host(const struct settings *settings, enum endpoint which, int host, int slot,
                      char out[ENDPOINT_LEN]);
 
+/* The role of who binds it, "ingest" or "detector": whose key a client must find. */
+const char *endpoint_server(enum endpoint which);
+
 #endif

@@ -59,6 +59,9 @@ const struct option settings_options[] = {
       "folder of the sockets between the processes; unset: tcp" },
     { "bus.listen", NULL, OPTION_TEXT, AT(bus_listen), "127.0.0.1", 0, 256, 0, NULL,
       "address that the tcp sockets between the processes are bound to" },
+    { "bus.curve_dir", NULL, OPTION_TEXT, AT(bus_curve_dir), NULL, 0, 0, 0, NULL,
+      "folder of the keys with which the processes know each other over tcp, made when it is "
+      "empty; unset: whoever reaches these sockets may do anything" },
     { "ingest.host", NULL, OPTION_TEXT, AT(ingest_host), "127.0.0.1", 0, 1024, 0, NULL,
       "where the other processes find ingest, over tcp: names or addresses, with commas; a "
       "name stands for all its addresses" },

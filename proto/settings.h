@@ -32,6 +32,7 @@ struct settings {
 
     char *bus_dir;                  /* ipc folder; NULL: tcp */
     char *bus_listen;               /* tcp bind address */
+    char *bus_curve_dir;            /* keys of the tcp sockets; NULL: none */
     char *ingest_host, *detector_host;
 
     char *journal_dir;              /* NULL: data_dir/journal */

@@ -12,6 +12,7 @@
 
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
+#include "proto/run/bus_guard.h"
 #include "proto/run/run_dir.h"
 
 enum {
@@ -27,6 +28,7 @@ struct process {
     struct settings settings;
     struct daemon daemon;
     void *self;                     /* the program's */
+    struct bus_guard *guard;        /* NULL: none */
     int signal_fd;
 };
 
@@ -287,6 +289,9 @@ set_up(struct process *process, int *ret_code, struct err *err)
         err_set(err, "cannot join the loop");
         return -1;
     }
+    if (bus_guard_new(daemon->loop, &process->settings, process->spec->name, daemon->metrics,
+                      &process->guard, err) != 0)
+        return -1;
     return serve_health(process, ret_code, err);
 }
 
@@ -307,7 +312,8 @@ run(struct process *process, int is_check)
     if (daemon->health == NULL)
         err_set(&err, "out of memory");
     else if (timestamp_init(&err) == 0 &&
-             (is_check || set_up(process, &code, &err) == 0) &&
+             (is_check ? bus_guard_check(&process->settings, daemon->name, &err)
+                       : set_up(process, &code, &err)) == 0 &&
              process->spec->start(daemon, is_check, &process->self, &code, &err) == 0) {
         if (is_check) {
             puts("configuration OK");
@@ -330,6 +336,7 @@ release(struct process *process)
 
     if (process->self != NULL && process->spec->destroy != NULL)
         process->spec->destroy(&process->self);
+    bus_guard_destroy(&process->guard);
     http_server_destroy(&daemon->server);
     if (daemon->loop != NULL)
         zloop_destroy(&daemon->loop);

@@ -13,7 +13,8 @@ open_links(zloop_t *loop, const struct fan_spec *spec, int host, int slot,
 {
     char data[ENDPOINT_LEN], report[ENDPOINT_LEN];
     const struct links_spec links = {
-        .data = data, .report = report, .is_live = spec->data == spec->report,
+        .data = data, .report = report, .server = endpoint_server(spec->data),
+        .is_live = spec->data == spec->report,
         .on_batch = spec->on_batch, .self = spec->self,
     };
 

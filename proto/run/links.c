@@ -1,44 +1,11 @@
-#include "proto/run/links.h"
+#include "proto/run/links_inner.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
-#include "proto/base/log.h"
-#include "proto/run/resolver.h"
 
-enum {
-    MAX_LINKS = RESOLVER_MAX_ADDRESSES,
-    READS_PER_TURN = 32,
-    ALIVE_MS = 5000,
-    RESOLVE_EVERY_MS = 5000,
-    RESOLVE_POLL_MS = 20,       /* while a look-up is under way */
-    GONE_AFTER = 3              /* look-ups without the address */
-};
-
-/* A link outlives its address: a consumer may still name it for a batch that
- * it works on. It is closed then, and used again for a later address. */
-struct link {
-    struct links *links;
-    char address[RESOLVER_ADDRESS_LEN];     /* "": the endpoints as they are */
-    zsock_t *data, *report;                 /* NULL: closed */
-    uint64_t origin;
-    int64_t last_ms;                        /* 0: nothing came yet */
-    unsigned missed;                        /* look-ups in a row without it */
-};
-
-struct links {
-    zloop_t *loop;
-    struct links_spec spec;                 /* its endpoints are ours */
-    int is_paused;
-    struct link *links[MAX_LINKS];
-    size_t count;
-    struct resolver *resolver;              /* NULL: nothing to resolve */
-    char *host;
-    int timer;                              /* -1: none */
-    struct log_burst refused_burst, resolve_burst;
-    uint64_t *refused, *open, *left_out, *unresolved, *reports_dropped;
-};
+enum { READS_PER_TURN = 32, ALIVE_MS = 5000 };
 
 /* --- one link --- */
 
@@ -85,15 +52,36 @@ link_listen(struct link *link)
     return 0;
 }
 
-static void
+void
 link_close(struct link *link)
 {
     if (link->data == NULL)
         return;
     zloop_reader_end(link->links->loop, link->data);
-    zsock_destroy(&link->data);
-    zsock_destroy(&link->report);
+    link->data = link->report = NULL;
+    bus_retry_destroy(&link->data_retry);
+    bus_retry_destroy(&link->report_retry);
     --*link->links->open;
+}
+
+static int
+link_connect(struct link *link, const char *data, const char *report, struct err *err)
+{
+    const struct links *links = link->links;
+    struct bus_retry_spec spec = {
+        .loop = links->loop, .type = links->spec.is_live ? ZMQ_SUB : ZMQ_PULL,
+        .endpoint = data, .server = links->spec.server, .failed = links->handshakes_failed,
+    };
+
+    link->data_retry = bus_retry_new(&spec, err);
+    if (link->data_retry == NULL)
+        return -1;
+    if (links->spec.is_live)
+        return 0;
+    spec.type = ZMQ_PUSH;
+    spec.endpoint = report;
+    link->report_retry = bus_retry_new(&spec, err);
+    return link->report_retry != NULL ? 0 : -1;
 }
 
 static int
@@ -107,13 +95,12 @@ link_open(struct link *link, struct err *err)
         err_set(err, "%s: too long", links->spec.data);
         return -1;
     }
-    link->data = bus_connect(links->spec.is_live ? ZMQ_SUB : ZMQ_PULL, data, err);
-    if (link->data != NULL && links->spec.is_live)
-        zsock_set_subscribe(link->data, "");
-    else if (link->data == NULL || (link->report = bus_connect(ZMQ_PUSH, report, err)) == NULL) {
-        zsock_destroy(&link->data);
+    if (link_connect(link, data, report, err) != 0) {
+        bus_retry_destroy(&link->data_retry);
         return -1;
     }
+    link->data = bus_retry_sock(link->data_retry);
+    link->report = bus_retry_sock(link->report_retry);
     link->origin = 0;
     link->last_ms = 0;
     link->missed = 0;
@@ -126,8 +113,7 @@ link_open(struct link *link, struct err *err)
     return 0;
 }
 
-/* The link of this address, open or closed, or NULL. */
-static struct link *
+struct link *
 links_find(struct links *links, const char *address)
 {
     for (size_t i = 0; i < links->count; i++)
@@ -157,7 +143,7 @@ links_place(struct links *links, const char *address)
     return link;
 }
 
-static int
+int
 links_add(struct links *links, const char *address, struct err *err)
 {
     struct link *link = links_place(links, address);
@@ -171,78 +157,10 @@ links_add(struct links *links, const char *address, struct err *err)
     return link_open(link, err);
 }
 
-/* --- names --- */
-
-static int
+int
 link_is_alive(const struct link *link, int64_t now_ms)
 {
     return link->data != NULL && link->last_ms != 0 && now_ms - link->last_ms <= ALIVE_MS;
-}
-
-/* A name that answers without an address for a moment, or with a few of many
- * at a time, must not cut a link. */
-static void
-drop_missing(struct links *links, const struct resolved *found)
-{
-    int64_t now_ms = clock_steady_ms();
-
-    for (size_t i = 0; i < links->count; i++) {
-        struct link *link = links->links[i];
-        size_t a = 0;
-
-        while (a < found->count && strcmp(found->addresses[a], link->address) != 0)
-            a++;
-        link->missed = a < found->count ? 0 : link->missed + 1;
-        if (link->data != NULL && link->missed >= GONE_AFTER &&
-            !link_is_alive(link, now_ms)) {
-            log_info("link closed", "address=%s", link->address);
-            link_close(link);
-        }
-    }
-}
-
-static void
-take_addresses(struct links *links, const struct resolved *found)
-{
-    drop_missing(links, found);
-    *links->left_out += found->left_out;
-    for (size_t a = 0; a < found->count; a++) {
-        const char *address = found->addresses[a];
-        const struct link *link = links_find(links, address);
-        struct err err = { "" };
-
-        if (link != NULL && link->data != NULL)
-            continue;
-        if (links_add(links, address, &err) == 0)
-            log_info("link opened", "address=%s", address);
-        else
-            log_warn_burst(&links->resolve_burst, "link refused",
-                           "address=%s reason=\"%s\"", address, err.text);
-    }
-}
-
-static int
-resolve(zloop_t *loop, int timer, void *self)
-{
-    struct links *links = self;
-    struct resolved found;
-    const char *why = "out of memory";
-    size_t next_ms = RESOLVE_EVERY_MS;
-    int rc = resolver_poll(links->resolver, &found, &why);
-
-    if (rc == 1) {
-        take_addresses(links, &found);
-    } else if (rc == 0 && resolver_start(links->resolver) == 0) {
-        next_ms = RESOLVE_POLL_MS;
-    } else {
-        ++*links->unresolved;
-        log_warn_burst(&links->resolve_burst, "host not found", "host=%s reason=\"%s\"",
-                       links->host, why);
-    }
-    links->timer = zloop_timer(loop, next_ms, 1, resolve, links);
-    if (links->timer < 0)
-        log_error("names are resolved no more: out of memory", "host=%s", links->host);
-    return 0;
 }
 
 static uint64_t *
@@ -264,6 +182,8 @@ ask_metrics(struct links *links, struct metrics *metrics)
                                 "look-ups that failed");
     links->reports_dropped = counter(metrics, "bongsu_reports_dropped_total", "",
                                      "reports that a socket did not take");
+    links->handshakes_failed = counter(metrics, "bongsu_bus_handshakes_failed_total", "",
+                                       "connections to producers that did not come about");
 }
 
 /* Open the one link, or begin to look for those behind a name. */
@@ -288,7 +208,7 @@ links_begin(struct links *links, struct err *err)
     if (links->resolver == NULL) {
         err_set(err, "out of memory");
     } else {
-        resolve(links->loop, -1, links);
+        links_resolve(links->loop, -1, links);
         rc = 0;
     }
 

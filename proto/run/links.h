@@ -20,6 +20,7 @@ struct link;
 struct links_spec {
     const char *data;           /* endpoint to connect the PULL socket to */
     const char *report;         /* endpoint to connect the PUSH socket to */
+    const char *server;         /* the role of who is there: endpoint_server() */
     int is_live;                /* data is a PUB socket's; no reports (report: as data) */
     /* A batch has come (borrowed; see bus_batch). Return 1 to stop reading for
      * this turn of the loop (enough is waiting), else 0. The link is for

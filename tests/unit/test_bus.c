@@ -25,7 +25,7 @@ open_pair(void **state)
     temp_dir_make(NULL, folder, sizeof(folder));
     snprintf(endpoint, sizeof(endpoint), "ipc://%s/sock", folder);
     push = bus_bind(ZMQ_PUSH, endpoint, &err);
-    pull = bus_connect(ZMQ_PULL, endpoint, &err);
+    pull = bus_connect(ZMQ_PULL, endpoint, "ingest", NULL, &err);
     return push == NULL || pull == NULL ? -1 : 0;
 }
 
@@ -321,7 +321,7 @@ binding_a_taken_or_impossible_address_says_why(void **state)
     assert_non_null(strstr(err.text, taken));
     assert_non_null(strstr(err.text, "in use"));
     assert_null(bus_bind(ZMQ_PUSH, "ipc:///nowhere/at/all", &err));
-    assert_null(bus_connect(ZMQ_PULL, "nonsense", &err));
+    assert_null(bus_connect(ZMQ_PULL, "nonsense", "ingest", NULL, &err));
     assert_non_null(strstr(err.text, "cannot connect nonsense"));
     zsock_destroy(&first);
 }
@@ -337,7 +337,7 @@ a_subscriber_hears_everything(void **state)
 
     snprintf(other, sizeof(other), "%s3", endpoint);
     pub = bus_bind(ZMQ_PUB, other, NULL);
-    sub = bus_connect(ZMQ_SUB, other, NULL);
+    sub = bus_connect(ZMQ_SUB, other, "ingest", NULL, NULL);
     /* PUB drops what it sends before the subscription came: send until heard. */
     for (tries = 0; tries < WAIT_MS / 10 && rc == 0; tries++) {
         zmq_pollitem_t item = { zsock_resolve(sub), 0, ZMQ_POLLIN, 0 };

@@ -201,7 +201,7 @@ bind_producer_on_tcp(struct world *world, const char *host)
 static int
 try_open(struct world *world, struct err *err)
 {
-    struct links_spec spec = { .data = world->data, .report = world->report,
+    struct links_spec spec = { .data = world->data, .report = world->report, .server = "ingest",
                                .on_batch = take, .self = world };
 
     world->links = links_new(world->loop, &spec, world->metrics, err);
