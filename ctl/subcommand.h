@@ -81,6 +81,7 @@ int config_check_run(struct call *call);
 int config_docs_run(struct call *call);
 int config_show_run(struct call *call);
 int config_keys_run(struct call *call);
+int keys_make_run(struct call *call);
 int completion_run(struct call *call);
 int man_run(struct call *call);
 

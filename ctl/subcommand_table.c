@@ -214,6 +214,15 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_CONFIG },
     },
     {
+        .name = "keys make", .args = "DIR", .run = keys_make_run, .flags = "json",
+        .min_args = 1, .max_args = 1, .kind = ARGUMENT_FILE,
+        .summary = "Make the keys with which processes on several hosts know each other",
+        .about = "For bus.curve_dir. Processes that share a folder make them at their first start;\n"
+                 "hosts that share none get them by hand. Keys that are there stay.",
+        .examples = { "bongsu keys make /etc/bongsu/keys" },
+        .exits = { EXIT_CONFIG },
+    },
+    {
         .name = "health", .args = "[PROCESS]...", .run = health_run, .flags = "json", .max_args = -1,
         .kind = ARGUMENT_WORDS, .words = "ingest detector indexer notifier api",
         .summary = "End with 0 when the processes are ready (for containers)",

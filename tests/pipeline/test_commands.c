@@ -434,6 +434,20 @@ the_configuration_is_shown_with_its_places_and_no_secret(void **state)
 }
 
 static void
+keys_of_the_bus_are_made_once(void **state)
+{
+    json_t *answer = json_of(0, "keys make keys --json");
+
+    (void)state;
+    assert_string_equal(text_in(answer, "action"), "made");
+    json_decref(answer);
+    expect(0, "keys make keys", "There are keys in keys already");
+    expect(0, "keys make other", "detector.key_secret (mode 0600), allowed/");
+    expect(78, "keys make .env/keys", ".env/keys: cannot be made");
+    expect(64, "keys make", "DIR");
+}
+
+static void
 what_goes_wrong_is_one_sentence_and_a_code(void **state)
 {
     char words[160], *output;
@@ -587,6 +601,7 @@ main(void)
         cmocka_unit_test(an_output_that_goes_away_ends_it_quietly),
         cmocka_unit_test(an_output_that_is_full_is_a_failure),
         cmocka_unit_test(decode_says_which_decoder_and_what_came_of_it),
+        cmocka_unit_test(keys_of_the_bus_are_made_once),
         cmocka_unit_test(what_goes_wrong_is_one_sentence_and_a_code),
         cmocka_unit_test(the_configuration_is_shown_with_its_places_and_no_secret),
     };

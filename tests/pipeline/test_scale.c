@@ -37,6 +37,7 @@ struct world {
     char dir[128];
     char net[32];                   /* "127.12.34." */
     int slots;
+    int has_keys;                   /* CURVE between them */
     struct command *ingests[INGESTS], *detectors[DETECTORS], *indexers[INDEXERS];
     unsigned next, accepted;
     unsigned char is_accepted[MAX_NONCES];
@@ -65,14 +66,17 @@ static struct command *
 start(const struct world *world, const char *program, int host)
 {
     char listen[80], address[64], ingests[128], detectors[64], slots[8];
+    char keys[160] = "BONGSU_BUS_CURVE_DIR";
     const char *const env[] = { "TZ=" CHAIN_ZONE, "API_KEY=" KEY, "BONGSU_BUS_DIR",
-                                "BONGSU_DATA_DIR", NULL };
+                                "BONGSU_DATA_DIR", keys, NULL };
     const char *const args[] = {
         program, "--data-dir", world->dir, "--bus-listen", address, "--ingest-listen", listen,
         "--ingest-host", ingests, "--detector-host", detectors, "--detector-slots", slots,
         "--journal-min-free", "1MiB", "--journal-segment-bytes", "256KiB", NULL,
     };
 
+    if (world->has_keys)
+        snprintf(keys, sizeof(keys), "BONGSU_BUS_CURVE_DIR=%s/keys", world->dir);
     snprintf(address, sizeof(address), "%s%d", world->net, host);
     snprintf(listen, sizeof(listen), "%s:8000", address);
     snprintf(ingests, sizeof(ingests), "%s1,%s2", world->net, world->net);
@@ -285,11 +289,8 @@ world_destroy(struct world *world)
 /* --- the tests --- */
 
 static void
-replicas_die_and_come_back_and_nothing_is_lost(void **state)
+let_replicas_die(struct world *world)
 {
-    struct world *world = world_new(2);
-
-    (void)state;
     start_all(world);
     post_some(world, 10);
     for (int round = 0; round < 6; round++) {
@@ -306,6 +307,23 @@ replicas_die_and_come_back_and_nothing_is_lost(void **state)
     }
     expect_settled(world);
     world_destroy(world);
+}
+
+static void
+replicas_die_and_come_back_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    let_replicas_die(world_new(2));
+}
+
+static void
+with_keys_between_them_nothing_is_lost_either(void **state)
+{
+    struct world *world = world_new(2);
+
+    (void)state;
+    world->has_keys = 1;
+    let_replicas_die(world);
 }
 
 static void
@@ -412,6 +430,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replicas_die_and_come_back_and_nothing_is_lost),
+        cmocka_unit_test(with_keys_between_them_nothing_is_lost_either),
         cmocka_unit_test(journal_of_an_ingest_that_is_given_up_is_delivered_by_another),
         cmocka_unit_test(one_indexer_writes_and_another_takes_over),
         cmocka_unit_test(number_of_detectors_changes_between_events),
