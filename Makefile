@@ -10,6 +10,9 @@ PREFIX  ?= /usr/local
 MANDIR  ?= $(PREFIX)/share/man
 BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+# Where systemd looks in /usr and /usr/local; empty: no units are installed.
+SYSTEMD_UNIT_DIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERS_DIR ?= $(PREFIX)/lib/sysusers.d
 INSTALL ?= install
 INSTALL_PROGRAM ?= $(INSTALL)
 ifeq ($(origin CC),default)
@@ -160,6 +163,16 @@ $(BUILD)/bin/bongsu: $(BUILD)/obj/ctl/main.o $(LIB)
 
 SUPPORT_OBJ := $(call objects,$(SUPPORT_SRC))
 
+# The units: what they share stands once, in systemd/*.conf.
+UNITS := $(patsubst systemd/%.in,$(BUILD)/systemd/%,$(wildcard systemd/*.service.in)) $(BUILD)/systemd/bongsu.target
+$(BUILD)/systemd/%: systemd/%.in $(wildcard systemd/*.conf) FORCE
+	@mkdir -p $(@D)
+	@sed -e '/^@stage@/{r systemd/stage.conf' -e 'd}' -e '/^@running@/{r systemd/running.conf' -e 'd}' \
+	    -e '/^@hardening@/{r systemd/hardening.conf' -e 'd}' -e 's,@bindir@,$(PREFIX)/bin,' $< > $@
+$(BUILD)/systemd/%.target: systemd/%.target
+	@mkdir -p $(@D)
+	@cp $< $@
+
 define TEST_RULE
 $(BUILD)/$(1)/%: $(BUILD)/obj/tests/$(2)/%.o $(SUPPORT_OBJ) $(LIB)
 	@mkdir -p $$(@D)
@@ -171,10 +184,10 @@ $(eval $(call TEST_RULE,tests,pipeline))
 $(eval $(call TEST_RULE,tests,elasticsearch))
 $(eval $(call TEST_RULE,bench,bench))
 
-tests: $(BINS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS)
+tests: $(BINS) $(UNITS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS)
 benches: $(BINS) $(BENCHES)
 
-unit: $(UNIT_TESTS)
+unit: $(UNITS) $(UNIT_TESTS)
 	@scripts/run-tests $(BUILD) $(UNIT_TESTS)
 
 pipeline: $(BINS) $(PIPELINE_TESTS)
@@ -216,7 +229,7 @@ fmt: setup-fmt
 # Needs no set-up but what `make programs` needs. The manual pages and the shells'
 # completion are made by the program (in /, so that no ./.env is read). The shared yyjson goes along
 # where the system has none.
-install: $(BINS)
+install: $(BINS) $(if $(SYSTEMD_UNIT_DIR),$(UNITS))
 	@$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bongsu/rules \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS)
 	@rm -rf $(BUILD)/man && mkdir -p $(BUILD)/man
@@ -228,12 +241,17 @@ install: $(BINS)
 	@$(INSTALL) -m 644 $(BUILD)/bongsu.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_bongsu
 	@$(INSTALL_PROGRAM) $(BINS) $(DESTDIR)$(PREFIX)/bin
 	@$(INSTALL) -m 644 detector/rules/*.yml $(DESTDIR)$(PREFIX)/share/bongsu/rules
+ifneq ($(SYSTEMD_UNIT_DIR),)
+	@$(INSTALL) -d $(DESTDIR)$(SYSTEMD_UNIT_DIR) $(DESTDIR)$(SYSUSERS_DIR)
+	@$(INSTALL) -m 644 $(UNITS) $(DESTDIR)$(SYSTEMD_UNIT_DIR)
+	@$(INSTALL) -m 644 systemd/bongsu.sysusers $(DESTDIR)$(SYSUSERS_DIR)/bongsu.conf
+endif
 ifneq ($(DEPS_PC),)
 	@$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/bongsu
 	@$(INSTALL) -m 644 $(DEPS_PC:%/pkgconfig=%)/libyyjson.so.0 $(DESTDIR)$(PREFIX)/lib/bongsu
 endif
 
 clean:
-	@rm -rf build/obj build/gen build/bin build/tests build/bench build/check build/sanitize build/libbongsu.a build/flags
+	@rm -rf build/obj build/gen build/systemd build/bin build/tests build/bench build/check build/sanitize build/libbongsu.a build/flags
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
