@@ -329,27 +329,34 @@ settle(struct indexer *ix)
     drop_done(ix);
 }
 
-/* Over the network: what waits goes on its way, and is settled when it is there. */
-static void
+/* Over the network: what waits goes on its way, and is settled when it is there.
+ * 0, or -1: try again later. */
+static int
 send_away(struct indexer *ix)
 {
     struct err err;
 
-    if (indexer_judge(ix, ix->store->ops->set_up(ix->store, &err), &err) == 0)
-        flights_launch(ix->flights);
+    if (indexer_judge(ix, ix->store->ops->set_up(ix->store, &err), &err) != 0)
+        return -1;
+    flights_launch(ix->flights);
+    return 0;
 }
 
 void
 indexer_write(struct indexer *ix)
 {
+    int rc;
+
     ix->is_write_due = 0;
     if (ix->queue_count == 0 || clock_steady_ms() < ix->retry_at_ms)
         return;
     if (ix->flights != NULL && !poison_is_careful(ix->poison, clock_steady_ms()))
-        send_away(ix);
-    else if (write_events(ix) != 0)
-        return;
-    settle(ix);
+        rc = send_away(ix);
+    else
+        rc = write_events(ix);
+    /* settling what failed would find nothing left to fail, and call the store well */
+    if (rc == 0)
+        settle(ix);
 }
 
 void

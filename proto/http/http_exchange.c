@@ -298,6 +298,30 @@ read_retry_after(CURL *easy)
     return seconds > MAX_RETRY_AFTER_S ? MAX_RETRY_AFTER_S : (long)seconds;
 }
 
+/* What OpenSSL found (its X509_V_ERR numbers, which are for ever). libcurl itself compares
+ * the name, and has 1 there when only that was wrong. */
+static const char *
+wrong_with_certificate(CURL *easy)
+{
+    static const struct { long number; const char *words; } rows[] = {
+        { 1, "it is for another host" },
+        { 9, "it is not valid yet" },
+        { 10, "it has expired" },
+        { 18, "it is signed by itself, and not known" },
+        { 19, "its authority is not known" },
+        { 20, "its authority is not known" },
+        { 21, "its authority is not known" },
+        { 23, "it was revoked" },
+    };
+    long found = -1;
+
+    curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &found);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].number == found)
+            return rows[i].words;
+    return "it cannot be trusted";
+}
+
 /* libcurl's own words for this call would name the host. */
 static void
 explain(struct http_exchange *exchange, CURLcode code)
@@ -310,6 +334,8 @@ explain(struct http_exchange *exchange, CURLcode code)
     curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os_error);
     if (code == CURLE_COULDNT_CONNECT && os_error != 0)
         err_set(reason, "%s: %s", curl_easy_strerror(code), strerror((int)os_error));
+    else if (code == CURLE_PEER_FAILED_VERIFICATION)
+        err_set(reason, "the server's certificate: %s", wrong_with_certificate(exchange->easy));
     else
         err_set(reason, "%s", curl_easy_strerror(code));
 }

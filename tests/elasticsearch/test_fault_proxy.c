@@ -187,6 +187,7 @@ takes_gzip_chunks_and_expect(void **state)
     body = bulk_of(20, 5);
     assert_int_equal(post(BULK, chunks, body, strlen(body), &status, WAIT_MS), CURLE_OK);
     assert_int_equal(status, 200);
+    assert_int_equal(fault_proxy_counts(proxy).gzipped_bulks, 1);
     assert_int_equal(fault_proxy_counts(proxy).documents, 25);
     assert_int_equal(elastic_documents(direct, "bongsu-*"), 25);
 }

@@ -98,6 +98,13 @@ void chain_check_balance(struct chain *chain);
 void chain_wait_metric(struct chain *chain, enum process which, const char *name, double least,
                        int64_t deadline_ms);
 
+/* Until a process says of one of its checks what has this text in it ("ok": it is well). */
+void chain_wait_said(struct chain *chain, enum process which, const char *check, const char *text,
+                     int64_t deadline_ms);
+
+/* Fails the test when a process says this text: in its log, or at /status, /metrics, /readyz. */
+void chain_check_unsaid(struct chain *chain, const char *text);
+
 /* Resident KiB of a process. */
 long chain_resident_kib(struct chain *chain, enum process which);
 

@@ -147,3 +147,60 @@ chain_resident_kib(struct chain *chain, enum process which)
         fclose(file);
     return kib;
 }
+
+void
+chain_wait_said(struct chain *chain, enum process which, const char *check, const char *text,
+                int64_t deadline_ms)
+{
+    int64_t deadline = now_ms() + deadline_ms;
+
+    for (;;) {
+        json_t *status = chain_status(chain, which);
+        const char *said = json_string_value(json_object_get(json_object_get(status, "checks"), check));
+        int is_said = strstr(said == NULL ? "ok" : said, text) != NULL;
+
+        if (!is_said && now_ms() > deadline)
+            fail_msg("%s says of %s \"%s\", and never \"%s\"", process_names[which], check,
+                     said == NULL ? "ok" : said, text);
+        json_decref(status);
+        if (is_said)
+            return;
+        wait_a_little();
+    }
+}
+
+static void
+check_log_unsaid(const struct chain *chain, enum process which, const char *text)
+{
+    char path[600], *line = NULL;
+    size_t cap = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s.log", chain->dir, process_names[which]);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (getline(&line, &cap, file) > 0)
+        if (strstr(line, text) != NULL)
+            fail_msg("%s logs what nobody may read: %s", process_names[which], line);
+    free(line);
+    fclose(file);
+}
+
+void
+chain_check_unsaid(struct chain *chain, const char *text)
+{
+    static const char *const paths[] = { "/status", "/metrics", "/readyz" };
+
+    for (int i = 0; i < PROCESSES; i++) {
+        for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
+            struct chain_answer answer = { 0 };
+
+            ask(chain, (enum process)i, paths[k], &answer);
+            if (answer.bytes != NULL && strstr(answer.bytes, text) != NULL)
+                fail_msg("%s says at %s what nobody may read: %s", process_names[i], paths[k],
+                         answer.bytes);
+            free(answer.bytes);
+        }
+        check_log_unsaid(chain, (enum process)i, text);
+    }
+}

@@ -28,6 +28,7 @@ enum { READY_MS = 60000, PATH_LEN = 128 };
 struct elastic_front {
     pid_t pid;                  /* 0: does not run */
     int port, is_tls;
+    const char *certificate, *max_body;
     char node_port[16], dir[64], ca[PATH_LEN], url[64];
 };
 
@@ -49,6 +50,7 @@ elastic_front_new(int node_port, int is_tls)
     command_make_folder(front->dir, sizeof(front->dir));
     front->port = free_port();
     front->is_tls = is_tls;
+    elastic_front_set(front, NULL, NULL);
     snprintf(front->node_port, sizeof(front->node_port), "%d", node_port);
     snprintf(front->ca, sizeof(front->ca), "%s/ca.crt", front->dir);
     snprintf(front->url, sizeof(front->url), "http%s://127.0.0.1:%d", is_tls ? "s" : "",
@@ -92,24 +94,37 @@ answers(int port)
 }
 
 void
+elastic_front_set(struct elastic_front *front, const char *certificate, const char *max_body)
+{
+    front->certificate = certificate == NULL ? "good" : certificate;
+    front->max_body = max_body == NULL ? "100m" : max_body;
+}
+
+static void
+become(const struct elastic_front *front, const char *password, const char *api_key)
+{
+    char port[16];
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    snprintf(port, sizeof(port), "%d", front->port);
+    if (front->is_tls)
+        execl(RUN, RUN, "--tls", front->certificate, "--max-body", front->max_body, front->dir,
+              port, front->node_port, ELASTIC_FRONT_USER, password, api_key, (char *)NULL);
+    execl(RUN, RUN, "--max-body", front->max_body, front->dir, port, front->node_port,
+          ELASTIC_FRONT_USER, password, api_key, (char *)NULL);
+    _exit(127);
+}
+
+void
 elastic_front_start(struct elastic_front *front, const char *password, const char *api_key)
 {
     int64_t deadline = now_ms() + READY_MS;
-    char port[16];
 
     elastic_front_stop(front);
-    snprintf(port, sizeof(port), "%d", front->port);
     front->pid = fork();
     assert_true(front->pid >= 0);
-    if (front->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (front->is_tls)
-            execl(RUN, RUN, "--tls", front->dir, port, front->node_port, ELASTIC_FRONT_USER,
-                  password, api_key, (char *)NULL);
-        execl(RUN, RUN, front->dir, port, front->node_port, ELASTIC_FRONT_USER, password, api_key,
-              (char *)NULL);
-        _exit(127);
-    }
+    if (front->pid == 0)
+        become(front, password, api_key);
     while (!answers(front->port)) {
         if (waitpid(front->pid, NULL, WNOHANG) != 0) {
             front->pid = 0;

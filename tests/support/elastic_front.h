@@ -19,6 +19,10 @@ struct elastic_front;
 struct elastic_front *elastic_front_new(int node_port, int is_tls);
 void elastic_front_destroy(struct elastic_front **front);
 
+/* Of the next starts: the certificate ("good", "expired", "foreign": for another host),
+ * and the largest body in nginx's words ("64k"; above: 413). Borrowed; NULL: good, 100m. */
+void elastic_front_set(struct elastic_front *front, const char *certificate, const char *max_body);
+
 /* From now on this password and API key (what follows "Authorization: ApiKey"; NULL: none)
  * are right, others get 401. Starts it, or starts it anew: connections are closed. */
 void elastic_front_start(struct elastic_front *front, const char *password, const char *api_key);

@@ -44,7 +44,8 @@ struct fault_order {
 struct fault_counts {
     size_t connections;     /* accepted */
     size_t requests;        /* read whole */
-    size_t bulks;           /* of these to _bulk ... */
+    size_t gzipped_bulks;   /* of these to _bulk with a compressed body */
+    size_t bulks;           /* of these to _bulk at all ... */
     size_t documents;       /* ... and the items in them */
     size_t forwarded_bulks; /* what the node was given of both */
     size_t forwarded_documents;

@@ -21,7 +21,7 @@ struct passage {
     struct wire_message request, answer;
     struct fault_order order;   /* what it meets; texts are the passage's own */
     unsigned order_number;      /* the one in force when it came */
-    int is_bulk, is_brief, is_executed;
+    int is_bulk, is_gzipped, is_brief, is_executed;
     struct bytes plain;         /* of a _bulk: the body unzipped */
     struct bulk bulk;
 };
@@ -38,6 +38,7 @@ meet_order(struct fault_proxy *proxy, struct passage *passage)
     pthread_mutex_lock(&proxy->lock);
     proxy->counts.requests++;
     proxy->counts.bulks += (size_t)passage->is_bulk;
+    proxy->counts.gzipped_bulks += (size_t)passage->is_gzipped;
     proxy->counts.documents += passage->bulk.count;
     passage->order_number = proxy->order_number;
     if (proxy->order.path == NULL || strstr(target, proxy->order.path) != NULL) {
@@ -363,7 +364,9 @@ look_into(struct passage *passage)
     passage->is_bulk = memmem(target, strcspn(target, "?"), "/_bulk", 6) != NULL;
     if (!passage->is_bulk)
         return;
-    if (!wire_header(&passage->request, "Content-Encoding", encoding, sizeof(encoding)))
+    passage->is_gzipped = wire_header(&passage->request, "Content-Encoding", encoding,
+                                      sizeof(encoding));
+    if (!passage->is_gzipped)
         bytes_add(&passage->plain, passage->request.body.data, passage->request.body.len);
     else if (strcmp(encoding, "gzip") != 0 ||
              wire_unzip(&passage->request.body, &passage->plain) != 0)
