@@ -39,6 +39,12 @@ LINK_HARDEN := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,-
 ifdef FAULTS
 DEFINES += -DBONGSU_FAULTS
 endif
+ifdef FUZZ
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+LINK_HARDEN := -pie -fsanitize=address,undefined -Wl,--as-needed
+HARDEN := -fPIE
+WARN := -Wall -Wno-unknown-warning-option -Wno-gnu-folding-constant
+endif
 ifdef SANITIZE
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LINK_HARDEN := -pie -fsanitize=address,undefined -Wl,--as-needed
@@ -83,8 +89,12 @@ ORDERED_TESTS = $(call built,$(filter-out $(ALONE),$(LONG))) \
     $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
+# Built by clang, whose libFuzzer they are for; of the programs only what they look at.
+FUZZ_SUPPORT := $(call objects,tests/fuzz/support.c tests/support/temp_dir.c)
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
-        test-fresh clean setup-build setup-test setup-bench setup-fmt \
+        test-fresh clean fuzz fuzzers setup-build setup-test setup-bench setup-fmt setup-fuzz \
         setup-elasticsearch try-elasticsearch elasticsearch tests benches FORCE
 .SECONDARY:
 
@@ -93,12 +103,13 @@ help:
 	@echo "make test        set up, build, run every test that needs no optional server"
 	@echo "make sanitize    the same tests under ASan and UBSan"
 	@echo "make torture     the long fault tests     make bench   speed and memory"
+	@echo "make fuzz        libFuzzer on all that comes from outside (FUZZ_SECONDS=60 each)"
 	@echo "make lint fmt    style                    make test-fresh   both commands in clean Debian 12 and 13"
 	@echo "make elasticsearch   only the tests with a real Elasticsearch (tests/elasticsearch/README.md)"
 	@echo "make programs    only build               make install      into PREFIX (/usr/local)"
 	@echo "make clean"
 
-setup-build setup-test setup-bench setup-fmt setup-elasticsearch:
+setup-build setup-test setup-bench setup-fmt setup-fuzz setup-elasticsearch:
 	@scripts/setup $(@:setup-%=%)
 
 # A real Elasticsearch, where it can be had; its tests skip where not.
@@ -184,6 +195,18 @@ $(eval $(call TEST_RULE,tests,pipeline))
 $(eval $(call TEST_RULE,tests,elasticsearch))
 $(eval $(call TEST_RULE,bench,bench))
 
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	@$(CC) $(LINK_HARDEN),-u,LLVMFuzzerTestOneInput -fsanitize=fuzzer $(RPATH) -o $@ $< $(FUZZ_SUPPORT) $(LIB) -lcmocka $(LIBS)
+
+$(BUILD)/fuzz/make_seeds: $(BUILD)/obj/tests/fuzz/make_seeds.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  link $@"
+	@$(CC) $(LINK_HARDEN) $(RPATH) -o $@ $< $(LIB) $(LIBS)
+
+fuzzers: $(FUZZERS) $(BUILD)/fuzz/make_seeds
+
 tests: $(BINS) $(UNITS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS)
 benches: $(BINS) $(BENCHES)
 
@@ -212,6 +235,10 @@ sanitize: setup-test try-elasticsearch
 torture: setup-test
 	@$(MAKE) $(PARALLEL) BUILD=build/check FAULTS=1 tests
 	@BONGSU_ROUNDS=$${BONGSU_ROUNDS:-500} TEST_TIMEOUT=7200 scripts/run-tests build/check $(TORTURE:%=build/check/tests/%)
+
+fuzz: setup-fuzz
+	@$(MAKE) $(PARALLEL) BUILD=build/fuzz FUZZ=1 CC=clang fuzzers
+	@scripts/fuzz build/fuzz $${FUZZ_SECONDS:-60}
 
 bench: setup-bench
 	@$(MAKE) $(PARALLEL) programs benches
