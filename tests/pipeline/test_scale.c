@@ -14,21 +14,15 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 #include <poll.h>
 
 #include "proto/base/clock.h"
-#include "proto/http/http_client.h"
-#include "proto/incident.h"
-#include "proto/settings.h"
-#include "proto/store/store.h"
 #include "tests/support/chain.h"
 #include "tests/support/command.h"
-#include "tests/support/replay.h"
+#include "tests/support/nonces.h"
 #include "tests/support/temp_dir.h"
 
-enum { INGESTS = 2, DETECTORS = 3, INDEXERS = 3, MAX_NONCES = 20000, CLIENTS = 12,
-       SETTLE_MS = 90000, READY_MS = 20000 };
+enum { INGESTS = 2, DETECTORS = 3, INDEXERS = 3, CLIENTS = 12, READY_MS = 20000 };
 
 #define KEY "0123456789abcdef0123"
 
@@ -39,10 +33,7 @@ struct world {
     int slots;
     int has_keys;                   /* CURVE between them */
     struct command *ingests[INGESTS], *detectors[DETECTORS], *indexers[INDEXERS];
-    unsigned next, accepted;
-    unsigned char is_accepted[MAX_NONCES];
-    unsigned char seen[MAX_NONCES];
-    unsigned stored;
+    struct nonces nonces;
     int is_given_up;                /* the second ingest: its clients are no more */
     unsigned turn;                  /* the clients' names change with it */
 };
@@ -127,26 +118,14 @@ post_one(struct world *world, unsigned client)
     static const char *const types[] = { "login_failed", "login_failed", "login_failed",
                                          "login_success", "privilege_escalation" };
     int ingest = world->is_given_up ? 0 : (int)(client % INGESTS);
-    unsigned nonce = world->next;
-    const char *const headers[] = { "X-API-Key: " KEY, NULL };
+    unsigned nonce = nonces_next(&world->nonces);
     char body[512], url[96];
-    struct http_call call = { .method = "POST", .url = url, .headers = headers,
-                              .content_type = "application/json", .timeout_ms = 3000,
-                              .allow_plain = 1 };
-    struct http_answer answer = { 0 };
 
-    assert_true(world->next < MAX_NONCES);
-    world->next++;
     snprintf(url, sizeof(url), "http://%s%d:8000/log", world->net, ingest + 1);
     snprintf(body, sizeof(body), "{\"event_type\":\"%s\",\"source_ip\":\"10.%u.%u.7\","
              "\"username\":\"u%u-%u-%u\",\"nonce\":%u}", types[nonce / CLIENTS % 5],
              world->turn, client, world->turn, client, nonce / 40 % 3, nonce);
-    call.body = text_of(body);
-    if (http_call(&call, &answer) == 0 && answer.status == 202) {
-        world->is_accepted[nonce] = 1;
-        world->accepted++;
-    }
-    http_answer_release(&answer);
+    nonces_post(&world->nonces, nonce, url, KEY, body);
 }
 
 static void
@@ -157,116 +136,11 @@ post_some(struct world *world, unsigned rounds)
             post_one(world, client);
 }
 
-/* --- what came of it --- */
-
-static int
-see_event(void *ctx, const struct event *ev)
-{
-    const struct value *nonce = event_get(ev, text_of("nonce"));
-    struct world *world = ctx;
-    double number;
-
-    if (nonce == NULL || value_as_number(nonce, &number) != 0 || number >= MAX_NONCES)
-        fail_msg("an event without its nonce");
-    world->seen[(unsigned)number]++;
-    world->stored++;
-    return 0;
-}
-
-static void
-read_events(struct world *world, struct store *store)
-{
-    struct event_query query = { .from_us = INT64_MIN, .to_us = INT64_MAX,
-                                 .limit = STORE_MAX_PAGE };
-    struct event_page page = { .is_more = 1 };
-    struct err err = { "" };
-
-    memset(world->seen, 0, sizeof(world->seen));
-    world->stored = 0;
-    while (page.is_more) {
-        if (store->ops->find_events(store, &query, see_event, world, &page, &err) != 0)
-            fail_msg("%s", err.text);
-        query.has_cursor = 1;
-        query.cursor_at_us = page.cursor_at_us;
-        query.cursor_id = page.cursor_id;
-    }
-}
-
-static json_t *
-read_incidents(struct store *store)
-{
-    struct incident_query query = { .to_us = INT64_MAX, .status = -1, .severity = -1,
-                                    .limit = 1000 };
-    json_t *list = json_array(), *shaped;
-    struct incident **found = NULL;
-    struct err err = { "" };
-    size_t count = 0;
-    int is_more = 0;
-
-    query.from_us = INT64_MIN;
-    if (store->ops->find_incidents(store, &query, &found, &count, &is_more, &err) != 0)
-        fail_msg("%s", err.text);
-    assert_false(is_more);
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, incident_to_json(found[i]));
-    store_free_incidents(&found, count);
-    shaped = replay_shape(list);
-    json_decref(list);
-    return shaped;
-}
-
-static unsigned
-count_missing(const struct world *world)
-{
-    unsigned missing = 0;
-
-    for (unsigned i = 0; i < world->next; i++)
-        missing += world->is_accepted[i] && world->seen[i] == 0;
-    return missing;
-}
-
-/* Stored once, and the incidents are the replay's; waits until it is so. */
+/* Stored once, and the incidents are the replay's. */
 static void
 expect_settled(struct world *world)
 {
-    char *args[] = { (char *)"test", (char *)"--data-dir", world->dir, NULL };
-    int64_t deadline = clock_steady_ms() + SETTLE_MS;
-    json_t *expected = NULL, *found = NULL;
-    struct settings settings;
-    struct options_call call;
-    struct err err = { "" };
-    struct store *store;
-
-    if (settings_load(&settings, 3, args, &call, &err) != 0 ||
-        (store = store_open(&settings, STORE_READ, &err)) == NULL)
-        fail_msg("%s", err.text);
-    for (;;) {
-        read_events(world, store);
-        json_decref(expected);
-        json_decref(found);
-        expected = replay_incidents(world->dir, "detector/rules");
-        found = read_incidents(store);
-        if ((count_missing(world) == 0 && json_equal(expected, found)) ||
-            clock_steady_ms() > deadline)
-            break;
-        poll(NULL, 0, 300);
-    }
-    if (count_missing(world) > 0)
-        fail_msg("%u of %u accepted events are not stored", count_missing(world),
-                 world->accepted);
-    for (unsigned i = 0; i < world->next; i++)
-        if (world->seen[i] > 1)
-            fail_msg("event %u is stored %d times", i, world->seen[i]);
-    if (!json_equal(expected, found)) {
-        replay_print_difference(expected, found);
-        fail_msg("%d incidents expected, %d found", (int)json_object_size(expected),
-                 (int)json_object_size(found));
-    }
-    assert_true(json_object_size(found) >= CLIENTS);
-    json_decref(expected);
-    json_decref(found);
-    store_close(&store);
-    settings_release(&settings);
+    nonces_expect_settled(&world->nonces, world->dir, CLIENTS);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,6 +51,7 @@ become(const struct command_spec *spec, const char *path, char **args, int outpu
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(output, 1) < 0 || dup2(output, 2) < 0 ||
+        (spec->net > 0 && setns(spec->net, CLONE_NEWNET) != 0) ||
         (spec->dir != NULL && chdir(spec->dir) != 0))
         _exit(127);
     for (size_t i = 0; spec->env != NULL && spec->env[i] != NULL; i++)

@@ -14,6 +14,7 @@ struct command;
 
 struct command_spec {
     const char *dir;            /* where it runs; NULL: where the test does */
+    int net;                    /* the network namespace it runs in, a descriptor; 0: ours */
     const char *const *env;     /* NAME=value, NULL at the end; "NAME": unset; may be NULL */
 };
 
