@@ -39,14 +39,35 @@ static int
 put_one(struct indexer *ix, const struct bus_batch *batch)
 {
     struct incident *inc = NULL;
+    enum store_outcome outcome;
     struct err err;
     int rc;
 
     if (unpack_incident(batch, &inc, &err) != 0)
         return set_incident_aside(ix, batch, &err);
-    rc = indexer_judge(ix, ix->store->ops->put_incidents(ix->store, &inc, 1, &err), &err);
-    *ix->incidents_stored += rc == 0;
+    outcome = ix->store->ops->put_incidents(ix->store, &inc, 1, &err);
     incident_destroy(&inc);
+    if (outcome == STORE_REFUSED)
+        return set_incident_aside(ix, batch, &err);
+    rc = indexer_judge(ix, outcome, &err);
+    *ix->incidents_stored += rc == 0;
+    return rc;
+}
+
+/* Where one of them is refused: each alone. 0, or -1: try again later. */
+static int
+write_each(struct indexer *ix)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < ix->queue_count && rc == 0; i++) {
+        struct waiting *item = ix->queue[i];
+
+        if (item->batch.kind != BUS_INCIDENTS || item->is_done)
+            continue;
+        rc = put_one(ix, &item->batch);
+        item->is_done = rc == 0;
+    }
     return rc;
 }
 
@@ -82,6 +103,7 @@ write_together(struct indexer *ix)
 {
     struct incident *incs[INDEXER_MAX_QUEUE];
     size_t places[INDEXER_MAX_QUEUE], count = 0;
+    enum store_outcome outcome = STORE_DONE;
     struct err err;
     int rc = 0;
 
@@ -98,11 +120,15 @@ write_together(struct indexer *ix)
         }
     }
     if (rc == 0 && count > 0)
-        rc = indexer_judge(ix, ix->store->ops->put_incidents(ix->store, incs, count, &err), &err);
+        outcome = ix->store->ops->put_incidents(ix->store, incs, count, &err);
     for (size_t i = 0; i < count; i++) {
-        ix->queue[places[i]]->is_done = rc == 0;
+        ix->queue[places[i]]->is_done = rc == 0 && outcome == STORE_DONE;
         incident_destroy(&incs[i]);
     }
+    if (outcome == STORE_REFUSED)
+        return write_each(ix);
+    if (rc == 0)
+        rc = indexer_judge(ix, outcome, &err);
     if (rc == 0)
         *ix->incidents_stored += count;
     return rc;

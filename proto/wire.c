@@ -191,7 +191,8 @@ wire_get_text(const msgpack_object *object, struct text *ret_text)
     if (object->type != MSGPACK_OBJECT_STR ||
         (len > 0 && memchr(object->via.str.ptr, '\0', len) != NULL))
         return -1;
-    *ret_text = (struct text){ object->via.str.ptr, len };
+    /* of a first text that is empty, msgpack-c gives no place; NULL means "none" to us */
+    *ret_text = (struct text){ len > 0 ? object->via.str.ptr : "", len };
     return 0;
 }
 

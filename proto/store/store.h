@@ -28,7 +28,9 @@ enum { STORE_READ, STORE_WRITE };
 enum store_outcome {
     STORE_DONE = 0,
     STORE_RETRY = -1,       /* full disk, busy lock: keep it and try again */
-    STORE_UNCLEAR = -2      /* anything else: do not trust this process; exit */
+    STORE_UNCLEAR = -2,     /* anything else: do not trust this process; exit */
+    STORE_REFUSED = -3      /* put_incidents: one of them can never be written; which, only
+                             * each alone can tell */
 };
 
 struct store_written {

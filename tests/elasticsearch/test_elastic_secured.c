@@ -4,7 +4,6 @@
  * costs nothing, and goes on once it is mended; nothing secret is ever said.
  */
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +15,7 @@
 
 #include "proto/base/buf.h"
 #include "tests/support/chain.h"
+#include "tests/support/dead_letter.h"
 #include "tests/support/elastic_client.h"
 #include "tests/support/elastic_front.h"
 #include "tests/support/elastic_node.h"
@@ -249,27 +249,6 @@ a_changed_password_needs_a_restart_of_the_indexer_and_not_of_ingest(void **state
     assert_int_equal(chain_pid(chain, INGEST), ingest);
 }
 
-/* Why the one dead letter of at least so many bytes is there; the caller frees. */
-static char *
-dead_letter(int bytes)
-{
-    char path[PATH_LEN], *reason = NULL;
-    sqlite3_stmt *rows = NULL;
-    sqlite3 *db = NULL;
-
-    snprintf(path, sizeof(path), "%s/indexer-deadletter.db", chain_dir(chain));
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT reason FROM dead WHERE length(encoded) > ?", -1,
-                                        &rows, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_bind_int(rows, 1, bytes), SQLITE_OK);
-    assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
-    reason = strdup((const char *)sqlite3_column_text(rows, 0));
-    assert_int_equal(sqlite3_step(rows), SQLITE_DONE);
-    sqlite3_finalize(rows);
-    sqlite3_close(db);
-    return reason;
-}
-
 /* 64 KiB is all that this proxy lets through: many events are halved until they fit, and
  * the one that never will is set aside. */
 static void
@@ -288,7 +267,7 @@ what_is_too_large_is_halved_and_what_never_fits_is_set_aside(void **state)
     chain_start(chain, INDEXER, NULL);
     check_all(1);
     assert_true(fault_proxy_counts(proxy).forwarded_bulks > 10);
-    reason = dead_letter(BIG);
+    reason = dead_letter(chain_dir(chain), "indexer", "n50");
     assert_non_null(strstr(reason, "413"));
     free(reason);
 }

@@ -380,6 +380,20 @@ takes_a_long_text_up_to_the_limit(void **state)
     free((char *)(uintptr_t)json.ptr);
 }
 
+/* A first text without a byte has no place in what msgpack-c reads. */
+static void
+shows_an_empty_name_that_comes_first_inside(void **state)
+{
+    json_t *json;
+
+    takes("{\"event_type\":\"x\",\"box\":[{\"\":1}]}");
+    json = event_to_json(&ev);
+    assert_non_null(json);
+    assert_int_equal(json_integer_value(json_object_get(
+        json_array_get(json_object_get(json, "box"), 0), "")), 1);
+    json_decref(json);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_reader, close_reader)
 
 int
@@ -399,6 +413,7 @@ main(void)
         TEST(refuses_bombs_quickly),
         TEST(a_million_keys_are_refused_quickly_by_a_large_reader),
         TEST(takes_a_long_text_up_to_the_limit),
+        TEST(shows_an_empty_name_that_comes_first_inside),
     };
 
     return cmocka_run_group_tests_name("codec_json", tests, NULL, NULL);

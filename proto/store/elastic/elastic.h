@@ -27,7 +27,8 @@ enum {
     ELASTIC_READ_LIMIT_MS = 5000,
     ELASTIC_MAX_HEADERS = 3,
     ELASTIC_MAX_ANSWER = 64 * 1024 * 1024,      /* bytes, of a _bulk */
-    ELASTIC_PAGE = 1000             /* hits of one search */
+    ELASTIC_PAGE = 1000,            /* hits of one search */
+    ELASTIC_MAX_PARTS = 18          /* of a dotted name; mappings are 20 deep at most */
 };
 
 #define ELASTIC_EVENTS "bongsu-events-"         /* and the storage day */
@@ -123,6 +124,10 @@ enum elastic_name {
 enum elastic_name elastic_name_of_extra(struct text name, int is_nested,
                                         struct text *ret_name);
 const char *elastic_name_of_known(enum event_field field);
+
+/* Whether a map or an array of a further field of this name fits a mapping: not too
+ * deep, and no name inside that Elasticsearch refuses (the whole document with it). */
+int elastic_is_mappable(struct text name, struct yyjson_mut_val *value);
 
 /* And back: what a key of a document is. KNOWN: *ret_field; EXTRA: *ret_name. */
 enum elastic_name elastic_name_read(struct text key, enum event_field *ret_field,

@@ -128,12 +128,12 @@ add_known(struct writing *w)
 /* --- the further ones --- */
 
 static int
-add_as_sent(struct writing *w, const struct extra *extra)
+add_as_sent(struct writing *w, const struct extra *extra, yyjson_mut_val *value)
 {
     if (w->as_sent == NULL)
         w->as_sent = yyjson_mut_obj(w->doc);
-    return w->as_sent != NULL && yyjson_mut_obj_add(w->as_sent, text_value(w, extra->name),
-                                                    value_of(w, &extra->value)) ? 0 : -1;
+    return w->as_sent != NULL &&
+           yyjson_mut_obj_add(w->as_sent, text_value(w, extra->name), value) ? 0 : -1;
 }
 
 static int
@@ -167,11 +167,13 @@ add_extra(struct writing *w, const struct extra *extra)
 {
     enum value_kind kind = extra->value.kind;
     int is_nested = kind == VALUE_PACKED || kind == VALUE_OBJECT;
+    yyjson_mut_val *value = value_of(w, &extra->value);
     struct text name;
 
-    if (elastic_name_of_extra(extra->name, is_nested, &name) == ELASTIC_NAME_AS_SENT)
-        return add_as_sent(w, extra);
-    if (!yyjson_mut_obj_add(w->root, text_value(w, name), value_of(w, &extra->value)))
+    if (elastic_name_of_extra(extra->name, is_nested, &name) == ELASTIC_NAME_AS_SENT ||
+        (is_nested && value != NULL && !elastic_is_mappable(name, value)))
+        return add_as_sent(w, extra, value);
+    if (!yyjson_mut_obj_add(w->root, text_value(w, name), value))
         return -1;
     return note_derived(w, name);
 }

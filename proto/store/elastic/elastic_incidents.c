@@ -149,8 +149,8 @@ add_one(struct buf *body, const struct incident *inc, struct elastic_incident *s
     return rc;
 }
 
-/* Not all done: the number of items that another had written to meanwhile, or
- * -1 with the reason. An alert that is there already is done. */
+/* Not all done: the number of items that another had written to meanwhile, -1 with
+ * the reason, or -2: one is refused for good. An alert that is there already is done. */
 static int
 count_conflicts(const json_t *answer, struct err *err)
 {
@@ -177,13 +177,13 @@ count_conflicts(const json_t *answer, struct err *err)
             } else if (status != CONFLICT) {
                 err_set(err, "Elasticsearch says %d of an incident: %.250s", status,
                         why == NULL ? "" : why);
-                return -1;
+                return status == BAD ? -2 : -1;
             }
         }
     return conflicts;
 }
 
-/* One try: 1 done, 0 somebody was quicker with some, -1. */
+/* One try: 1 done, 0 somebody was quicker with some, -1, or -2: one is refused. */
 static int
 put_some(struct elastic_store *store, struct incident *const *incidents, size_t count,
          struct err *err)
@@ -210,7 +210,7 @@ put_some(struct elastic_store *store, struct incident *const *incidents, size_t 
         incident_destroy(&stored[i].inc);
     json_decref(answer);
     buf_release(&body);
-    return rc < 0 ? -1 : rc == 0;
+    return rc < 0 ? rc : rc == 0;
 }
 
 /* Two snapshots of one incident do not go into one request: the later one would
@@ -245,7 +245,7 @@ elastic_put_incidents(struct store *base, struct incident *const *incidents, siz
         if (rc == 0)
             err_set(err, "an incident is written to by too many at once");
         if (rc != 1)
-            return STORE_RETRY;
+            return rc == -2 ? STORE_REFUSED : STORE_RETRY;
         incidents += run;
         count -= run;
     }

@@ -281,8 +281,12 @@ event_template(const struct elastic_store *store)
 static json_t *
 plain_template(const struct elastic_store *store, const char *pattern, json_t *properties)
 {
+    json_t *settings = common_settings(store);
+
+    /* a key of an incident has the name that its rule gave it: what does not fit is kept */
+    json_object_set_new(settings, "index.mapping.ignore_malformed", json_true());
     return json_pack("{s:[s], s:i, s:{s:o, s:{s:b, s:o}}}", "index_patterns", pattern, "priority",
-                     ELASTIC_PRIORITY, "template", "settings", common_settings(store), "mappings",
+                     ELASTIC_PRIORITY, "template", "settings", settings, "mappings",
                      "dynamic", 0, "properties", properties);
 }
 

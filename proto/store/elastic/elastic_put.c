@@ -16,7 +16,15 @@ count_items(struct store_item *items, size_t count, struct store_written *writte
         written->refused += items[i].outcome == ITEM_REFUSED;
         if (items[i].outcome == ITEM_REFUSED)
             err_set(err, "%.400s", items[i].reason == NULL ? "refused" : items[i].reason);
+    }
+}
+
+static void
+free_reasons(struct store_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         free(items[i].reason);
+        items[i].reason = NULL;
     }
 }
 
@@ -94,6 +102,7 @@ put_some(struct elastic_store *store, const struct store_event *events, size_t c
         outcome = STORE_DONE;
     if (outcome == STORE_DONE)
         count_items(items, count, ret_written, err);
+    free_reasons(items, count);
     return outcome;
 }
 
