@@ -40,8 +40,10 @@ pass_over(struct detector *det, const struct batch_reader *reader, struct err *e
 
     if (seen != 1)
         return seen;
-    if (poison_set_aside(det->poison, &det->event.id, clock_real_us(),
-                         "the detector died while judging it", reader->encoded, err) != 0)
+    if (poison_set_aside(det->poison, &(struct dead_letter){
+            .key = dead_key_of(&det->event), .at_us = clock_real_us(),
+            .received_us = det->event.received_us, .encoded = reader->encoded,
+            .reason = text_of("the detector died while judging it") }, err) != 0)
         return -1;
     ++*det->poisoned;
     return 1;

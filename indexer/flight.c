@@ -207,7 +207,6 @@ settle_item(struct flight *flight, size_t i)
     struct indexer *ix = flight->all->ix;
     struct store_item *item = &flight->items[i];
     struct waiting *owner = flight->passengers[i].owner;
-    struct err err;
 
     switch (item->outcome) {
     case ITEM_STORED:
@@ -221,8 +220,11 @@ settle_item(struct flight *flight, size_t i)
         ++*ix->repeated;
         break;
     case ITEM_REFUSED:
-        if (indexer_set_aside(ix, &item->id, item->reason == NULL ? "refused" : item->reason,
-                              flight->passengers[i].encoded, &err) != 0)
+        if (indexer_set_aside(ix, &(struct dead_letter){
+                .key = { item->id, item->is_keyed ? item->day : 0 },
+                .received_us = owner->batch.head.received_us,
+                .reason = text_of(item->reason == NULL ? "refused" : item->reason),
+                .encoded = flight->passengers[i].encoded }) != 0)
             return 0;
         owner->dead++;
         break;

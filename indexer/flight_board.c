@@ -48,21 +48,6 @@ board_event(struct flight *flight, struct waiting *owner, const struct event *ev
     return 0;
 }
 
-/* What is left of a batch whose bytes make no sense. */
-static int
-set_rest_aside(struct indexer *ix, struct waiting *owner, const struct batch_reader *reader,
-               const struct err *why)
-{
-    const struct batch_head *head = &owner->batch.head;
-    struct event_id id = event_id_make(head->origin, head->nonce, head->first + reader->index);
-    struct text rest = { owner->batch.body.ptr + reader->offset,
-                         owner->batch.body.len - reader->offset };
-    struct err err;
-
-    owner->dead += head->count > reader->index ? head->count - reader->index : 0;
-    return indexer_set_aside(ix, &id, why->text, rest, &err);
-}
-
 /* Take back what boarded of a batch: it goes later, whole. */
 static void
 unboard(struct flight *flight, struct waiting *owner, size_t count, size_t body_len)
@@ -93,7 +78,7 @@ flight_board(struct flight *flight, struct waiting *owner)
     if (is_short_of_memory)
         indexer_wait(ix, &err);
     else if (rc < 0)
-        is_short_of_memory = set_rest_aside(ix, owner, &reader, &err) != 0;
+        is_short_of_memory = indexer_set_rest_aside(ix, owner, &reader, &err) != 0;
     if (is_short_of_memory)
         unboard(flight, owner, count, body_len);
     batch_reader_release(&reader);

@@ -17,6 +17,7 @@
 
 #include "proto/base/log.h"
 #include "proto/bus.h"
+#include "proto/dead_letter.h"
 #include "proto/run/daemon.h"
 #include "proto/run/fan.h"
 #include "proto/run/poison.h"
@@ -96,10 +97,17 @@ void indexer_wait(struct indexer *ix, const struct err *err);
  * ends the process. */
 int indexer_judge(struct indexer *ix, enum store_outcome outcome, const struct err *err);
 
-/* Durable before acknowledged: what cannot be stored is set aside. 0, or -1
- * (indexer_wait was called). */
-int indexer_set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
-                      struct text encoded, struct err *err);
+/* The reason of what killed two processes. */
+extern const char indexer_died[];
+
+/* Durable before acknowledged: what cannot be stored is set aside (letter: key, receipt,
+ * reason, bytes). 0, or -1 (indexer_wait was called). */
+int indexer_set_aside(struct indexer *ix, const struct dead_letter *letter);
+
+/* What is left of a batch whose bytes make no sense: all of it when not even its
+ * beginning does. */
+int indexer_set_rest_aside(struct indexer *ix, struct waiting *item,
+                           const struct batch_reader *reader, const struct err *why);
 
 /* The balance sheet: what was written of each batch, and then it is done. 0, or
  * -1 (indexer_wait was called). */

@@ -9,6 +9,8 @@
 
 enum { RETRY_FIRST_MS = 200, RETRY_LAST_MS = 5000 };
 
+const char indexer_died[] = "the indexer died while storing it";
+
 static int
 grow_rows(struct indexer *ix)
 {
@@ -96,15 +98,18 @@ indexer_judge(struct indexer *ix, enum store_outcome outcome, const struct err *
 }
 
 int
-indexer_set_aside(struct indexer *ix, const struct event_id *id, const char *reason,
-                  struct text encoded, struct err *err)
+indexer_set_aside(struct indexer *ix, const struct dead_letter *letter)
 {
-    if (poison_set_aside(ix->poison, id, clock_real_us(), reason, encoded, err) != 0) {
-        indexer_wait(ix, err);
+    struct dead_letter now = *letter;
+    struct err err;
+
+    now.at_us = clock_real_us();
+    if (poison_set_aside(ix->poison, &now, &err) != 0) {
+        indexer_wait(ix, &err);
         return -1;
     }
     ++*ix->dead;
-    log_error("event set aside", "reason=\"%s\"", reason);
+    log_error("event set aside", "reason=\"%.*s\"", (int)letter->reason.len, letter->reason.ptr);
     return 0;
 }
 
@@ -122,7 +127,9 @@ set_refused_aside(struct indexer *ix, struct err *err)
             return -1;
         ix->owners[i]->dead += written.refused;
         if (written.refused > 0 &&
-            indexer_set_aside(ix, &ix->views[i].id, err->text, ix->rows[i].encoded, err) != 0)
+            indexer_set_aside(ix, &(struct dead_letter){
+                .key = dead_key_of(&ix->views[i]), .received_us = ix->views[i].received_us,
+                .reason = text_of(err->text), .encoded = ix->rows[i].encoded }) != 0)
             return -1;
     }
     return 0;
@@ -153,20 +160,18 @@ put_rows(struct indexer *ix, struct err *err)
     return rc;
 }
 
-/* What is left of a batch whose bytes make no sense: all of it when not even
- * its beginning does. */
-static int
-set_rest_aside(struct indexer *ix, struct waiting *item, const struct batch_reader *reader,
-               const struct err *why)
+int
+indexer_set_rest_aside(struct indexer *ix, struct waiting *item,
+                       const struct batch_reader *reader, const struct err *why)
 {
     const struct bus_batch *batch = &item->batch;
     const struct batch_head *head = &batch->head;
-    struct event_id id = event_id_make(head->origin, head->nonce, head->first + reader->index);
-    struct text rest = { batch->body.ptr + reader->offset, batch->body.len - reader->offset };
-    struct err err;
 
     item->dead += head->count > reader->index ? head->count - reader->index : 0;
-    return indexer_set_aside(ix, &id, why->text, rest, &err);
+    return indexer_set_aside(ix, &(struct dead_letter){
+        .key.id = event_id_make(head->origin, head->nonce, head->first + reader->index),
+        .received_us = head->received_us, .reason = text_of(why->text),
+        .encoded = { batch->body.ptr + reader->offset, batch->body.len - reader->offset } });
 }
 
 /* Read a batch's events into rows. 0, or -1: try again later. */
@@ -186,12 +191,21 @@ read_batch(struct indexer *ix, struct waiting *item)
             break;
         }
     if (rc < 0)
-        rc = set_rest_aside(ix, item, &reader, &err);
+        rc = indexer_set_rest_aside(ix, item, &reader, &err);
     else if (rc == 1)
         rc = -1;
     batch_reader_release(&reader);
     event_release(&ev);
     return rc;
+}
+
+/* The one at which we died before. */
+static int
+set_deadly_aside(struct indexer *ix, const struct event *ev, const struct batch_reader *reader)
+{
+    return indexer_set_aside(ix, &(struct dead_letter){
+        .key = dead_key_of(ev), .received_us = ev->received_us, .encoded = reader->encoded,
+        .reason = text_of(indexer_died) });
 }
 
 static int
@@ -228,13 +242,12 @@ write_by_event(struct indexer *ix, struct waiting *item)
             break;
         }
         item->dead += seen == 1;
-        if ((seen == 1 ? indexer_set_aside(ix, &ev.id, "the indexer died while storing it",
-                                           reader.encoded, &err)
+        if ((seen == 1 ? set_deadly_aside(ix, &ev, &reader)
                        : write_one(ix, item, &ev, &reader)) != 0)
             break;
     }
     if (rc < 0)
-        rc = set_rest_aside(ix, item, &reader, &err);
+        rc = indexer_set_rest_aside(ix, item, &reader, &err);
     batch_reader_release(&reader);
     event_release(&ev);
     return rc == 0 ? 0 : -1;

@@ -28,10 +28,10 @@ unpack_incident(const struct bus_batch *batch, struct incident **ret_inc, struct
 static int
 set_incident_aside(struct indexer *ix, const struct bus_batch *batch, const struct err *why)
 {
-    struct event_id id = event_id_make(batch->head.origin, 0, batch->head.first);
-    struct err err;
-
-    return indexer_set_aside(ix, &id, why->text, batch->body, &err);
+    return indexer_set_aside(ix, &(struct dead_letter){
+        .key.id = event_id_make(batch->head.origin, 0, batch->head.first),
+        .received_us = batch->head.received_us, .reason = text_of(why->text),
+        .encoded = batch->body });
 }
 
 /* 0, or -1: try again later. */
@@ -75,10 +75,10 @@ write_each(struct indexer *ix)
 static int
 write_one_by_one(struct indexer *ix)
 {
-    static const struct err died = { "the indexer died while storing it" };
-    struct err err;
+    struct err err, died;
     int rc = 0;
 
+    err_set(&died, "%s", indexer_died);
     for (size_t i = 0; i < ix->queue_count && rc == 0; i++) {
         struct waiting *item = ix->queue[i];
         int seen;

@@ -1,6 +1,7 @@
 #include "proto/run/poison.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/db.h"
 #include "proto/base/hash.h"
@@ -22,12 +23,23 @@ static const char schema[] =
     "CREATE TABLE attempts(origin INTEGER, key INTEGER, count INTEGER NOT NULL,"
     " PRIMARY KEY(origin, key)) WITHOUT ROWID;"
     "CREATE TABLE working(process INTEGER PRIMARY KEY, origin INTEGER NOT NULL,"
-    " sequence INTEGER NOT NULL, batch INTEGER);"
-    "CREATE TABLE dead(id BLOB PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL,"
-    " encoded BLOB NOT NULL)";
+    " sequence INTEGER NOT NULL, batch INTEGER)";
+
+/* Apart, since there are files that were made before it. A client's key names one event
+ * a day, so that the id alone would lose the second. */
+static const char letters_schema[] =
+    "CREATE TABLE IF NOT EXISTS letters(id BLOB NOT NULL, day INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, received INTEGER NOT NULL, reason TEXT NOT NULL,"
+    " encoded BLOB NOT NULL, PRIMARY KEY(id, day))";
+
+/* The table of before knew neither day nor receipt: they were at about the same time. */
+static const char take_over_sql[] =
+    "BEGIN IMMEDIATE; INSERT OR IGNORE INTO letters SELECT id,"
+    " CASE length(id) WHEN 16 THEN at / 86400000000 ELSE 0 END, at, at, reason, encoded"
+    " FROM dead; DROP TABLE dead; COMMIT";
 
 enum statement {
-    ATTEMPT, FIND_NOTE, NOTE, FORGET_ATTEMPTS, FORGET_NOTES, SET_ASIDE, COUNT,
+    ATTEMPT, FIND_NOTE, NOTE, FORGET_ATTEMPTS, FORGET_NOTES, SET_ASIDE, COUNT, READ, FORGET,
     STATEMENT_COUNT
 };
 
@@ -55,8 +67,10 @@ static const char *const statements[STATEMENT_COUNT] = {
     [FORGET_ATTEMPTS] = "DELETE FROM attempts WHERE origin = ?1 AND key = ?2",
     [FORGET_NOTES] =
         "DELETE FROM working WHERE origin = ?1 AND (batch = ?2 OR process = ?3)",
-    [SET_ASIDE] = "INSERT INTO dead VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-    [COUNT] = "SELECT count(*) FROM dead",
+    [SET_ASIDE] = "INSERT INTO letters VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [COUNT] = "SELECT count(*) FROM letters",
+    [READ] = "SELECT id, day, at, received, reason, encoded FROM letters ORDER BY at LIMIT ?1",
+    [FORGET] = "DELETE FROM letters WHERE id = ?1 AND day = ?2",
 };
 
 struct poison {
@@ -105,6 +119,19 @@ prepare_all(struct poison *poison, struct err *err)
     return 0;
 }
 
+static int
+make_letters(struct poison *poison, struct err *err)
+{
+    if (db_exec(poison->db, letters_schema, err) != DB_DONE)
+        return -1;
+    if (sqlite3_table_column_metadata(poison->db, NULL, "dead", NULL, NULL, NULL, NULL, NULL,
+                                      NULL) != SQLITE_OK ||
+        db_exec(poison->db, take_over_sql, err) == DB_DONE)
+        return 0;
+    sqlite3_exec(poison->db, "ROLLBACK", NULL, NULL, NULL);
+    return -1;
+}
+
 /* How the last run ended, and that this one has begun. */
 static int
 begin_run(struct poison *poison, int64_t now_ms, struct err *err)
@@ -149,7 +176,7 @@ poison_open(const char *path, int64_t now_ms, struct err *err)
     }
     poison->process = (int64_t)hash_random64();
     poison->db = db_open(path, schema, SCHEMA_VERSION, NULL, err);
-    if (poison->db == NULL || prepare_all(poison, err) != 0 ||
+    if (poison->db == NULL || make_letters(poison, err) != 0 || prepare_all(poison, err) != 0 ||
         begin_run(poison, now_ms, err) != 0)
         release(&poison);
     return poison;
@@ -229,22 +256,96 @@ poison_done(struct poison *poison, uint64_t origin, uint64_t key, struct err *er
     return -1;
 }
 
+static void
+bind_key(sqlite3_stmt *stmt, const struct dead_key *key)
+{
+    db_bind_blob(stmt, 1, (struct text){ (const char *)key->id.bytes, key->id.len });
+    sqlite3_bind_int(stmt, 2, key->day);
+}
+
+static struct text
+not_null(struct text text)
+{
+    return text.ptr == NULL ? (struct text){ "", 0 } : text;
+}
+
 int
-poison_set_aside(struct poison *poison, const struct event_id *id, int64_t now_us,
-                 const char *reason, struct text encoded, struct err *err)
+poison_set_aside(struct poison *poison, const struct dead_letter *letter, struct err *err)
 {
     sqlite3_stmt *stmt = poison->statements[SET_ASIDE];
 
-    if (encoded.ptr == NULL)
-        encoded = (struct text){ "", 0 };
-    db_bind_blob(stmt, 1, (struct text){ (const char *)id->bytes, id->len });
-    sqlite3_bind_int64(stmt, 2, now_us);
-    db_bind_text(stmt, 3, text_of(reason));
-    db_bind_blob(stmt, 4, encoded);
+    bind_key(stmt, &letter->key);
+    sqlite3_bind_int64(stmt, 3, letter->at_us);
+    sqlite3_bind_int64(stmt, 4, letter->received_us);
+    db_bind_text(stmt, 5, not_null(letter->reason));
+    db_bind_blob(stmt, 6, not_null(letter->encoded));
     if (db_step(stmt, err) != DB_DONE)
         return -1;
     poison->count += sqlite3_changes64(poison->db) > 0;
     return 0;
+}
+
+static int
+add_row(sqlite3_stmt *stmt, struct dead_letters *ret, struct err *err)
+{
+    struct text id = db_column(stmt, 0);
+    struct dead_letter letter = {
+        .key = { .id = { .len = (uint8_t)id.len }, .day = sqlite3_column_int(stmt, 1) },
+        .at_us = sqlite3_column_int64(stmt, 2), .received_us = sqlite3_column_int64(stmt, 3),
+        .reason = not_null(db_column(stmt, 4)), .by = { "", 0 },
+        .encoded = not_null(db_column(stmt, 5)) };
+
+    if (id.len > sizeof(letter.key.id.bytes)) {
+        err_set(err, "%s: an id of %zu bytes",
+                sqlite3_db_filename(sqlite3_db_handle(stmt), "main"), id.len);
+        return -1;
+    }
+    if (id.len > 0)
+        memcpy(letter.key.id.bytes, id.ptr, id.len);
+    if (dead_letters_add(ret, &letter) == 0)
+        return 0;
+    err_set(err, "out of memory");
+    return -1;
+}
+
+int
+poison_letters(struct poison *poison, size_t limit, size_t max_bytes,
+               struct dead_letters *ret, struct err *err)
+{
+    sqlite3_stmt *stmt = poison->statements[READ];
+    int code = SQLITE_DONE, rc = 0;
+
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)limit);
+    while (rc == 0 && ret->bytes < max_bytes && (code = sqlite3_step(stmt)) == SQLITE_ROW)
+        rc = add_row(stmt, ret, err);
+    if (rc == 0 && code != SQLITE_DONE && code != SQLITE_ROW) {
+        db_failed(poison->db, err);
+        rc = -1;
+    }
+    sqlite3_reset(stmt);
+    return rc;
+}
+
+int
+poison_forget(struct poison *poison, const struct dead_letter *letters, size_t count,
+              struct err *err)
+{
+    sqlite3_stmt *stmt = poison->statements[FORGET];
+    uint64_t forgotten = 0;
+    enum db_outcome outcome = db_exec(poison->db, "BEGIN IMMEDIATE", err);
+
+    for (size_t i = 0; i < count && outcome == DB_DONE; i++) {
+        bind_key(stmt, &letters[i].key);
+        outcome = db_step(stmt, err);
+        forgotten += (uint64_t)sqlite3_changes64(poison->db);
+    }
+    if (outcome == DB_DONE)
+        outcome = db_exec(poison->db, "COMMIT", err);
+    if (outcome == DB_DONE)
+        poison->count -= forgotten;
+    else if (!sqlite3_get_autocommit(poison->db))
+        sqlite3_exec(poison->db, "ROLLBACK", NULL, NULL, NULL);
+    return outcome == DB_DONE ? 0 : -1;
 }
 
 uint64_t

@@ -14,8 +14,7 @@
 #include <stdint.h>
 
 #include "proto/base/err.h"
-#include "proto/base/text.h"
-#include "proto/event.h"
+#include "proto/dead_letter.h"
 
 struct poison;
 
@@ -42,9 +41,18 @@ int poison_begin_event(struct poison *poison, uint64_t origin, uint64_t sequence
 /* The batch is done: forget its attempts. 0 or -1. */
 int poison_done(struct poison *poison, uint64_t origin, uint64_t key, struct err *err);
 
-/* Set an event aside, durably, before it is acknowledged. 0 or -1. */
-int poison_set_aside(struct poison *poison, const struct event_id *id, int64_t now_us,
-                     const char *reason, struct text encoded, struct err *err);
+/* Set an event aside, durably, before it is acknowledged: once by its key. Who did it and
+ * what was tried since is not kept here. 0 or -1. */
+int poison_set_aside(struct poison *poison, const struct dead_letter *letter, struct err *err);
+
+/* The oldest letters into ret (to which they are added): at most limit, and no more once
+ * they have max_bytes. 0 or -1. */
+int poison_letters(struct poison *poison, size_t limit, size_t max_bytes,
+                   struct dead_letters *ret, struct err *err);
+
+/* Another keeps these durably: forget them, in one transaction. 0 or -1. */
+int poison_forget(struct poison *poison, const struct dead_letter *letters, size_t count,
+                  struct err *err);
 
 /* How many are set aside. */
 uint64_t poison_count(const struct poison *poison);

@@ -253,6 +253,16 @@ a_finished_batch_takes_its_notes_along_and_no_others(void **state)
 
 /* --- dead letters --- */
 
+static int
+set_aside(struct poison *poison, struct event_id id, int64_t at_us, const char *reason,
+          struct text encoded)
+{
+    const struct dead_letter letter = { .key.id = id, .at_us = at_us, .received_us = at_us - 5,
+                                        .reason = text_of(reason), .encoded = encoded };
+
+    return poison_set_aside(poison, &letter, NULL);
+}
+
 static void
 keeps_what_is_set_aside_once_with_reason_and_bytes(void **state)
 {
@@ -263,17 +273,17 @@ keeps_what_is_set_aside_once_with_reason_and_bytes(void **state)
     sqlite3_stmt *stmt = NULL;
     sqlite3 *db = NULL;
 
-    assert_int_equal(poison_set_aside(poison, &id, 55, "it kills", encoded, NULL), 0);
-    assert_int_equal(poison_set_aside(poison, &id, 66, "again", encoded, NULL), 0);
+    assert_int_equal(set_aside(poison, id, 55, "it kills", encoded), 0);
+    assert_int_equal(set_aside(poison, id, 66, "again", encoded), 0);
     assert_int_equal(poison_count(poison), 1);
-    assert_int_equal(poison_set_aside(poison, &other, 77, "", nothing, NULL), 0);
+    assert_int_equal(set_aside(poison, other, 77, "", nothing), 0);
     poison_close(&poison);
     poison = must_open(place, 0);
     assert_int_equal(poison_count(poison), 2);
     poison_close(&poison);
 
     assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
-    sqlite3_prepare_v2(db, "SELECT at, reason, encoded FROM dead ORDER BY at", -1, &stmt,
+    sqlite3_prepare_v2(db, "SELECT at, reason, encoded FROM letters ORDER BY at", -1, &stmt,
                        NULL);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int64(stmt, 0), 55);
@@ -282,6 +292,81 @@ keeps_what_is_set_aside_once_with_reason_and_bytes(void **state)
     assert_memory_equal(sqlite3_column_blob(stmt, 2), encoded.ptr, 3);
     sqlite3_finalize(stmt);
     sqlite3_close(db);
+}
+
+/* A client's key names one event a day: the second day's is another. */
+static void
+keeps_one_letter_for_each_day_of_a_clients_key(void **state)
+{
+    struct poison *poison = must_open(*state, 0);
+    struct dead_letter letter = { .key = { { 16, { 7 } }, 20000 }, .reason = text_of("no") };
+
+    assert_int_equal(poison_set_aside(poison, &letter, NULL), 0);
+    assert_int_equal(poison_set_aside(poison, &letter, NULL), 0);
+    letter.key.day++;
+    assert_int_equal(poison_set_aside(poison, &letter, NULL), 0);
+    assert_int_equal(poison_count(poison), 2);
+    poison_close(&poison);
+}
+
+static void
+gives_its_letters_oldest_first_and_forgets_those_that_another_keeps(void **state)
+{
+    struct poison *poison = must_open(*state, 0);
+    struct dead_letters some = { 0 }, rest = { 0 };
+    struct err err;
+
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(set_aside(poison, (struct event_id){ 20, { 1, (uint8_t)i } },
+                                   100 - (int64_t)i, "no", (struct text){ "\x81\0\xff", 3 }), 0);
+    assert_int_equal(poison_letters(poison, 3, 1000, &some, &err), 0);
+    assert_int_equal(some.count, 3);
+    assert_int_equal(some.bytes, 9);
+    assert_int_equal(some.letters[0].at_us, 96);
+    assert_int_equal(some.letters[0].received_us, 91);
+    assert_int_equal(some.letters[0].key.id.bytes[1], 4);
+    assert_true(text_is(some.letters[0].reason, "no"));
+    assert_memory_equal(some.letters[0].encoded.ptr, "\x81\0\xff", 3);
+    assert_int_equal(poison_forget(poison, some.letters, some.count, &err), 0);
+    assert_int_equal(poison_forget(poison, some.letters, some.count, &err), 0);
+    assert_int_equal(poison_count(poison), 2);
+    assert_int_equal(poison_letters(poison, 100, 1, &rest, &err), 0);
+    assert_int_equal(rest.count, 1);        /* one is more than a byte */
+    assert_int_equal(rest.letters[0].at_us, 99);
+    dead_letters_release(&some);
+    dead_letters_release(&rest);
+    poison_close(&poison);
+}
+
+/* As files were made before letters had a receipt. */
+static void
+takes_over_the_letters_of_an_older_file(void **state)
+{
+    const struct place *place = *state;
+    struct poison *poison = must_open(place, 0);
+    struct dead_letters all = { 0 };
+    sqlite3 *db = NULL;
+    struct err err;
+
+    poison_close(&poison);
+    assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+        "DROP TABLE letters; CREATE TABLE dead(id BLOB PRIMARY KEY, at INTEGER NOT NULL,"
+        " reason TEXT NOT NULL, encoded BLOB NOT NULL);"
+        "INSERT INTO dead VALUES(zeroblob(20), 55, 'it kills', x'8100ff')", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) {
+        poison = must_open(place, 0);
+        assert_int_equal(poison_count(poison), 1);
+        poison_close(&poison);
+    }
+    poison = must_open(place, 0);
+    assert_int_equal(poison_letters(poison, 10, 1000, &all, &err), 0);
+    assert_int_equal(all.letters[0].received_us, 55);
+    assert_int_equal(all.letters[0].encoded.len, 3);
+    dead_letters_release(&all);
+    poison_close(&poison);
 }
 
 /* --- a disk that takes no more --- */
@@ -311,8 +396,8 @@ says_why_when_the_disk_is_full_and_goes_on_when_it_is_not(void **state)
     limit_file_size(64 * 1024);
     for (uint64_t key = 1; key < 1000 && count != 0; key++)
         count = poison_attempt(poison, ORIGIN, key, &err);
-    rc = poison_set_aside(poison, &id, 0, "large", (struct text){ large, sizeof(large) },
-                          &err2);
+    rc = poison_set_aside(poison, &(struct dead_letter){
+        .key.id = id, .reason = text_of("large"), .encoded = { large, sizeof(large) } }, &err2);
     limit_file_size(0);
     assert_int_equal(count, 0);
     assert_string_not_equal(err.text, "");
@@ -358,6 +443,9 @@ main(void)
         TEST(skips_it_again_when_the_next_process_dies_before_it_is_set_aside),
         TEST(a_finished_batch_takes_its_notes_along_and_no_others),
         TEST(keeps_what_is_set_aside_once_with_reason_and_bytes),
+        TEST(keeps_one_letter_for_each_day_of_a_clients_key),
+        TEST(gives_its_letters_oldest_first_and_forgets_those_that_another_keeps),
+        TEST(takes_over_the_letters_of_an_older_file),
         TEST(says_why_when_the_disk_is_full_and_goes_on_when_it_is_not),
         TEST(refuses_a_file_that_is_no_database),
     };
