@@ -80,5 +80,7 @@ sqlite_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct 
         return -1;
     if (store->retention_us <= 0)
         return 0;
+    if (dead_expire(store, now_us - store->retention_us, err) != 0)
+        return -1;
     return incidents_expire(store, now_us - store->retention_us, err);
 }

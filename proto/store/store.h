@@ -21,6 +21,7 @@
 #include "proto/incident.h"
 #include "proto/ledger.h"
 #include "proto/settings.h"
+#include "proto/store/store_dead.h"
 
 enum { STORE_READ, STORE_WRITE };
 
@@ -198,6 +199,7 @@ struct store_bulk_ops {
 struct store_ops {
     const char *name;
     const struct store_bulk_ops *bulk;  /* NULL: put_events writes here and now */
+    const struct store_dead_ops *dead;  /* what could not be stored */
     void (*close)(struct store **store);
 
     /* Before anything is written: what must be there is made. */

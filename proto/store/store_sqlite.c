@@ -31,6 +31,7 @@ sqlite_set_up(struct store *base, struct err *err)
 
 static const struct store_ops sqlite_ops = {
     .name = "sqlite",
+    .dead = &sqlite_dead_ops,
     .close = sqlite_close,
     .set_up = sqlite_set_up,
     .put_events = sqlite_put_events,

@@ -171,6 +171,10 @@ sqlite3 *ledger_open_to_read(struct sqlite_store *store, int *ret_outcome, struc
 
 int ledger_expire(struct sqlite_store *store, int64_t now_us, struct err *err);
 
+/* sqlite_dead.c; and: delete what was set aside before. 0 or -1. */
+extern const struct store_dead_ops sqlite_dead_ops;
+int dead_expire(struct sqlite_store *store, int64_t before_us, struct err *err);
+
 int sqlite_count(struct store *base, const struct count_query *query,
                  struct counts *ret_counts, struct err *err);
 enum store_outcome sqlite_put_incidents(struct store *base,

@@ -226,6 +226,31 @@ int elastic_set_status(struct store *base, const char *id, const struct incident
 json_t *elastic_incident_to_document(const struct incident *inc, int64_t now_us);
 json_t *elastic_incident_to_alert(const struct incident *inc, int64_t now_us);
 struct incident *elastic_incident_from_document(const json_t *source, struct err *err);
+/* Bytes as a text, and a document's member back, onto ret: 0, or -1 with the reason (also
+ * when it is empty). */
+json_t *elastic_base64(const struct buf *bytes);
+int elastic_unbase64(const json_t *source, const char *name, struct buf *ret, struct err *err);
+
+/* --- elastic_dead.c, elastic_dead_find.c --- */
+
+extern const struct store_dead_ops elastic_dead_ops;
+int elastic_dead_expire(struct elastic_store *store, int64_t before_us, struct err *err);
+int elastic_dead_find(struct store *base, const struct dead_query *query,
+                      int (*visit)(void *ctx, const struct dead_letter *letter), void *ctx,
+                      struct dead_page *ret_page, struct err *err);
+int elastic_dead_count(struct store *base, uint64_t *ret_count, struct err *err);
+
+/* The hits of a page and one more, without their events; further (taken, may be NULL) is a
+ * clause of the question. A new array, NULL with the reason. */
+json_t *elastic_dead_hits(struct elastic_store *store, const struct dead_query *query,
+                          json_t *further, struct err *err);
+
+/* Where the page goes on behind this hit: 0, or -1 when it is none of ours. */
+int elastic_dead_place(const json_t *hit, struct dead_page *page, struct err *err);
+
+/* A stored letter, which borrows source and bytes. 0, or -1. */
+int elastic_dead_read(const json_t *source, struct buf *bytes, struct dead_letter *ret,
+                      struct err *err);
 
 /* --- elastic_ledger.c, elastic_allowed.c --- */
 

@@ -20,8 +20,8 @@ time_json(int64_t us)
     return json_string(text);
 }
 
-static json_t *
-base64_json(const struct buf *bytes)
+json_t *
+elastic_base64(const struct buf *bytes)
 {
     size_t len = sodium_base64_encoded_len(bytes->len, sodium_base64_VARIANT_ORIGINAL);
     char *text = malloc(len);
@@ -142,8 +142,8 @@ elastic_incident_to_document(const struct incident *inc, int64_t now_us)
         inc->status, "bongsu.incident.count", (json_int_t)inc->count, "bongsu.incident.opened",
         (json_int_t)inc->opened_us, "bongsu.incident.last_seen", (json_int_t)inc->last_seen_us,
         "bongsu.incident.updated", (json_int_t)now_us, "bongsu.incident.reopened",
-        (json_int_t)inc->reopened, "bongsu.incident.detector", base64_json(&detector),
-        "bongsu.incident.history", base64_json(&history)));
+        (json_int_t)inc->reopened, "bongsu.incident.detector", elastic_base64(&detector),
+        "bongsu.incident.history", elastic_base64(&history)));
 
 done:
     buf_release(&detector);
@@ -151,9 +151,8 @@ done:
     return document;
 }
 
-/* 0, or -1. */
-static int
-decode_base64(const json_t *source, const char *name, struct buf *ret, struct err *err)
+int
+elastic_unbase64(const json_t *source, const char *name, struct buf *ret, struct err *err)
 {
     struct text text = text_of(json_string_value(json_object_get(source, name)));
 
@@ -161,7 +160,7 @@ decode_base64(const json_t *source, const char *name, struct buf *ret, struct er
         sodium_base642bin((unsigned char *)ret->ptr, ret->cap, text.ptr, text.len, NULL, &ret->len,
                           NULL, sodium_base64_VARIANT_ORIGINAL) == 0)
         return 0;
-    err_set(err, "an incident's document lacks %s", name);
+    err_set(err, "a document lacks %s", name);
     return -1;
 }
 
@@ -173,8 +172,8 @@ elastic_incident_from_document(const json_t *source, struct err *err)
     const char *status = json_string_value(json_object_get(source, "bongsu.incident.status"));
     int number = status == NULL ? -1 : status_parse(text_of(status));
 
-    if (decode_base64(source, "bongsu.incident.detector", &detector, err) == 0 &&
-        decode_base64(source, "bongsu.incident.history", &history, err) == 0 &&
+    if (elastic_unbase64(source, "bongsu.incident.detector", &detector, err) == 0 &&
+        elastic_unbase64(source, "bongsu.incident.history", &history, err) == 0 &&
         incident_unpack(detector.ptr, detector.len, &inc, err) == 0) {
         if (incident_unpack_history(history.ptr, history.len, inc, err) != 0)
             incident_destroy(&inc);

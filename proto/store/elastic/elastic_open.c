@@ -31,6 +31,7 @@ elastic_close(struct store **base)
 static const struct store_ops elastic_ops = {
     .name = "elasticsearch",
     .bulk = &elastic_bulk_ops,
+    .dead = &elastic_dead_ops,
     .close = elastic_close,
     .set_up = set_up,
     .put_events = elastic_put_events,

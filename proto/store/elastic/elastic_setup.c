@@ -132,6 +132,20 @@ make_indices(struct elastic_store *store, struct err *err)
     return 0;
 }
 
+/* An index that was made by an earlier version lacks some fields; it gets them where we
+ * may do that. */
+static void
+complete_dead_mapping(struct elastic_store *store)
+{
+    json_t *template = elastic_template(store, ELASTIC_INDEX_DEAD);
+    json_t *mapping = json_object_get(json_object_get(template, "template"), "mappings");
+    struct err err;
+
+    if (put(store, "/" ELASTIC_DEAD "/_mapping", json_incref(mapping), &err) != 0)
+        log_warn("dead letters may not be found", "reason=\"%s\"", err.text);
+    json_decref(template);
+}
+
 enum store_outcome
 elastic_set_up(struct elastic_store *store, struct err *err)
 {
@@ -142,6 +156,7 @@ elastic_set_up(struct elastic_store *store, struct err *err)
     put_pipeline(store);
     if (put_templates(store, err) != 0 || make_indices(store, err) != 0)
         return STORE_RETRY;
+    complete_dead_mapping(store);
     store->is_set_up = 1;
     log_info("Elasticsearch is set up", "ilm=%s geoip=%s", store->has_ilm ? "yes" : "no",
              store->has_geoip ? "yes" : "no");
@@ -240,5 +255,7 @@ elastic_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct
         bytes -= list[i].bytes;
     }
     free(list);
+    if (rc == 0 && store->retention_us > 0)
+        rc = elastic_dead_expire(store, now_us - store->retention_us, err);
     return rc;
 }
