@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "indexer/flight.h"
+#include "indexer/letters.h"
 #include "proto/base/clock.h"
 #include "proto/base/hash.h"
 #include "proto/endpoints.h"
@@ -211,8 +212,10 @@ fill_status(void *self, json_t *status)
     json_object_set_new(status, "held_batches", json_integer((json_int_t)ix->queue_count));
     json_object_set_new(status, "held_events", json_integer((json_int_t)ix->queue_events));
     json_object_set_new(status, "store", json_string(ix->store == NULL ? "" : ix->store->ops->name));
-    json_object_set_new(status, "dead_letters",
-                        json_integer((json_int_t)poison_count(ix->poison)));
+    json_object_set_new(status, "dead_letters", json_integer((json_int_t)(
+        poison_count(ix->poison) + letters_in_store(ix->letters))));
+    json_object_set_new(status, "dead_letters_in_store",
+                        json_integer((json_int_t)letters_in_store(ix->letters)));
 }
 
 static void
@@ -290,7 +293,7 @@ begin_work(void *self, struct err *err)
         return -1;
     if (ix->store->ops->bulk != NULL && (ix->flights = flights_new(ix, err)) == NULL)
         return -1;
-    if (open_links(ix, err) != 0)
+    if (open_links(ix, err) != 0 || (ix->letters = letters_new(ix, err)) == NULL)
         return -1;
     indexer_report(ix);
     return 0;
@@ -323,6 +326,7 @@ indexer_destroy(void **self)
     if (ix == NULL)
         return;
     turn_destroy(&ix->turn);
+    letters_destroy(&ix->letters);
     flights_destroy(&ix->flights);
     fan_destroy(&ix->events);
     fan_destroy(&ix->incidents);

@@ -58,14 +58,25 @@ join_allowed(json_t *to, const json_t *from)
     }
 }
 
+static json_int_t
+number_in(const json_t *status, const char *name)
+{
+    return json_integer_value(json_object_get(status, name));
+}
+
+/* Each has its own; those that are in the store, all indexers have together. */
 static void
 join_dead_letters(json_t *to, const json_t *from)
 {
-    json_int_t dead = json_integer_value(json_object_get(from, "dead_letters"));
+    json_int_t ours = number_in(to, "dead_letters_in_store");
+    json_int_t theirs = number_in(from, "dead_letters_in_store");
+    json_int_t both = ours < theirs ? ours : theirs;
 
-    if (dead > 0)
+    if (number_in(from, "dead_letters") > 0)
         json_object_set_new(to, "dead_letters", json_integer(
-            dead + json_integer_value(json_object_get(to, "dead_letters"))));
+            number_in(to, "dead_letters") + number_in(from, "dead_letters") - both));
+    if (theirs > ours)
+        json_object_set_new(to, "dead_letters_in_store", json_integer(theirs));
 }
 
 /* What only all of them together know: the log sources of each detector, the hours of each

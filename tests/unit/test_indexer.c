@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "indexer/letters.h"
 #include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"
@@ -189,6 +190,237 @@ a_refused_event_that_comes_again_is_one_dead_letter(void **state)
     assert_int_equal(poison_count(place->ix->poison), 1);
 }
 
+/* --- dead letters --- */
+
+static int
+keep_letter(void *ctx, const struct dead_letter *letter)
+{
+    assert_int_equal(dead_letters_add(ctx, letter), 0);
+    return 0;
+}
+
+/* As the api sees them; the caller releases. */
+static struct dead_letters
+letters_of(struct place *place)
+{
+    struct store *store = store_open(&place->settings, STORE_READ, &place->err);
+    struct dead_letters all = { 0 };
+    struct dead_page page;
+
+    if (store->ops->dead->find(store, &(struct dead_query){ .limit = 100 }, keep_letter, &all,
+                               &page, &place->err) != 0)
+        fail_msg("%s", place->err.text);
+    store_close(&store);
+    return all;
+}
+
+static void
+want_all(struct place *place)
+{
+    struct store *store = store_open(&place->settings, STORE_READ, &place->err);
+    struct dead_wish wish = { .keys = NULL };
+
+    if (store->ops->dead->want(store, &wish, &place->err) != 0)
+        fail_msg("%s", place->err.text);
+    store_close(&store);
+}
+
+static int
+keep_received(void *ctx, const struct event *ev)
+{
+    *(int64_t *)ctx = ev->received_us;
+    return 0;
+}
+
+/* 1 when the event is stored in the day of its receipt, as it was received. */
+static int
+is_event_stored(struct place *place, uint64_t sequence)
+{
+    struct store *store = store_open(&place->settings, STORE_READ, &place->err);
+    struct event_id id = event_id_make(JOURNAL, NONCE, sequence);
+    int64_t received_us = 0;
+    int rc = store->ops->get_event(store, &id, (int32_t)(NOW_US / SECOND / 86400), keep_received,
+                                   &received_us, &place->err);
+
+    store_close(&store);
+    return rc == 1 && received_us == NOW_US;
+}
+
+/* A letter about an event that can be stored. */
+static void
+set_good_aside(struct place *place, uint64_t sequence)
+{
+    struct buf *body = &place->bodies[place->body_count++];
+
+    pack_event(body, NULL, 0);
+    assert_int_equal(indexer_set_aside(place->ix, &(struct dead_letter){
+        .key.id = event_id_make(JOURNAL, NONCE, sequence), .received_us = NOW_US,
+        .reason = text_of("was no good"), .encoded = buf_text(body) }), 0);
+}
+
+static void
+a_dead_letter_is_carried_over_into_the_store(void **state)
+{
+    struct place *place = *state;
+    struct buf *body = new_body(place, 1);
+    struct dead_letters all;
+
+    start(place);
+    pack_event(body, "far", -5);
+    give(place, BUS_EVENTS, JOURNAL, 100, 1, body);
+    indexer_write(place->ix);
+    letters_work(place->ix->letters);
+    assert_int_equal(poison_count(place->ix->poison), 0);
+    assert_int_equal(letters_in_store(place->ix->letters), 1);
+    all = letters_of(place);
+    assert_int_equal(all.count, 1);
+    assert_true(text_is(all.letters[0].by, "indexer"));
+    assert_true(text_starts_with(all.letters[0].reason, "not stored: its day"));
+    assert_int_equal(all.letters[0].received_us, NOW_US);
+    assert_int_equal(all.letters[0].attempts, 0);
+    dead_letters_release(&all);
+}
+
+/* The store takes none now: it stays in our file, and goes over when it does. */
+static void
+a_dead_letter_waits_for_a_store_that_does_not_take_it(void **state)
+{
+    struct place *place = *state;
+    char path[128];
+
+    start(place);
+    set_good_aside(place, 7);
+    snprintf(path, sizeof(path), "%s/store", place->dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/store/dead.db", place->dir);
+    mkdir(path, 0700);                          /* no file can be there */
+    letters_work(place->ix->letters);
+    assert_int_equal(poison_count(place->ix->poison), 1);
+    rmdir(path);
+    letters_work(place->ix->letters);
+    assert_int_equal(poison_count(place->ix->poison), 0);
+    assert_int_equal(letters_in_store(place->ix->letters), 1);
+}
+
+static void
+a_letter_that_nobody_wants_is_not_tried(void **state)
+{
+    struct place *place = *state;
+
+    start(place);
+    set_good_aside(place, 7);
+    letters_work(place->ix->letters);
+    letters_work(place->ix->letters);
+    assert_int_equal(letters_in_store(place->ix->letters), 1);
+    assert_int_equal(is_event_stored(place, 7), 0);
+}
+
+static void
+a_wanted_letter_is_stored_once_and_dropped(void **state)
+{
+    struct place *place = *state;
+
+    start(place);
+    for (uint64_t i = 0; i < 3; i++)
+        set_good_aside(place, 7 + i);
+    letters_work(place->ix->letters);
+    want_all(place);
+    letters_work(place->ix->letters);
+    assert_int_equal(letters_in_store(place->ix->letters), 0);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(is_event_stored(place, 7 + i), 1);
+    assert_int_equal(*place->ix->stored, 3);
+    set_good_aside(place, 7);                   /* its place in the journal came again */
+    letters_work(place->ix->letters);
+    want_all(place);
+    letters_work(place->ix->letters);
+    assert_int_equal(letters_in_store(place->ix->letters), 0);
+    assert_int_equal(*place->ix->stored, 3);
+    assert_int_equal(*place->ix->repeated, 1);
+}
+
+/* Among good ones, one that is refused again and one that is no event at all. */
+static void
+a_letter_that_is_refused_again_says_why_and_waits(void **state)
+{
+    struct place *place = *state;
+    struct buf *body = new_body(place, 1);
+    struct dead_letters all;
+
+    start(place);
+    set_good_aside(place, 7);
+    pack_event(body, "far", -5);
+    give(place, BUS_EVENTS, JOURNAL, 100, 1, body);
+    indexer_write(place->ix);
+    assert_int_equal(indexer_set_aside(place->ix, &(struct dead_letter){
+        .key.id = event_id_make(JOURNAL, NONCE, 200), .received_us = NOW_US,
+        .reason = text_of("rest of a row"), .encoded = { "\xc1", 1 } }), 0);
+    set_good_aside(place, 8);
+    letters_work(place->ix->letters);
+    for (unsigned round = 1; round < 3; round++) {
+        want_all(place);
+        letters_work(place->ix->letters);
+        all = letters_of(place);
+        assert_int_equal(all.count, 2);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(all.letters[i].attempts, round);
+            assert_false(all.letters[i].is_wanted);
+            assert_true(all.letters[i].tried_us > 0);
+        }
+        assert_true(text_starts_with(all.letters[0].reason, "event: msgpack"));
+        assert_true(text_starts_with(all.letters[1].reason, "not stored: its day"));
+        dead_letters_release(&all);
+    }
+    assert_int_equal(is_event_stored(place, 7), 1);
+    assert_int_equal(is_event_stored(place, 8), 1);
+}
+
+/* Bytes of another event under a letter's name would be stored as what they are not. */
+static void
+a_letter_whose_event_has_another_id_is_refused(void **state)
+{
+    struct place *place = *state;
+    struct buf *body = &place->bodies[place->body_count++];
+    struct dead_letters all;
+
+    start(place);
+    pack_event(body, "key", 2026);
+    assert_int_equal(indexer_set_aside(place->ix, &(struct dead_letter){
+        .key = { event_id_keyed(text_of("client"), text_of("other")), 20500 },
+        .received_us = NOW_US, .reason = text_of("no"), .encoded = buf_text(body) }), 0);
+    letters_work(place->ix->letters);
+    want_all(place);
+    letters_work(place->ix->letters);
+    all = letters_of(place);
+    assert_int_equal(all.count, 1);
+    assert_int_equal(all.letters[0].attempts, 1);
+    dead_letters_release(&all);
+    assert_int_equal(*place->ix->stored, 0);
+}
+
+static void
+more_letters_than_a_page_all_come_over_and_all_are_tried(void **state)
+{
+    enum { MANY = 230 };
+    struct place *place = *state;
+    struct buf *body = &place->bodies[place->body_count++];
+
+    start(place);
+    pack_event(body, NULL, 0);
+    for (uint64_t i = 0; i < MANY; i++)
+        assert_int_equal(poison_set_aside(place->ix->poison, &(struct dead_letter){
+            .key.id = event_id_make(JOURNAL, NONCE, i), .at_us = NOW_US + (int64_t)i,
+            .received_us = NOW_US, .encoded = buf_text(body) }, &place->err), 0);
+    for (int i = 0; i < 3; i++)
+        letters_work(place->ix->letters);
+    assert_int_equal(letters_in_store(place->ix->letters), MANY);
+    want_all(place);
+    for (int i = 0; i < 3; i++)
+        letters_work(place->ix->letters);
+    assert_int_equal(letters_in_store(place->ix->letters), 0);
+    assert_int_equal(*place->ix->stored, MANY);
+}
+
 /* --- what kills --- */
 
 /* Break what is stored of an incident, so that the next snapshot of it ends
@@ -294,6 +526,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_refused_event_goes_to_the_dead_letters_and_the_rest_is_stored),
         TEST(a_refused_event_that_comes_again_is_one_dead_letter),
+        TEST(a_dead_letter_is_carried_over_into_the_store),
+        TEST(a_dead_letter_waits_for_a_store_that_does_not_take_it),
+        TEST(a_letter_that_nobody_wants_is_not_tried),
+        TEST(a_wanted_letter_is_stored_once_and_dropped),
+        TEST(a_letter_that_is_refused_again_says_why_and_waits),
+        TEST(a_letter_whose_event_has_another_id_is_refused),
+        TEST(more_letters_than_a_page_all_come_over_and_all_are_tried),
         TEST(an_incident_that_kills_again_and_again_is_set_aside_and_the_others_go_on),
         TEST(a_full_queue_is_written_at_once),
     };

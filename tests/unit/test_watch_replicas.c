@@ -72,6 +72,20 @@ the_dead_letters_of_all_are_counted(void **state)
     assert_int_equal(dead_letters(INDEXER), 7);
 }
 
+/* Those in the store are the same ones, whichever indexer says so; one may stand by and
+ * not have looked. */
+static void
+the_dead_letters_in_the_store_are_counted_once(void **state)
+{
+    (void)state;
+    say(INDEXER, 0, "{\"ready\":true,\"dead_letters\":1,\"dead_letters_in_store\":0}");
+    say(INDEXER, 1, "{\"ready\":true,\"dead_letters\":7,\"dead_letters_in_store\":5}");
+    say(INDEXER, 2, "{\"ready\":true,\"dead_letters\":5,\"dead_letters_in_store\":5}");
+    say(INDEXER, 3, "{\"ready\":true,\"dead_letters\":4,\"dead_letters_in_store\":4}");
+    watch_put_together(watch);
+    assert_int_equal(dead_letters(INDEXER), 1 + 2 + 5);
+}
+
 /* An event is judged, and so allowed, by one of them. */
 static void
 what_an_entry_took_is_what_it_took_from_all(void **state)
@@ -101,6 +115,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_dead_letters_of_all_are_counted),
+        TEST(the_dead_letters_in_the_store_are_counted_once),
         TEST(what_an_entry_took_is_what_it_took_from_all),
     };
 
