@@ -27,6 +27,9 @@ const struct http_route api_routes[] = {
     { "POST", "/incidents/{id}/status", HTTP_WRITE, "application/json", STATUS_BODY_MAX,
       handle_incident_status },
     { "GET", "/events", HTTP_READ, NULL, 0, handle_events },
+    { "GET", "/deadletters", HTTP_READ, NULL, 0, handle_deadletters },
+    { "POST", "/deadletters/retry", HTTP_WRITE, "application/json", STATUS_BODY_MAX,
+      handle_deadletters_retry },
 };
 const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
 
@@ -44,7 +47,7 @@ api_store_failed(struct api *api, struct http_request *req, const struct err *er
 static const char *const document_parts[] = { api_openapi, proto_run_openapi, NULL };
 const struct http_document api_document = {
     .title = "Bongsu: reading", .parts = document_parts,
-    .about = "Dashboard, reports, incidents and events. Events are taken in by ingest, which "
+    .about = "Dashboard, reports, incidents, events and dead letters. Events are taken in by ingest, which "
              "has a document of its own at this path.",
 };
 
@@ -59,6 +62,8 @@ open_metrics(struct api *api)
                                          "", "questions the store could not answer");
     api->status_changes = metrics_number(all, METRIC_COUNTER, "bongsu_api_status_changes_total",
                                          "", "incidents whose status was changed");
+    api->letters_wanted = metrics_number(all, METRIC_COUNTER, "bongsu_api_dead_letters_wanted_total",
+                                         "", "dead letters that are to be tried again");
 }
 
 static void
@@ -125,7 +130,7 @@ api_drain(void *self)
 
 const struct daemon_spec api_spec = {
     .name = "api",
-    .help = "answers dashboard, reports, incidents and events",
+    .help = "answers dashboard, reports, incidents, events and dead letters",
     .start = api_start,
     .drain = api_drain,
     .destroy = api_destroy,

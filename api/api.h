@@ -24,14 +24,14 @@ struct api {
     struct daemon *daemon;
     struct store *store;
     struct http_server *server;
-    uint64_t *queries, *query_failures, *status_changes;
+    uint64_t *queries, *query_failures, *status_changes, *letters_wanted;
 };
 
 extern const struct http_route api_routes[];
 extern const size_t api_route_count;
 extern const struct http_document api_document;     /* what is told of them */
 
-/* Handlers, one file each: dashboard.c report.c incidents.c events.c */
+/* Handlers, one file each: dashboard.c report.c incidents.c events.c deadletters.c */
 void handle_dashboard(struct http_request *req, void *self);
 void handle_report_daily(struct http_request *req, void *self);
 void handle_report_weekly(struct http_request *req, void *self);
@@ -39,6 +39,8 @@ void handle_incidents(struct http_request *req, void *self);
 void handle_incident(struct http_request *req, void *self);
 void handle_incident_status(struct http_request *req, void *self);
 void handle_events(struct http_request *req, void *self);
+void handle_deadletters(struct http_request *req, void *self);
+void handle_deadletters_retry(struct http_request *req, void *self);
 
 /* Answer that the store could not be asked, and count it. */
 void api_store_failed(struct api *api, struct http_request *req, const struct err *err);

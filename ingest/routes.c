@@ -148,6 +148,8 @@ const struct http_route front_routes[] = {
     { "GET",  "/incidents/{...}",       HTTP_OPEN, NULL, 0, to_api },
     { "POST", "/incidents/{id}/status", HTTP_OPEN, NULL, REDIRECT_MAX_BODY, to_api },
     { "GET",  "/events",                HTTP_OPEN, NULL, 0, to_api },
+    { "GET",  "/deadletters",           HTTP_OPEN, NULL, 0, to_api },
+    { "POST", "/deadletters/retry",     HTTP_OPEN, NULL, REDIRECT_MAX_BODY, to_api },
 };
 const size_t front_route_count = sizeof(front_routes) / sizeof(front_routes[0]);
 

@@ -280,6 +280,7 @@ desk_set_up(void **state)
     desk->api.queries = metrics_number(desk->metrics, METRIC_COUNTER, "q", "", "");
     desk->api.query_failures = metrics_number(desk->metrics, METRIC_COUNTER, "f", "", "");
     desk->api.status_changes = metrics_number(desk->metrics, METRIC_COUNTER, "s", "", "");
+    desk->api.letters_wanted = metrics_number(desk->metrics, METRIC_COUNTER, "l", "", "");
     desk->api.server = http_server_new(desk->loop, &options, desk->metrics, &err);
     if (desk->api.server == NULL)
         fail_msg("%s", err.text);
