@@ -9,6 +9,7 @@
 /* What all sockets have in common. */
 enum {
     HANDSHAKE_MS = 5000,
+    CURVE_ADDS = 64,            /* to a frame, at most: command, nonce, MAC, flags (33) */
     RECONNECT_MAX_MS = 1000,
     KEEPALIVE_IDLE_S = 5, KEEPALIVE_EVERY_S = 5, KEEPALIVE_COUNT = 3, UNACKED_MS = 20000,
 };
@@ -120,7 +121,7 @@ bus_socket(struct bus_place place, struct err *err)
     zsock_set_linger(sock, 0);
     zsock_set_sndhwm(sock, row->hwm);
     zsock_set_rcvhwm(sock, row->hwm);
-    zsock_set_maxmsgsize(sock, BUS_MAX_MESSAGE);
+    zsock_set_maxmsgsize(sock, BUS_MAX_MESSAGE + CURVE_ADDS);
     zsock_set_handshake_ivl(sock, HANDSHAKE_MS);
     set_keepalive(sock);
     zsock_set_reconnect_ivl_max(sock, RECONNECT_MAX_MS);

@@ -447,6 +447,38 @@ keys_of_the_bus_are_made_once(void **state)
     expect(64, "keys make", "DIR");
 }
 
+/* A process that is to use them, with -n and for real. */
+static void
+expect_of_keys(const char *check, int code, const char *text)
+{
+    const char *const clean[] = { "BONGSU_BUS_DIR", "BONGSU_DATA_DIR", NULL };
+    const char *const args[] = { "bongsu-indexer", "--data-dir", "elsewhere", "--bus-curve-dir",
+                                 "keys", check, NULL };
+    const struct command_spec spec = { .dir = instance.dir, .env = clean };
+    struct command *command;
+    int found;
+
+    command = command_run(&spec, args, &found);
+    if (found != code || strstr(command_output(command), text) == NULL)
+        fail_msg("%d: %s", found, command_output(command));
+    command_destroy(&command);
+}
+
+static void
+keys_that_others_can_read_end_the_start_with_their_name(void **state)
+{
+    char path[INSTANCE_PATH_LEN];
+
+    (void)state;
+    expect_of_keys("-n", 0, "configuration OK");
+    snprintf(path, sizeof(path), "%s/keys/indexer.key_secret", instance.dir);
+    assert_int_equal(chmod(path, 0640), 0);
+    expect_of_keys("-n", 78, "bus.curve_dir: keys/indexer.key_secret: mode 0640 lets other users read it");
+    expect_of_keys(NULL, 78, "bus.curve_dir: keys/indexer.key_secret: mode 0640 lets other users read it");
+    assert_int_equal(unlink(path), 0);
+    expect_of_keys(NULL, 78, "keys/indexer.key_secret: No such file");
+}
+
 static void
 what_goes_wrong_is_one_sentence_and_a_code(void **state)
 {
@@ -602,6 +634,7 @@ main(void)
         cmocka_unit_test(an_output_that_is_full_is_a_failure),
         cmocka_unit_test(decode_says_which_decoder_and_what_came_of_it),
         cmocka_unit_test(keys_of_the_bus_are_made_once),
+        cmocka_unit_test(keys_that_others_can_read_end_the_start_with_their_name),
         cmocka_unit_test(what_goes_wrong_is_one_sentence_and_a_code),
         cmocka_unit_test(the_configuration_is_shown_with_its_places_and_no_secret),
     };

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "proto/bus.h"
+#include "proto/bus_message.h"
 #include "proto/run/bus_guard.h"
 #include "proto/run/bus_keys.h"
 #include "proto/run/bus_retry.h"
@@ -495,6 +496,36 @@ a_client_that_was_refused_is_let_in_once_its_key_is_allowed(void **state)
     bus_retry_destroy(&client);
 }
 
+/* What CURVE adds to a message must not count against the largest that there is: libzmq
+ * would hang up, and what connects then never come back. */
+static void
+the_largest_message_passes_encrypted(void **state)
+{
+    const struct batch_head head = { .origin = 1 };
+    struct world *world = *state;
+    char *body = calloc(1, BUS_MAX_MESSAGE);
+    struct bus_batch batch;
+    struct pair own, ingest;
+    zsock_t *peer;
+    int64_t end;
+
+    start_guard(world, "ingest");
+    bind_guarded(world, ZMQ_PULL);
+    own = keys_of(world, "indexer");
+    ingest = keys_of(world, "ingest");
+    peer = new_peer(ZMQ_PUSH, &own);
+    zsock_set_curve_serverkey(peer, ingest.public_key);
+    assert_int_equal(zsock_connect(peer, "%s", world->endpoint), 0);
+    assert_int_equal(bus_send_batch(peer, BUS_EVENTS, &head,
+                                    (struct text){ body, BUS_MAX_MESSAGE }), 0);
+    for (end = now_ms() + WAIT_MS; bus_recv_batch(world->bound, &batch, NULL) != 1; turn(world))
+        assert_true(now_ms() < end);
+    assert_int_equal(batch.body.len, BUS_MAX_MESSAGE);
+    bus_batch_release(&batch);
+    zsock_destroy(&peer);
+    free(body);
+}
+
 static void
 no_folder_or_ipc_means_no_guard(void **state)
 {
@@ -528,6 +559,7 @@ main(void)
         TEST(sockets_over_ipc_stay_without_keys),
         TEST(a_client_says_nothing_to_an_impostor_and_finds_the_true_server),
         TEST(a_client_that_was_refused_is_let_in_once_its_key_is_allowed),
+        TEST(the_largest_message_passes_encrypted),
         TEST(no_folder_or_ipc_means_no_guard),
     };
 
