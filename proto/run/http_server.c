@@ -113,7 +113,7 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
 {
     static const char *const reasons[REFUSED_COUNT] = {
         "path", "method", "auth", "no_key", "type", "size", "headers", "query", "memory",
-        "closing", "broken", "framing", "host",
+        "closing", "broken", "framing", "host", "inflate",
     };
     char labels[64];
 
@@ -234,8 +234,16 @@ void
 http_server_add_routes(struct http_server *server, const struct http_route *routes,
                        size_t count, void *self)
 {
+    http_server_add_wire(server, routes, count, self, NULL, 0);
+}
+
+void
+http_server_add_wire(struct http_server *server, const struct http_route *routes,
+                     size_t count, void *self, http_say *say, int is_last)
+{
     assert(server->table_count < HTTP_MAX_TABLES);
-    server->tables[server->table_count++] = (struct http_table){ routes, count, self };
+    server->tables[server->table_count++] =
+        (struct http_table){ routes, count, self, say, is_last };
 }
 
 void

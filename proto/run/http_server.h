@@ -31,7 +31,7 @@ struct http_route {
     const char *path;           /* "/incidents/{id}/status"; a {name} is one segment; "/x/{...}" the rest */
     enum http_access access;
     const char *content_types;  /* allowed for a body, space separated; NULL: any */
-    size_t max_body;            /* 0: no body; SIZE_MAX: the server's http_max_body */
+    size_t max_body;            /* unpacked; 0: no body; SIZE_MAX: the server's http_max_body */
     void (*handle)(struct http_request *req, void *self);
 };
 
@@ -57,6 +57,16 @@ void http_server_destroy(struct http_server **server);
 /* Add a table of routes; earlier tables are looked at first. */
 void http_server_add_routes(struct http_server *server, const struct http_route *routes,
                             size_t count, void *self);
+
+/* How a refusal is told, by the server or by http_reply_problem, where it is not to be
+ * problem+json. */
+typedef void http_say(struct http_request *req, unsigned status, const char *detail);
+
+/* The same for paths of another protocol, whose refusals it tells. Of a table that
+ * is_last a route is taken only when no other table has its path, and a wrong method
+ * there is a path that is not there. */
+void http_server_add_wire(struct http_server *server, const struct http_route *routes,
+                          size_t count, void *self, http_say *say, int is_last);
 
 /* What a program tells of its routes: see http_server_document.c. */
 struct http_document {

@@ -81,6 +81,8 @@ find_route(struct http_request *req)
     for (size_t t = 0; t < req->server->table_count; t++) {
         const struct http_table *table = &req->server->tables[t];
 
+        if (table->is_last && allowed[0] != '\0')
+            continue;
         for (size_t i = 0; i < table->count; i++) {
             const struct http_route *route = &table->routes[i];
 
@@ -89,8 +91,12 @@ find_route(struct http_request *req)
             if (method_fits(route->method, req->method)) {
                 req->route = route;
                 req->self = table->self;
+                req->say = table->say;
                 return 0;
             }
+            if (table->is_last)
+                continue;
+            req->say = table->say;
             allow(allowed, sizeof(allowed), route->method);
         }
     }
@@ -115,7 +121,8 @@ int
 http_holds_key(struct http_request *req, int may_be_reader)
 {
     const struct http_keys *keys = &req->server->keys;
-    struct text sent = http_header(req, "X-API-Key");
+    char space[HTTP_MAX_KEY * 2];
+    struct text sent = http_sent_key(req, space);
     unsigned char found[32];
     int is_api, is_reader;
 
@@ -182,18 +189,17 @@ check_type(struct http_request *req)
     return -1;
 }
 
-/* A compressed body would be read as the garbage that it looks like. */
+/* Another compression would be read as the garbage that it looks like. */
 static int
 check_encoding(struct http_request *req)
 {
     struct text encoding = text_trim(http_header(req, "Content-Encoding"));
 
-    if (!has_body(req) || encoding.len == 0 ||
-        text_equals_nocase(encoding, text_of("identity")))
+    if (!has_body(req) || http_is_packed(req) >= 0)
         return 0;
-    http_set_header(req, "Accept-Encoding", "identity");
+    http_set_header(req, "Accept-Encoding", "gzip, deflate, identity");
     http_refuse(req, REFUSED_TYPE, 415, "Content-Encoding \"%.*s\" is not taken: send the"
-                " body as it is.", encoding.len > 40 ? 40 : (int)encoding.len,
+                " body as it is, or as gzip.", encoding.len > 40 ? 40 : (int)encoding.len,
                 encoding.ptr);
     return -1;
 }

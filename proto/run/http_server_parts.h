@@ -40,7 +40,7 @@ enum http_stage {
 enum http_refusal {
     REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE,
     REFUSED_SIZE, REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING,
-    REFUSED_BROKEN, REFUSED_FRAMING, REFUSED_HOST, REFUSED_COUNT
+    REFUSED_BROKEN, REFUSED_FRAMING, REFUSED_HOST, REFUSED_INFLATE, REFUSED_COUNT
 };
 
 struct http_pair {
@@ -53,6 +53,8 @@ struct http_request {
     struct MHD_Connection *connection;
     const struct http_route *route;
     void *self;                             /* the handler's */
+    http_say *say;                          /* of the path's table */
+    struct http_inflate *inflate;           /* NULL: the body comes as it is */
     enum http_stage stage;
     const char *method, *version;           /* libmicrohttpd's */
     struct buf uri;                         /* path (decoded in place), '?', query */
@@ -61,7 +63,7 @@ struct http_request {
     int is_bad_path;                        /* broken escapes, NUL, no UTF-8 */
     struct text params[HTTP_MAX_PARAMS];
     struct buf body;
-    size_t max_body, received;              /* bytes */
+    size_t max_body, received;              /* bytes; received: as they came */
     int64_t content_length;                 /* -1: chunked */
     struct buf query;                       /* the decoded parameters */
     struct http_pair pairs[HTTP_MAX_QUERY];
@@ -86,6 +88,8 @@ struct http_table {
     const struct http_route *routes;
     size_t count;
     void *self;
+    http_say *say;                          /* NULL: problem+json */
+    int is_last;                            /* only for paths that nobody else has */
 };
 
 struct http_description;                    /* http_server_openapi.h */
@@ -182,6 +186,22 @@ void http_hosts_release(struct http_server *server);
 
 /* 1 when the key that was sent is the API key, or the reader key if that may be. */
 int http_holds_key(struct http_request *req, int may_be_reader);
+
+/* The key that the request brings: X-API-Key, or in Authorization ApiKey (as
+ * Elasticsearch has it, base64 of "id:key", or the key), Bearer, or Basic, whose
+ * password it is. In space or the request; ptr NULL: none. */
+struct text http_sent_key(const struct http_request *req, char space[HTTP_MAX_KEY * 2]);
+
+/* 1 when the body comes gzipped (or as deflate, which is zlib's form), 0 when as it
+ * is, -1 in another form. */
+int http_is_packed(const struct http_request *req);
+
+/* Unpacks the body of a request as it comes in, into req->body; at most req->max_body
+ * bytes, and at most MAX_RATIO times what came. 0; or -1 and it was refused. */
+int http_inflate_begin(struct http_request *req);
+int http_inflate_take(struct http_request *req, const char *bytes, size_t len);
+int http_inflate_end(struct http_request *req);
+void http_inflate_release(struct http_request *req);
 
 /* How many connections the limit of open files leaves of those wanted. */
 unsigned http_crowd_limit(unsigned wanted);

@@ -224,15 +224,21 @@ http_reply_problem_with(struct http_request *req, unsigned status, json_t *membe
                         const char *detail)
 {
     const char *title = MHD_get_reason_phrase_for(status);
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
-                                title == NULL ? "Error" : title, "status", (int)status,
-                                "detail", detail);
+    json_t *problem;
 
+    if ((status == 429 || status == 503) && !req->has_retry_after)
+        http_set_header(req, "Retry-After", "1");
+    if (req->say != NULL) {
+        json_decref(members);
+        req->say(req, status, detail);
+        return;
+    }
+    problem = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
+                        title == NULL ? "Error" : title, "status", (int)status,
+                        "detail", detail);
     if (problem != NULL && members != NULL)
         json_object_update_missing(problem, members);
     json_decref(members);
-    if ((status == 429 || status == 503) && !req->has_retry_after)
-        http_set_header(req, "Retry-After", "1");
     reply_json_as(req, status, "application/problem+json", problem);
 }
 

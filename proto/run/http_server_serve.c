@@ -19,6 +19,7 @@ enum {
 static void
 destroy_request(struct http_request *req)
 {
+    http_inflate_release(req);
     buf_release(&req->uri);
     buf_release(&req->body);
     buf_release(&req->query);
@@ -59,6 +60,8 @@ reset_request(struct http_request *req)
     req->connection = NULL;
     req->route = NULL;
     req->self = NULL;
+    req->say = NULL;
+    http_inflate_release(req);
     req->stage = STAGE_NEW;
     req->is_bad_path = req->has_pairs = 0;
     req->received = req->max_body = 0;
@@ -180,7 +183,7 @@ begin(struct http_request *req)
     const char *expect;
 
     http_crowd_moved(&req->server->crowd, req->connection, 0);
-    if (http_gate(req) == 0) {
+    if (http_gate(req) == 0 && http_inflate_begin(req) == 0) {
         req->stage = STAGE_READING;
         return MHD_YES;
     }
@@ -195,31 +198,43 @@ begin(struct http_request *req)
     return queue_answer(req);
 }
 
-/* A chunked body says its size only by growing. */
-static enum MHD_Result
-take_body(struct http_request *req, const char *bytes, size_t len)
+/* A chunked body says its size only by growing. 0, or -1 and it was refused. */
+static int
+keep_plain(struct http_request *req, const char *bytes, size_t len)
 {
-    struct http_server *server = req->server;
-
-    req->received += len;
-    if (req->stage == STAGE_DISCARDING)
-        return req->received > req->max_body + MAX_DISCARD ? MHD_NO : MHD_YES;
-    if (req->received > req->max_body) {
+    if (req->received > req->max_body)
         http_refuse(req, REFUSED_SIZE, 413,
                     "The body is longer than the %zu bytes that are taken.",
                     req->max_body);
-    } else if (http_crowd_hold(&server->crowd, req->connection, HELD_BODY,
-                               req->received) != 0) {
+    else if (http_crowd_hold(&req->server->crowd, req->connection, HELD_BODY,
+                             req->received) != 0)
         http_refuse(req, REFUSED_MEMORY, 503, "Too many bodies are coming in at once;"
                     " send it again.");
-    } else if (buf_append(&req->body, bytes, len) != 0) {
+    else if (buf_append(&req->body, bytes, len) != 0)
         http_refuse(req, REFUSED_MEMORY, 503, "Out of memory; send it again.");
-    } else {
-        return MHD_YES;
-    }
+    else
+        return 0;
+    return -1;
+}
+
+static void
+discard(struct http_request *req)
+{
     req->stage = STAGE_DISCARDING;
-    http_crowd_hold(&server->crowd, req->connection, HELD_BODY, 0);
+    http_crowd_hold(&req->server->crowd, req->connection, HELD_BODY, 0);
+    http_inflate_release(req);
     buf_release(&req->body);
+}
+
+static enum MHD_Result
+take_body(struct http_request *req, const char *bytes, size_t len)
+{
+    req->received += len;
+    if (req->stage == STAGE_DISCARDING)
+        return req->received > req->max_body + MAX_DISCARD ? MHD_NO : MHD_YES;
+    if ((req->inflate != NULL ? http_inflate_take(req, bytes, len)
+                              : keep_plain(req, bytes, len)) != 0)
+        discard(req);
     return MHD_YES;
 }
 
@@ -268,7 +283,10 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url,
     }
     switch (req->stage) {
     case STAGE_READING:
-        return dispatch(req);
+        if (http_inflate_end(req) == 0)
+            return dispatch(req);
+        discard(req);
+        return queue_answer(req);
     case STAGE_DISCARDING:
     case STAGE_RESUMED:
         return queue_answer(req);

@@ -116,6 +116,8 @@ a_request_that_could_be_read_in_two_ways_is_refused_and_ends_the_connection(void
         { HEAD "Transfer-Encoding: chunked\r\n\r\n-1\r\n" EVENT NEXT, 400, 400 },
         { HEAD "Content-Length: 18\r\nHost: y\r\n\r\n" EVENT NEXT, 400, 400 },
         { HEAD "Content-Length: 18\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n" EVENT,
+          400, 400 },
+        { HEAD "Content-Length: 18\r\nContent-Encoding: br\r\nConnection: close\r\n\r\n" EVENT,
           415, 415 },
         { "GET /healthz%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 400, 400 },
         { "\x16\x03\x01\x02\r\n\r\n", 400, 0 },
