@@ -12,6 +12,7 @@
 #include "ingest/journal.h"
 #include "ingest/requests.h"
 #include "ingest/routes.h"
+#include "ingest/wire.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/endpoints.h"
@@ -29,6 +30,7 @@ struct ingest {
     struct adoption *adoption;
     struct intake *intake;
     struct requests *requests;
+    struct wire *wire;          /* Elasticsearch's */
     struct delivery *delivery;
     struct files_watch *files;  /* NULL: none are watched */
     struct http_server *server;
@@ -128,6 +130,7 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
                            (void *)(uintptr_t)settings);
     http_server_add_routes(ingest->server, health_routes, health_route_count,
                            ingest->daemon->health);
+    wire_add_routes(ingest->wire, ingest->server);
     http_server_on_turn(ingest->server, requests_end_turn, ingest->requests);
     return http_server_document(ingest->server, &ingest_document, err);
 }
@@ -172,7 +175,8 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
         return -1;
     ingest->intake = intake_new(ingest->journal, ingest->daemon->metrics);
     spec.intake = ingest->intake;
-    if (ingest->intake == NULL || (ingest->requests = requests_new(&spec)) == NULL) {
+    if (ingest->intake == NULL || (ingest->requests = requests_new(&spec)) == NULL ||
+        (ingest->wire = wire_new(ingest->requests, ingest->daemon->metrics)) == NULL) {
         err_set(err, "ingest: out of memory");
         return -1;
     }
@@ -221,6 +225,7 @@ ingest_destroy(void **self)
     http_server_destroy(&ingest->server);
     delivery_destroy(&ingest->delivery);
     adoption_destroy(&ingest->adoption);
+    wire_destroy(&ingest->wire);
     requests_destroy(&ingest->requests);
     intake_destroy(&ingest->intake);
     journal_close(&ingest->journal);

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/document.h"
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/journal_line.h"
 #include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_json.h"
+
+static const struct text none = { NULL, 0 };
 
 struct intake {
     struct journal *journal;
@@ -91,22 +94,29 @@ intake_set_time(struct intake *intake, int64_t now_us)
 
 /* --- one event --- */
 
-/* The name of a line: where it stands and what it says. The NUL in front
- * keeps it apart from every key that a client can write. */
+/* The NUL in front keeps a name made of parts apart from every key that a client
+ * can write. */
+static struct event_id
+key_parts(const struct intake_origin *origin, const struct text *parts, size_t count)
+{
+    char name[1 + HASH_ID_LEN] = { 0 };
+    unsigned char id[HASH_ID_LEN];
+
+    hash_id(parts, count, id);
+    memcpy(name + 1, id, sizeof(id));
+    return event_id_keyed(origin->key_id, (struct text){ name, sizeof(name) });
+}
+
+/* The name of a line: where it stands and what it says. */
 static struct event_id
 key_line(const struct intake_origin *origin, struct text line, uint64_t position)
 {
-    char number[24], name[1 + HASH_ID_LEN] = { 0 };
-    unsigned char id[HASH_ID_LEN];
-    struct text parts[3];
+    char number[24];
+    struct text parts[3] = { origin->source, { number, 0 }, line };
 
     snprintf(number, sizeof(number), "%" PRIu64, origin->offset + position);
-    parts[0] = origin->source;
     parts[1] = text_of(number);
-    parts[2] = line;
-    hash_id(parts, 3, id);
-    memcpy(name + 1, id, sizeof(id));
-    return event_id_keyed(origin->key_id, (struct text){ name, sizeof(name) });
+    return key_parts(origin, parts, 3);
 }
 
 static enum intake_outcome
@@ -160,6 +170,7 @@ put(struct intake *intake, struct intake_result *result)
         ev->id = event_id_make(journal_id(intake->journal), journal_nonce(intake->journal),
                                sequence);
     result->id = ev->id;
+    result->sequence = sequence;
     result->at_us = ev->at_us;
     return INTAKE_ACCEPTED;
 }
@@ -193,7 +204,8 @@ finish(struct intake *intake, const struct intake_origin *origin, struct intake_
 
 /* A decoder reads one line: of a raw_log of several, the first. */
 static int
-decode(struct intake *intake, const struct intake_origin *origin, struct text line)
+decode(struct intake *intake, const struct intake_origin *origin, struct text line,
+       struct text program)
 {
     const char *end = line.len == 0 ? NULL : memchr(line.ptr, '\n', line.len);
     const char *name;
@@ -202,7 +214,7 @@ decode(struct intake *intake, const struct intake_origin *origin, struct text li
         line.len = (size_t)(end - line.ptr);
     while (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
-    name = decode_line(line, intake->now_us, &intake->arena, &intake->event);
+    name = decode_words(line, program, intake->now_us, &intake->arena, &intake->event);
     if (name == NULL)
         return -1;
     if (strcmp(name, "none") == 0 || strcmp(name, "syslog") == 0)
@@ -278,7 +290,7 @@ intake_json(struct intake *intake, const struct intake_origin *origin,
     }
     if (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
         ev->known[EVENT_RAW_LOG].kind == VALUE_TEXT &&
-        decode(intake, origin, ev->known[EVENT_RAW_LOG].as.text) != 0)
+        decode(intake, origin, ev->known[EVENT_RAW_LOG].as.text, none) != 0)
         return stop(ret_result, JOURNAL_RETRY);
     return finish(intake, origin, ret_result);
 }
@@ -307,9 +319,57 @@ intake_line(struct intake *intake, const struct intake_origin *origin,
     }
     if (line.flags & INTAKE_PLAIN)
         keep_plain(intake, text);
-    else if (decode(intake, origin, text) != 0)
+    else if (decode(intake, origin, text, none) != 0)
         return stop(ret_result, JOURNAL_RETRY);
     if (origin->file.ptr != NULL)
         add_file(intake, origin, &line);
     return finish(intake, origin, ret_result);
+}
+
+/* A line's clock may be wrong, or its zone another: that loses no line of a shipper,
+ * who would throw it away. It read the line at a time that is known. */
+static void
+mend_time(struct intake *intake, struct text read_at)
+{
+    struct value *time = &intake->event.known[EVENT_TIMESTAMP];
+    struct err unused;
+    int64_t at_us;
+
+    if (read_at.ptr != NULL && time->kind == VALUE_TEXT &&
+        (timestamp_parse(time->as.text, &at_us, &unused) != 0 ||
+         at_us > intake->now_us + EVENT_MAX_AHEAD_US))
+        *time = value_text(read_at);
+}
+
+static struct text
+program_of(const struct event *ev)
+{
+    const struct value *value = event_get(ev, text_of("process.name"));
+
+    return value == NULL ? none : value_get_text(value);
+}
+
+enum intake_outcome
+intake_document(struct intake *intake, const struct intake_origin *origin,
+                struct text json, struct text index, struct text id,
+                struct intake_result *ret_result)
+{
+    const struct text name[] = { text_of("_id"), index, id, { "", 0 } };
+    struct intake_origin line = *origin;
+    struct event *ev = &intake->event;
+
+    ret_result->reason.text[0] = '\0';
+    arena_clear(&intake->arena);
+    if (document_read(intake->reader, json, &intake->arena, ev, &line.default_time,
+                      &ret_result->reason) != 0)
+        return count(intake, INTAKE_BAD_JSON);
+    if (id.ptr != NULL) {
+        ev->is_keyed = 1;
+        ev->id = key_parts(origin, name, sizeof(name) / sizeof(name[0]));
+    }
+    if (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
+        decode(intake, origin, ev->known[EVENT_RAW_LOG].as.text, program_of(ev)) != 0)
+        return stop(ret_result, JOURNAL_RETRY);
+    mend_time(intake, line.default_time);
+    return finish(intake, &line, ret_result);
 }

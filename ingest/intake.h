@@ -64,7 +64,8 @@ struct intake_item {
 };
 
 struct intake_result {
-    struct event_id id;         /* of what was accepted, and its time */
+    struct event_id id;         /* of what was accepted, its place and its time */
+    uint64_t sequence;
     int64_t at_us;
     struct err reason;          /* of any other outcome */
     enum journal_outcome stop;  /* of INTAKE_STOPPED */
@@ -97,6 +98,12 @@ enum intake_outcome intake_json(struct intake *intake, const struct intake_origi
                                 struct intake_item json, struct intake_result *ret_result);
 enum intake_outcome intake_line(struct intake *intake, const struct intake_origin *origin,
                                 struct intake_item line, struct intake_result *ret_result);
+
+/* One document as shippers send it (document.h). id names it in its index, which
+ * stores it once; ptr NULL: nothing names it. */
+enum intake_outcome intake_document(struct intake *intake, const struct intake_origin *origin,
+                                    struct text json, struct text index, struct text id,
+                                    struct intake_result *ret_result);
 
 /* Count a line of a watched file as refused: who reads it may first try another
  * form of it, so that intake_line counts none of them. */

@@ -8,24 +8,17 @@
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/log.h"
-#include "proto/base/timestamp.h"
 
-/* A turn is committed early when it holds this much, so that the next
- * request has the rest of JOURNAL_MAX_PENDING to itself. */
+/* A turn is committed early when it holds this much, so that the next request has the
+ * rest of JOURNAL_MAX_PENDING to itself; or when answers that wait do, which then
+ * count as what their clients have in memory. */
 enum { EARLY_COMMIT_BYTES = 8 * 1024 * 1024 };
-
-struct waiting {
-    struct http_request *req;
-    struct event_id id;         /* POST /log */
-    json_t *body;               /* POST /logs; NULL: /log */
-    uint64_t accepted;
-};
 
 struct requests {
     struct requests_spec spec;
     struct answers *answers;
-    struct waiting *waiting;
-    size_t count, cap;
+    struct requests_waiting *waiting;
+    size_t count, cap, own_bytes;
     int is_turn_open, is_broken;
     uint64_t *accepted, *bytes, *commits, *unavailable;
     struct log_burst burst;
@@ -56,13 +49,20 @@ requests_new(const struct requests_spec *spec)
     return self;
 }
 
+static void
+release_waiting(struct requests_waiting *waiting)
+{
+    if (waiting->answer->release != NULL)
+        waiting->answer->release(waiting);
+}
+
 void
 requests_destroy(struct requests **requests)
 {
     if (*requests == NULL)
         return;
     for (size_t i = 0; i < (*requests)->count; i++)
-        json_decref((*requests)->waiting[i].body);
+        release_waiting(&(*requests)->waiting[i]);
     free((*requests)->waiting);
     answers_destroy(&(*requests)->answers);
     free(*requests);
@@ -80,15 +80,27 @@ refuse_for_now(struct requests *self, struct http_request *req, enum journal_out
     answer_unavailable(req, why, reason);
 }
 
-/* 1 when the request may be looked at; it has a place to wait then. */
-static int
-open_turn(struct requests *self, struct http_request *req)
+const struct answers *
+requests_answers(const struct requests *self)
+{
+    return self->answers;
+}
+
+struct intake *
+requests_intake(const struct requests *self)
+{
+    return self->spec.intake;
+}
+
+int
+requests_begin(struct requests *self, struct http_request *req)
 {
     struct journal *journal = intake_journal(self->spec.intake);
-    struct waiting *more;
+    struct requests_waiting *more;
     size_t cap;
 
-    if (journal_pending_bytes(journal) >= EARLY_COMMIT_BYTES)
+    if (journal_pending_bytes(journal) >= EARLY_COMMIT_BYTES ||
+        self->own_bytes >= EARLY_COMMIT_BYTES)
         requests_end_turn(self);
     if (self->is_broken) {
         refuse_for_now(self, req, JOURNAL_UNCLEAR, "the journal's disk fails");
@@ -110,16 +122,17 @@ open_turn(struct requests *self, struct http_request *req)
     return 1;
 }
 
-static void
-wait_for_commit(struct requests *self, const struct waiting *waiting)
+void
+requests_wait(struct requests *self, const struct requests_waiting *waiting)
 {
     self->waiting[self->count++] = *waiting;
+    self->own_bytes += waiting->own_bytes;
     http_defer(waiting->req);
 }
 
-static void
-answer_refused(struct requests *self, struct http_request *req, enum intake_outcome outcome,
-               const struct intake_result *result)
+void
+requests_refuse(struct requests *self, struct http_request *req, enum intake_outcome outcome,
+                const struct intake_result *result)
 {
     if (outcome == INTAKE_STOPPED && result->stop != JOURNAL_TURN_FULL)
         refuse_for_now(self, req, result->stop, result->reason.text);
@@ -129,129 +142,14 @@ answer_refused(struct requests *self, struct http_request *req, enum intake_outc
         http_reply_problem(req, 400, "%s", result->reason.text);
 }
 
-void
-requests_post_log(struct http_request *req, void *arg)
-{
-    struct requests *self = arg;
-    const struct intake_origin origin = { .received_from = http_peer(req),
-                                          .key_id = http_key_id(req) };
-    const struct intake_item item = { .text = http_body(req) };
-    struct waiting waiting = { .req = req, .accepted = 1 };
-    struct intake_result result;
-    enum intake_outcome outcome;
-
-    if (!open_turn(self, req))
-        return;
-    outcome = intake_json(self->spec.intake, &origin, item, &result);
-    if (outcome != INTAKE_ACCEPTED) {
-        answer_refused(self, req, outcome, &result);
-        return;
-    }
-    waiting.id = result.id;
-    wait_for_commit(self, &waiting);
-}
-
-/* --- the query of /logs --- */
-
-struct query {
-    struct intake_origin *origin;
-    int has_offset;
-    struct err err;             /* empty: all is well */
-};
-
-static void
-take_parameter(void *ctx, struct text name, struct text value)
-{
-    struct query *query = ctx;
-    int64_t number = 0, at_us;
-
-    if (query->err.text[0] != '\0')
-        return;
-    if (text_is(name, "source") && value.len > 0) {
-        query->origin->source = value;
-    } else if (text_is(name, "source")) {
-        err_set(&query->err, "source: is empty");
-    } else if (text_is(name, "offset")) {
-        query->origin->is_offset_each = text_is(value, "each");
-        if (!query->origin->is_offset_each &&
-            text_to_int(value, 0, INT64_MAX / 2, &number) != 0)
-            err_set(&query->err, "offset: must be a number of bytes, or each");
-        query->origin->offset = (uint64_t)number;
-        query->has_offset = 1;
-    } else if (text_is(name, "default_time")) {
-        query->origin->default_time = value;
-        if (timestamp_parse(value, &at_us, &query->err) != 0)
-            err_add(&query->err, "default_time");
-    }
-}
-
-/* 0, or -1 with the reason in query->err. */
-static int
-read_query(struct http_request *req, struct query *query)
-{
-    http_each_query(req, take_parameter, query);
-    if (query->err.text[0] == '\0' && query->has_offset != (query->origin->source.ptr != NULL))
-        err_set(&query->err, "source and offset: one needs the other");
-    return query->err.text[0] == '\0' ? 0 : -1;
-}
-
-static void
-wait_with_tally(struct requests *self, struct http_request *req,
-                const struct intake_tally *tally, const struct journal_mark *mark)
-{
-    const struct waiting waiting = { .req = req, .body = answer_tally(tally),
-                                     .accepted = tally->accepted };
-
-    if (waiting.body != NULL) {
-        wait_for_commit(self, &waiting);
-        return;
-    }
-    journal_cancel(intake_journal(self->spec.intake), mark);
-    refuse_for_now(self, req, JOURNAL_RETRY, "out of memory");
-}
-
-void
-requests_post_logs(struct http_request *req, void *arg)
-{
-    struct requests *self = arg;
-    struct intake_origin origin = { .received_from = http_peer(req),
-                                    .key_id = http_key_id(req) };
-    struct query query = { .origin = &origin };
-    enum intake_form form = text_is(http_content_type(req), "text/plain") ? INTAKE_LINES
-                                                                          : INTAKE_JSON;
-    struct journal *journal = intake_journal(self->spec.intake);
-    enum intake_outcome outcome;
-    struct intake_tally tally;
-    struct journal_mark mark;
-
-    if (read_query(req, &query) != 0) {
-        http_reply_problem(req, 400, "%s", query.err.text);
-        return;
-    }
-    if (!open_turn(self, req))
-        return;
-    mark = journal_mark(journal);
-    outcome = intake_body(self->spec.intake, &origin, form, http_body(req), &tally);
-    if (outcome != INTAKE_ACCEPTED)
-        answer_refused(self, req, outcome, &tally.last);
-    else if (tally.accepted == 0)
-        answer_all_refused(req, &tally);
-    else
-        wait_with_tally(self, req, &tally, &mark);
-    intake_tally_release(&tally);
-}
-
 /* --- the end of a turn --- */
 
 static void
-answer_one(struct requests *self, struct waiting *waiting)
+answer_stored(struct requests *self, struct requests_waiting *waiting)
 {
     *self->accepted += waiting->accepted;
-    if (waiting->body == NULL)
-        answer_id(self->answers, waiting->req, &waiting->id);
-    else
-        http_reply_json(waiting->req, 202, waiting->body);
-    waiting->body = NULL;
+    waiting->answer->stored(self, waiting);
+    release_waiting(waiting);
     fault_point("ingest.after_reply");
 }
 
@@ -259,13 +157,12 @@ static void
 answer_failed(struct requests *self, enum journal_outcome outcome, const char *reason)
 {
     for (size_t i = 0; i < self->count; i++) {
-        struct waiting *waiting = &self->waiting[i];
+        struct requests_waiting *waiting = &self->waiting[i];
 
-        json_decref(waiting->body);
-        waiting->body = NULL;
+        release_waiting(waiting);
         refuse_for_now(self, waiting->req, outcome, reason);
     }
-    self->count = 0;
+    self->count = self->own_bytes = 0;
     if (outcome == JOURNAL_UNCLEAR && !self->is_broken) {
         self->is_broken = 1;
         self->spec.on_unclear(self->spec.self, reason);
@@ -294,8 +191,8 @@ requests_commit(struct requests *self, struct err *err)
     ++*self->commits;
     *self->bytes += bytes;
     for (size_t i = 0; i < self->count; i++)
-        answer_one(self, &self->waiting[i]);
-    self->count = 0;
+        answer_stored(self, &self->waiting[i]);
+    self->count = self->own_bytes = 0;
     self->spec.on_commit(self->spec.self);
     journal_tidy(journal);
     return JOURNAL_DONE;

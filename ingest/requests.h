@@ -2,7 +2,8 @@
  * requests.h - POST /log and /logs: taken in by turns, answered after the commit
  *
  * A request waits until the turn that holds its events is on disk. All
- * requests of one turn of the loop share one commit.
+ * requests of one turn of the loop share one commit. Other ways in by HTTP
+ * (the _bulk of wire.h) wait here too, each with an answer of its own.
  */
 #ifndef INGEST_REQUESTS_H
 #define INGEST_REQUESTS_H
@@ -11,7 +12,24 @@
 #include "proto/base/metrics.h"
 #include "proto/run/http_server.h"
 
+struct answers;
 struct requests;
+struct requests_waiting;
+
+/* What one who waits is answered, and what becomes of what he holds. */
+struct requests_answer {
+    void (*stored)(struct requests *self, struct requests_waiting *waiting);
+    void (*release)(struct requests_waiting *waiting);  /* free own; NULL: nothing */
+};
+
+struct requests_waiting {
+    struct http_request *req;
+    const struct requests_answer *answer;
+    uint64_t accepted;          /* events */
+    struct event_id id;         /* of the one, for who answers with it */
+    void *own;                  /* the answer's, given */
+    size_t own_bytes;           /* of it, where it may be much */
+};
 
 struct requests_spec {
     struct intake *intake;          /* lent */
@@ -30,6 +48,21 @@ void requests_destroy(struct requests **requests);
 /* Handlers; self is the struct requests. */
 void requests_post_log(struct http_request *req, void *self);
 void requests_post_logs(struct http_request *req, void *self);
+
+/* Begin with a request that brings events: 1, and it has a place to wait then; or 0,
+ * and it was answered. */
+int requests_begin(struct requests *self, struct http_request *req);
+
+/* Its events are in the turn: *waiting (copied) is answered after the commit, with a
+ * 503 when that fails. */
+void requests_wait(struct requests *self, const struct requests_waiting *waiting);
+
+/* Answer why nothing of it is kept: 400, 413, or 503 for what may be tried again. */
+void requests_refuse(struct requests *self, struct http_request *req,
+                     enum intake_outcome outcome, const struct intake_result *result);
+
+struct intake *requests_intake(const struct requests *self);
+const struct answers *requests_answers(const struct requests *self);
 
 /* Commit the turn and answer all who wait (an http_server_on_turn). */
 void requests_end_turn(void *self);

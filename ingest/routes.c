@@ -10,15 +10,6 @@
 
 enum { LOG_MAX_BODY = 1024 * 1024, REDIRECT_MAX_BODY = 64 * 1024, HOST_LEN = 256 };
 
-static void
-get_root(struct http_request *req, void *self)
-{
-    (void)self;
-    http_reply_json(req, 200, json_pack("{s:s, s:s, s:s}", "status", "ok",
-                                        "service", "bongsu-ingest",
-                                        "version", BONGSU_VERSION));
-}
-
 /* --- to the api --- */
 
 /* "host:port", "[v6]:port" or ":port" cut in two; the brackets stay. */
@@ -141,7 +132,6 @@ const struct http_route intake_routes[] = {
 const size_t intake_route_count = sizeof(intake_routes) / sizeof(intake_routes[0]);
 
 const struct http_route front_routes[] = {
-    { "GET",  "/",                      HTTP_OPEN, NULL, 0, get_root },
     { "GET",  "/dashboard",             HTTP_OPEN, NULL, 0, to_api },
     { "GET",  "/report/{...}",          HTTP_OPEN, NULL, 0, to_api },
     { "GET",  "/incidents",             HTTP_OPEN, NULL, 0, to_api },

@@ -13,7 +13,7 @@
 extern const struct http_route intake_routes[];
 extern const size_t intake_route_count;
 
-/* GET / and the api's paths, answered with a 307 to the api; self is the
+/* The api's paths, answered with a 307 to the api; self is the
  * struct settings. */
 extern const struct http_route front_routes[];
 extern const size_t front_route_count;

@@ -176,8 +176,8 @@ say_broken(struct text json, const yyjson_read_err *failure, struct err *err)
         err_set(err, "not JSON: %s at byte %zu", failure->msg, failure->pos + 1);
 }
 
-static yyjson_val *
-json_parse(struct json_reader *reader, struct text json, struct err *err)
+struct yyjson_val *
+json_reader_object(struct json_reader *reader, struct text json, struct err *err)
 {
     yyjson_read_err failure;
     yyjson_doc *doc;
@@ -209,6 +209,12 @@ json_parse(struct json_reader *reader, struct text json, struct err *err)
     return yyjson_doc_get_root(doc);
 }
 
+struct buf *
+json_reader_space(struct json_reader *reader)
+{
+    return &reader->packed;
+}
+
 int
 event_from_json(struct json_reader *reader, struct text json, struct arena *arena,
                 struct event *ev, struct text *ret_key, struct err *err)
@@ -222,7 +228,7 @@ event_from_json(struct json_reader *reader, struct text json, struct arena *aren
 
     event_clear(ev);
     *ret_key = (struct text){ NULL, 0 };
-    root = json_parse(reader, json, err);
+    root = json_reader_object(reader, json, err);
     if (root == NULL)
         return -1;
     r.value.may_hold_nul = memchr(json.ptr, '\\', json.len) != NULL;

@@ -8,10 +8,12 @@
 #include <stddef.h>
 
 #include "proto/base/arena.h"
+#include "proto/base/buf.h"
 #include "proto/base/err.h"
 #include "proto/event.h"
 
 struct json_reader;
+struct yyjson_val;
 
 /* A reader with its own bounded memory (max_bytes of input per event); one
  * serves for any number of events. NULL when out of memory. */
@@ -27,6 +29,12 @@ void json_reader_destroy(struct json_reader **reader);
  * fields that only we may set (id, received_at, ...). 0 or -1. */
 int event_from_json(struct json_reader *reader, struct text json, struct arena *arena,
                     struct event *ev, struct text *ret_key, struct err *err);
+
+/* The root of one JSON object, which borrows the reader until its next call: for who
+ * reads it by himself (with proto/json_value.h, in this space). NULL with the reason. */
+struct yyjson_val *json_reader_object(struct json_reader *reader, struct text json,
+                                      struct err *err);
+struct buf *json_reader_space(struct json_reader *reader);
 
 /* The event as the API shows it: id, received_at, received_from, then every
  * field as it was sent. A new reference, NULL when out of memory. */

@@ -171,14 +171,32 @@ read_line(struct text raw, int64_t now_us, struct arena *arena, struct log_line 
     return has_json < 0 ? -1 : 0;
 }
 
+/* Syslog's own %msg% begins with the space that stood behind the tag. */
+static void
+take_program(struct log_line *line, struct text program)
+{
+    if (program.len == 0 || line->program.len > 0)
+        return;
+    line->program = program;
+    line->message = text_trim(line->message);
+}
+
 const char *
 decode_line(struct text text, int64_t now_us, struct arena *arena, struct event *ev)
+{
+    return decode_words(text, (struct text){ NULL, 0 }, now_us, arena, ev);
+}
+
+const char *
+decode_words(struct text text, struct text program, int64_t now_us, struct arena *arena,
+               struct event *ev)
 {
     struct json_line json = { 0 };
     struct log_line line;
     const char *name = NULL;
 
     if (read_line(text, now_us, arena, &line, &json) == 0) {
+        take_program(&line, program);
         name = try_decoders(&line, arena, ev);
         /* A decoder may know a better time than the header's. */
         if (line.has_time && decoded_time(ev, line.at_us, arena) != 0)

@@ -66,6 +66,11 @@ extern const size_t decoder_count;
 const char *decode_line(struct text line, int64_t now_us, struct arena *arena,
                         struct event *ev);
 
+/* The same for what a program said, when who sends it says which program beside it
+ * (ptr NULL: not). A header that the text has goes before that. */
+const char *decode_words(struct text message, struct text program, int64_t now_us,
+                           struct arena *arena, struct event *ev);
+
 /* How a raw line's bytes were read. */
 enum raw_encoding { RAW_UTF8, RAW_CP949, RAW_ESCAPED };
 

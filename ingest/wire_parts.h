@@ -1,0 +1,22 @@
+/*
+ * wire_parts.h - what the files of wire.h share; of no use to others
+ *
+ * wire.c has the table and the answers that never change; wire_bulk.c and wire_doc.c
+ * take in.
+ */
+#ifndef INGEST_WIRE_PARTS_H
+#define INGEST_WIRE_PARTS_H
+
+#include "ingest/bulk.h"
+#include "ingest/wire.h"
+
+enum { WIRE_UUID_LEN = 22 };
+
+struct wire {
+    struct requests *requests;
+    struct bulk_reader *reader;
+    char uuid[WIRE_UUID_LEN + 1];   /* of the cluster: the journal's id */
+    uint64_t *refused_actions, *items;
+};
+
+#endif
