@@ -77,6 +77,7 @@ LIB := $(BUILD)/libbongsu.a
 BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
+WIRE_TESTS := $(patsubst tests/wire/%.c,$(BUILD)/tests/%,$(wildcard tests/wire/test_*.c))
 ELASTIC_TESTS := $(patsubst tests/elasticsearch/%.c,$(BUILD)/tests/%,$(wildcard tests/elasticsearch/test_*.c))
 TORTURE := test_kill test_faults
 # The long ones begin, so that none is left over at the end. What measures time, and
@@ -86,7 +87,7 @@ LONG := test_faults test_stopped test_poisoned test_full_disk test_order test_up
 ALONE := $(if $(SANITIZE),,test_stopped test_hostile test_chain test_supervisor)
 built = $(1:%=$(BUILD)/tests/%)
 ORDERED_TESTS = $(call built,$(filter-out $(ALONE),$(LONG))) \
-    $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
+    $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(WIRE_TESTS) $(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 # Built by clang, whose libFuzzer they are for; of the programs only what they look at.
@@ -95,7 +96,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_
 
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
         test-fresh clean fuzz fuzzers setup-build setup-test setup-bench setup-fmt setup-fuzz \
-        setup-elasticsearch try-elasticsearch elasticsearch tests benches FORCE
+        setup-elasticsearch setup-wire try-elasticsearch try-wire elasticsearch tests benches FORCE
 .SECONDARY:
 
 help:
@@ -109,13 +110,18 @@ help:
 	@echo "make programs    only build               make install      into PREFIX (/usr/local)"
 	@echo "make clean"
 
-setup-build setup-test setup-bench setup-fmt setup-fuzz setup-elasticsearch:
+setup-build setup-test setup-bench setup-fmt setup-fuzz setup-elasticsearch setup-wire:
 	@scripts/setup $(@:setup-%=%)
 
 # A real Elasticsearch, where it can be had; its tests skip where not.
 try-elasticsearch: setup-test
 	@case "$${BONGSU_ELASTICSEARCH:-yes}" in no) ;; *) scripts/setup elasticsearch || \
 	    echo "no Elasticsearch here (see above): its tests are skipped" ;; esac
+
+# The clients of Elasticsearch, likewise.
+try-wire: setup-test
+	@case "$${BONGSU_WIRE:-yes}" in no) ;; *) scripts/setup wire || \
+	    echo "no clients of Elasticsearch here (see above): their tests are skipped" ;; esac
 
 run: setup-build
 	@$(MAKE) $(PARALLEL) programs
@@ -193,6 +199,7 @@ endef
 $(eval $(call TEST_RULE,tests,unit))
 $(eval $(call TEST_RULE,tests,pipeline))
 $(eval $(call TEST_RULE,tests,elasticsearch))
+$(eval $(call TEST_RULE,tests,wire))
 $(eval $(call TEST_RULE,bench,bench))
 
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT) $(LIB)
@@ -207,7 +214,7 @@ $(BUILD)/fuzz/make_seeds: $(BUILD)/obj/tests/fuzz/make_seeds.o $(LIB)
 
 fuzzers: $(FUZZERS) $(BUILD)/fuzz/make_seeds
 
-tests: $(BINS) $(UNITS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS)
+tests: $(BINS) $(UNITS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS) $(WIRE_TESTS)
 benches: $(BINS) $(BENCHES)
 
 unit: $(UNITS) $(UNIT_TESTS)
@@ -222,13 +229,13 @@ elasticsearch: $(BINS) $(ELASTIC_TESTS)
 check: tests
 	@scripts/run-tests $(BUILD) $(ORDERED_TESTS)
 
-test: setup-test try-elasticsearch
+test: setup-test try-elasticsearch try-wire
 	@scripts/lint
 	@$(MAKE) $(PARALLEL) programs
 	@$(MAKE) $(PARALLEL) BUILD=build/check FAULTS=1 tests
 	@$(MAKE) BUILD=build/check FAULTS=1 check
 
-sanitize: setup-test try-elasticsearch
+sanitize: setup-test try-elasticsearch try-wire
 	@$(MAKE) $(PARALLEL) BUILD=build/sanitize FAULTS=1 SANITIZE=1 tests
 	@BONGSU_SLOW=1 $(MAKE) BUILD=build/sanitize FAULTS=1 SANITIZE=1 check
 
