@@ -303,6 +303,8 @@ journal_close(struct journal **journal)
 
     if (self == NULL)
         return;
+    journal_land(self);
+    journal_writer_destroy(&self->writer);
     journal_write_cursors(self);
     if (self->segment_count > 0)
         journal_flush_ledger(self);

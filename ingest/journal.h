@@ -4,7 +4,7 @@
  * SQLite files of a bounded size, named by number, each unlinked whole once
  * every consumer is past it. Events of one turn of the loop share rows and
  * one transaction; consumers are cursors that exist from the start. One
- * process per folder: the caller holds its lock. Not for threads.
+ * process per folder: the caller holds its lock. Not for threads, though it has one.
  */
 #ifndef INGEST_JOURNAL_H
 #define INGEST_JOURNAL_H
@@ -89,6 +89,18 @@ void journal_cancel(struct journal *journal, const struct journal_mark *mark);
  * but JOURNAL_DONE its events are dropped and their sequences given out again. */
 enum journal_outcome journal_commit(struct journal *journal, struct err *err);
 
+/* The same without waiting for the disk: what is appended from here on is the next turn.
+ * JOURNAL_DONE: the COMMIT is under way (or there was no turn to commit: ask
+ * journal_is_flying), and journal_end_commit says how it ends; when the descriptor becomes readable
+ * it has ended, and before that journal_end_commit waits. When it fails, the next turn's
+ * events are dropped as well. Not while journal_is_flying. */
+enum journal_outcome journal_begin_commit(struct journal *journal, struct err *err);
+enum journal_outcome journal_end_commit(struct journal *journal, struct err *err);
+int journal_is_flying(const struct journal *journal);
+
+/* -1 with the reason. */
+int journal_commit_fd(struct journal *journal, struct err *err);
+
 /* What the hours brought (proto/ledger.h): accepted events are counted with their
  * commit; a refusal is counted here, and on disk with the next commit or flush,
  * which the caller makes now and then. */
@@ -96,8 +108,8 @@ void journal_count_refused(struct journal *journal, enum ledger_column column, i
 void journal_flush_ledger(struct journal *journal);
 const struct ledger *journal_ledger(const struct journal *journal);
 
-/* Housekeeping that may take milliseconds, for after the answers: checkpoint,
- * the next segment. */
+/* Housekeeping that may take milliseconds, for after the answers: the next segment, or a
+ * checkpoint, which the writer does where there is one. Nothing while journal_is_flying. */
 void journal_tidy(struct journal *journal);
 
 /* --- reading and deleting --- */

@@ -1,8 +1,8 @@
 /*
  * journal_inner.h - the journal's own state, for journal*.c alone
  *
- * journal.c opens and closes, journal_turn.c takes events in and commits,
- * journal_read.c serves the consumers and deletes, journal_cursors.c keeps
+ * journal.c opens and closes, journal_turn.c takes events in, journal_commit.c puts
+ * them on disk, journal_read.c serves the consumers and deletes, journal_cursors.c keeps
  * their places, journal_ledger.c the balance sheet.
  */
 #ifndef INGEST_JOURNAL_INNER_H
@@ -11,6 +11,7 @@
 #include "ingest/journal.h"
 #include "ingest/journal_places.h"
 #include "ingest/journal_segment.h"
+#include "ingest/journal_writer.h"
 #include "proto/base/log.h"
 
 /* BODY_SPACE bytes before the maps, for the array's header, which is known
@@ -49,11 +50,17 @@ struct journal {
     uint64_t last_given;        /* of the last row or pending row */
     uint64_t next;              /* the next event's sequence */
 
-    /* the last committed rows, for consumers that keep up, and after them the
-     * turn's; a ring from ring_first on */
+    /* the last committed rows, for consumers that keep up, after them those whose
+     * COMMIT is under way, and then the turn's; a ring from ring_first on */
     struct row ring[RING_ROWS];
-    size_t ring_first, recent_count, pending_count;
-    size_t recent_bytes, pending_bytes;
+    size_t ring_first, recent_count, flying_count, pending_count;
+    size_t recent_bytes, flying_bytes, pending_bytes;
+    uint64_t flying_last;
+    struct journal_writer *writer;      /* NULL until the first journal_begin_commit */
+    int is_committing;          /* else the writer's work is a checkpoint */
+    int has_landed;             /* a COMMIT is over, and nobody was told how it ended: */
+    enum journal_outcome landed;
+    struct err landed_err;
     int64_t room_bytes;         /* what may be added */
     int64_t room_at_us;         /* when that was measured */
     struct buf spare[SPARE_BUFS];
@@ -69,6 +76,12 @@ struct journal {
 
 /* The i-th row of the ring, recent ones first. */
 struct row *journal_row(struct journal *journal, size_t i);
+
+/* The i-th row of the turn. */
+struct row *journal_pending_row(struct journal *journal, size_t i);
+
+/* Wait for what the writer does: from here on the newest file's connection may be used. */
+void journal_land(struct journal *journal);
 
 /* The last segment. */
 struct segment *journal_newest(struct journal *journal);
@@ -90,10 +103,10 @@ void journal_replace_cursors(struct journal *journal);
 /* Write the cursors that have moved, at a clean end. */
 void journal_write_cursors(struct journal *journal);
 
-/* The pending rows into the ledger, and out again when they were not committed;
- * and: what it says is on disk. */
+/* The pending rows into the ledger, and, flying, out again when they were not committed;
+ * and: what it says is in the transaction. */
 void journal_count_pending(struct journal *journal);
-void journal_uncount_pending(struct journal *journal);
+void journal_uncount_flying(struct journal *journal);
 void journal_ledger_is_written(struct journal *journal);
 /* Write the turn's places, inside the caller's transaction. */
 enum db_outcome journal_write_places(struct journal *journal, struct segment *seg,

@@ -62,11 +62,12 @@ segment_write_ledger(struct segment *seg, const struct ledger *ledger, struct er
     return outcome;
 }
 
+/* count rows of the ring, from the i-th on. */
 static void
-add_pending(struct journal *journal, int sign)
+add_rows(struct journal *journal, size_t i, size_t count, int sign)
 {
-    for (size_t i = 0; i < journal->pending_count; i++) {
-        const struct batch_head *head = &journal_row(journal, journal->recent_count + i)->head;
+    for (; count > 0; i++, count--) {
+        const struct batch_head *head = &journal_row(journal, i)->head;
 
         ledger_add(&journal->ledger, journal->meta.id, ledger_hour(head->received_us),
                    LEDGER_ACCEPTED, sign * (int64_t)head->count);
@@ -76,13 +77,15 @@ add_pending(struct journal *journal, int sign)
 void
 journal_count_pending(struct journal *journal)
 {
-    add_pending(journal, 1);
+    add_rows(journal, journal->recent_count + journal->flying_count, journal->pending_count, 1);
 }
 
 void
-journal_uncount_pending(struct journal *journal)
+journal_uncount_flying(struct journal *journal)
 {
-    add_pending(journal, -1);
+    add_rows(journal, journal->recent_count, journal->flying_count, -1);
+    ledger_unsettle(&journal->ledger);
+    journal->is_ledger_due = 1;
 }
 
 void
@@ -115,6 +118,7 @@ journal_flush_ledger(struct journal *journal)
 
     if (!journal->is_ledger_due || journal->pending_count > 0)
         return;
+    journal_land(journal);
     outcome = db_exec(seg->db, "BEGIN IMMEDIATE", &err);
     if (outcome == DB_DONE)
         outcome = segment_write_ledger(seg, &journal->ledger, &err);

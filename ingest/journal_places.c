@@ -210,8 +210,10 @@ journal_each_place(struct journal *journal,
 {
     struct segment *seg = journal_newest(journal);
     sqlite3_stmt *stmt = NULL;
-    int code, has = has_table(seg, err), rc = -1;
+    int code, has, rc = -1;
 
+    journal_land(journal);
+    has = has_table(seg, err);
     if (has <= 0)
         return has;
     if (db_prepare(seg->db, &stmt,

@@ -72,6 +72,8 @@ read_from_file(struct journal *journal, uint64_t after, struct batch_head *head,
 
     if (seg == NULL)
         return 0;
+    if (seg == journal_newest(journal))
+        journal_land(journal);
     seg->used_at = ++journal->reads;
     rc = segment_next(seg, after, head, &journal->read_body, err);
     close_idle_segments(journal);
@@ -145,6 +147,8 @@ journal_backlog(struct journal *journal, uint64_t position,
             ret_backlog->bytes += seg->bytes;
             continue;
         }
+        if (seg == journal_newest(journal))
+            journal_land(journal);
         seg->used_at = ++journal->reads;
         if (segment_backlog(seg, position, ret_backlog, err) != 0)
             return -1;

@@ -6,7 +6,6 @@
 #include <sys/statvfs.h>
 
 #include "ingest/journal_inner.h"
-#include "proto/base/fault.h"
 
 struct row *
 journal_row(struct journal *journal, size_t i)
@@ -39,10 +38,16 @@ journal_drop_recent(struct journal *journal)
     journal->recent_count--;
 }
 
+struct row *
+journal_pending_row(struct journal *journal, size_t i)
+{
+    return journal_row(journal, journal->recent_count + journal->flying_count + i);
+}
+
 static void
 drop_last_pending(struct journal *journal)
 {
-    struct row *row = journal_row(journal, journal->recent_count + journal->pending_count - 1);
+    struct row *row = journal_pending_row(journal, journal->pending_count - 1);
 
     put_buf_aside(journal, &row->buf);
     journal->pending_count--;
@@ -53,7 +58,7 @@ last_pending(struct journal *journal)
 {
     if (journal->pending_count == 0)
         return NULL;
-    return journal_row(journal, journal->recent_count + journal->pending_count - 1);
+    return journal_pending_row(journal, journal->pending_count - 1);
 }
 
 static struct row *
@@ -61,12 +66,12 @@ start_row(struct journal *journal, int64_t now_us)
 {
     struct row *row;
 
-    if (journal->recent_count + journal->pending_count == RING_ROWS) {
+    if (journal->recent_count + journal->flying_count + journal->pending_count == RING_ROWS) {
         if (journal->recent_count == 0)
             return NULL;
         journal_drop_recent(journal);
     }
-    row = journal_row(journal, journal->recent_count + journal->pending_count);
+    row = journal_pending_row(journal, journal->pending_count);
     memset(row, 0, sizeof(*row));
     if (journal->spare_count > 0)
         row->buf = journal->spare[--journal->spare_count];
@@ -85,7 +90,7 @@ static enum journal_outcome
 measure_room(struct journal *journal, int64_t *ret_room, struct err *err)
 {
     struct journal_space space = journal_space(journal);
-    int64_t in_quota = space.max_bytes - space.bytes;
+    int64_t in_quota = space.max_bytes - space.bytes - (int64_t)journal->flying_bytes;
     int64_t on_disk = space.free_bytes - space.min_free;
 
     *ret_room = in_quota < on_disk ? in_quota : on_disk;
@@ -110,7 +115,7 @@ journal_check(struct journal *journal, struct err *err)
 
     /* What fills the room may be a newest file that nobody needs any more. */
     if (outcome == JOURNAL_DONE || seg->rows == 0 || journal->pending_count > 0 ||
-        !journal_is_done(journal, seg))
+        journal_is_flying(journal) || !journal_is_done(journal, seg))
         return outcome;
     if (journal_roll(journal, NULL) != 0)
         return outcome;
@@ -210,7 +215,8 @@ journal_mark(const struct journal *journal)
                                  .last = journal->last_given };
 
     if (mark.rows > 0) {
-        size_t i = journal->ring_first + journal->recent_count + mark.rows - 1;
+        size_t i = journal->ring_first + journal->recent_count + journal->flying_count +
+                   mark.rows - 1;
         const struct row *row = &journal->ring[i % RING_ROWS];
 
         mark.len = row->buf.len;
@@ -239,118 +245,4 @@ journal_cancel(struct journal *journal, const struct journal_mark *mark)
         journal->next = first;
     journal->last_given = mark->last;
     journal->pending_bytes = mark->bytes;
-}
-
-/* --- commit --- */
-
-/* The array's header goes right before the maps. */
-static int
-close_row(struct row *row, struct err *err)
-{
-    struct buf header = { 0 };
-    int rc = batch_pack_count(row->head.count, &header);
-
-    if (rc == 0 && header.len <= BODY_SPACE) {
-        row->start = BODY_SPACE - header.len;
-        memcpy(row->buf.ptr + row->start, header.ptr, header.len);
-    } else {
-        err_set(err, "out of memory");
-        rc = -1;
-    }
-    buf_release(&header);
-    return rc;
-}
-
-static struct text
-row_body(const struct row *row)
-{
-    return (struct text){ row->buf.ptr + row->start, row->buf.len - row->start };
-}
-
-static enum db_outcome
-write_turn(struct journal *journal, struct segment *seg, struct err *err)
-{
-    enum db_outcome outcome = db_exec(seg->db, "BEGIN IMMEDIATE", err);
-
-    for (size_t i = 0; i < journal->pending_count && outcome == DB_DONE; i++) {
-        struct row *row = journal_row(journal, journal->recent_count + i);
-
-        outcome = close_row(row, err) != 0 ? DB_RETRY
-                : segment_insert(seg, &row->head, row_body(row), err);
-    }
-    if (journal->is_cursor_moved)
-        for (size_t i = 0; i < journal->meta.cursor_count && outcome == DB_DONE; i++)
-            outcome = segment_write_cursor(seg, &journal->meta.cursors[i], err);
-    if (outcome == DB_DONE)
-        outcome = segment_write_ledger(seg, &journal->ledger, err);
-    if (outcome == DB_DONE)
-        outcome = journal_write_places(journal, seg, err);
-    if (outcome == DB_DONE) {
-        fault_point("ingest.before_commit");
-        outcome = db_exec(seg->db, "COMMIT", err);
-    }
-    if (outcome != DB_DONE && !sqlite3_get_autocommit(seg->db) &&
-        db_exec(seg->db, "ROLLBACK", NULL) != DB_DONE)
-        outcome = DB_UNCLEAR;
-    return outcome;
-}
-
-/* The turn's rows become the recent ones. */
-static void
-keep_recent(struct journal *journal, struct segment *seg)
-{
-    for (size_t i = 0; i < journal->pending_count; i++) {
-        struct row *row = journal_row(journal, journal->recent_count + i);
-
-        segment_note(seg, &row->head, row->buf.len - row->start);
-        journal->recent_bytes += row->buf.len;
-    }
-    journal->recent_count += journal->pending_count;
-    journal->room_bytes -= (int64_t)journal->pending_bytes;
-    journal->pending_count = 0;
-    journal->pending_bytes = 0;
-    journal->last = journal->last_given;
-    while (journal->recent_bytes > RECENT_MAX_BYTES)
-        journal_drop_recent(journal);
-}
-
-enum journal_outcome
-journal_commit(struct journal *journal, struct err *err)
-{
-    const struct journal_mark start = { .last = journal->last };
-    struct segment *seg = journal_newest(journal);
-    enum db_outcome outcome;
-
-    if (!journal_has_turn(journal))
-        return JOURNAL_DONE;
-    journal_count_pending(journal);
-    outcome = write_turn(journal, seg, err);
-    journal_clear_places(journal);
-    if (outcome != DB_DONE) {
-        journal_uncount_pending(journal);
-        journal_cancel(journal, &start);
-        return outcome == DB_RETRY ? JOURNAL_RETRY : JOURNAL_UNCLEAR;
-    }
-    fault_point("ingest.after_commit");
-    journal->is_cursor_moved = 0;
-    journal_ledger_is_written(journal);
-    keep_recent(journal, seg);
-    return JOURNAL_DONE;
-}
-
-void
-journal_tidy(struct journal *journal)
-{
-    struct segment *seg = journal_newest(journal);
-    struct err err;
-
-    if (seg->unwritten >= CHECKPOINT_BYTES)
-        segment_checkpoint(seg);
-    if (seg->bytes < (uint64_t)journal->options.segment_bytes)
-        return;
-    if (journal_roll(journal, &err) == 0)
-        journal_trim(journal);
-    else
-        log_warn_burst(&journal->tidy_burst, "no new segment, the old one goes on",
-                       "reason=\"%s\"", err.text);
 }

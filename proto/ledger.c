@@ -115,6 +115,13 @@ ledger_settle(struct ledger *ledger)
         ledger->rows[i].is_changed = 0;
 }
 
+void
+ledger_unsettle(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->count; i++)
+        ledger->rows[i].is_changed = 1;
+}
+
 int
 ledger_journal_read(const char *hex, uint64_t *ret_journal)
 {

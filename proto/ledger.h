@@ -57,6 +57,9 @@ int ledger_next_changed(const struct ledger *ledger, size_t *at,
                         const struct ledger_row **ret_row, enum ledger_column *ret_column);
 void ledger_settle(struct ledger *ledger);
 
+/* As if all had changed: what was settled did not come to the disk after all. */
+void ledger_unsettle(struct ledger *ledger);
+
 /* A journal's id as 16 hex digits: 0 or -1. */
 int ledger_journal_read(const char *hex, uint64_t *ret_journal);
 
