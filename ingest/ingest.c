@@ -34,6 +34,7 @@ struct ingest {
     struct delivery *delivery;
     struct files_watch *files;  /* NULL: none are watched */
     struct http_server *server;
+    zmq_pollitem_t disk;        /* says that a commit is over */
     struct err broken;          /* why the process will end */
 };
 
@@ -59,6 +60,27 @@ on_unclear(void *self, const char *reason)
     log_error("the journal's disk fails", "reason=\"%s\"", reason);
     if (zloop_timer(ingest->daemon->loop, LAST_ANSWERS_MS, 1, on_last_answers_out, self) < 0)
         daemon_die(EXIT_IO, ingest->broken.text);
+}
+
+static int
+on_disk(zloop_t *loop, zmq_pollitem_t *item, void *self)
+{
+    (void)loop, (void)item;
+    requests_on_disk(((struct ingest *)self)->requests);
+    return 0;
+}
+
+static int
+join_writer(struct ingest *ingest, struct err *err)
+{
+    ingest->disk = (zmq_pollitem_t){ .fd = journal_commit_fd(ingest->journal, err),
+                                     .events = ZMQ_POLLIN };
+    if (ingest->disk.fd < 0)
+        return -1;
+    if (zloop_poller(ingest->daemon->loop, &ingest->disk, on_disk, ingest) == 0)
+        return 0;
+    err_set(err, "the journal's writer cannot join the loop");
+    return -1;
 }
 
 /* Over ipc the sockets have one name each: a second ingest would take them away. */
@@ -180,6 +202,8 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
         err_set(err, "ingest: out of memory");
         return -1;
     }
+    if (join_writer(ingest, err) != 0)
+        return -1;
     ingest->delivery = delivery_new(ingest->daemon, ingest->journal, err);
     if (ingest->delivery == NULL) {
         *ret_code = EXIT_TAKEN;
@@ -218,10 +242,15 @@ static void
 ingest_destroy(void **self)
 {
     struct ingest *ingest = *self;
+    struct err err;
 
     if (ingest == NULL)
         return;
     files_watch_destroy(&ingest->files);
+    if (ingest->disk.fd > 0) {
+        zloop_poller_end(ingest->daemon->loop, &ingest->disk);
+        requests_commit(ingest->requests, &err);    /* who waits is answered before the end */
+    }
     http_server_destroy(&ingest->server);
     delivery_destroy(&ingest->delivery);
     adoption_destroy(&ingest->adoption);

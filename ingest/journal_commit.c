@@ -182,12 +182,20 @@ journal_begin_commit(struct journal *journal, struct err *err)
 enum journal_outcome
 journal_end_commit(struct journal *journal, struct err *err)
 {
+    const struct journal_mark start = { .last = journal->last };
+
     journal_land(journal);
+    if (journal->writer != NULL)
+        journal_writer_heard(journal->writer);
     if (!journal->has_landed)
         return JOURNAL_DONE;
     journal->has_landed = 0;
-    if (journal->landed != JOURNAL_DONE)
-        *err = journal->landed_err;
+    if (journal->landed == JOURNAL_DONE)
+        return JOURNAL_DONE;
+    /* what was appended since it failed goes with what was appended before */
+    journal_cancel(journal, &start);
+    journal_clear_places(journal);
+    *err = journal->landed_err;
     return journal->landed;
 }
 

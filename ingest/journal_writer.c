@@ -149,7 +149,6 @@ enum db_outcome
 journal_writer_wait(struct journal_writer *writer, struct err *err)
 {
     enum db_outcome outcome;
-    uint64_t count;
 
     pthread_mutex_lock(&writer->lock);
     while (writer->work != WORK_NONE)
@@ -159,7 +158,14 @@ journal_writer_wait(struct journal_writer *writer, struct err *err)
         *err = writer->err;
     pthread_mutex_unlock(&writer->lock);
     writer->is_busy = 0;
-    if (read(writer->fd, &count, sizeof(count)) < 0)
-        count = 0;                              /* not yet: it wakes the loop once for nothing */
     return outcome;
+}
+
+void
+journal_writer_heard(struct journal_writer *writer)
+{
+    uint64_t count;
+
+    while (read(writer->fd, &count, sizeof(count)) > 0)
+        continue;
 }

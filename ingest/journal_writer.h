@@ -18,8 +18,10 @@ struct journal_writer *journal_writer_new(struct err *err);
 /* Waits for what is begun. */
 void journal_writer_destroy(struct journal_writer **writer);
 
-/* Readable when something is over, until journal_writer_wait. */
+/* Readable from when something is over to journal_writer_heard, whoever has waited for it
+ * meanwhile. */
 int journal_writer_fd(const struct journal_writer *writer);
+void journal_writer_heard(struct journal_writer *writer);
 
 /* Begin; the writer must be idle. */
 void journal_writer_commit(struct journal_writer *writer, sqlite3 *db);

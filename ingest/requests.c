@@ -14,11 +14,20 @@
  * count as what their clients have in memory. */
 enum { EARLY_COMMIT_BYTES = 8 * 1024 * 1024 };
 
+/* Those who wait for one commit. */
+struct crowd {
+    struct requests_waiting *all;
+    size_t count, cap;
+    size_t bytes;               /* of their events, and of those without a request */
+    size_t own_bytes;           /* of what their answers hold */
+};
+
 struct requests {
     struct requests_spec spec;
     struct answers *answers;
-    struct requests_waiting *waiting;
-    size_t count, cap, own_bytes;
+    struct journal *journal;    /* the intake's */
+    struct crowd next, flying;  /* whose commit is to come, and under way */
+    int is_flying;
     int is_turn_open, is_broken;
     uint64_t *accepted, *bytes, *commits, *unavailable;
     struct log_burst burst;
@@ -32,6 +41,7 @@ requests_new(const struct requests_spec *spec)
     if (self == NULL)
         return NULL;
     self->spec = *spec;
+    self->journal = intake_journal(spec->intake);
     self->answers = answers_new();
     if (self->answers == NULL) {
         requests_destroy(&self);
@@ -56,14 +66,21 @@ release_waiting(struct requests_waiting *waiting)
         waiting->answer->release(waiting);
 }
 
+static void
+release_crowd(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++)
+        release_waiting(&crowd->all[i]);
+    free(crowd->all);
+}
+
 void
 requests_destroy(struct requests **requests)
 {
     if (*requests == NULL)
         return;
-    for (size_t i = 0; i < (*requests)->count; i++)
-        release_waiting(&(*requests)->waiting[i]);
-    free((*requests)->waiting);
+    release_crowd(&(*requests)->flying);
+    release_crowd(&(*requests)->next);
     answers_destroy(&(*requests)->answers);
     free(*requests);
     *requests = NULL;
@@ -92,29 +109,43 @@ requests_intake(const struct requests *self)
     return self->spec.intake;
 }
 
+/* A place for one more. 0, or -1 when out of memory. */
+static int
+make_place(struct crowd *crowd)
+{
+    size_t cap = crowd->cap == 0 ? 64 : crowd->cap * 2;
+    struct requests_waiting *more;
+
+    if (crowd->count < crowd->cap)
+        return 0;
+    more = realloc(crowd->all, cap * sizeof(*more));
+    if (more == NULL)
+        return -1;
+    crowd->all = more;
+    crowd->cap = cap;
+    return 0;
+}
+
+/* No more may gather before a commit. */
+static int
+has_enough(const struct requests *self)
+{
+    return journal_pending_bytes(self->journal) >= EARLY_COMMIT_BYTES ||
+           self->next.own_bytes >= EARLY_COMMIT_BYTES;
+}
+
 int
 requests_begin(struct requests *self, struct http_request *req)
 {
-    struct journal *journal = intake_journal(self->spec.intake);
-    struct requests_waiting *more;
-    size_t cap;
-
-    if (journal_pending_bytes(journal) >= EARLY_COMMIT_BYTES ||
-        self->own_bytes >= EARLY_COMMIT_BYTES)
+    if (has_enough(self))
         requests_end_turn(self);
     if (self->is_broken) {
         refuse_for_now(self, req, JOURNAL_UNCLEAR, "the journal's disk fails");
         return 0;
     }
-    if (self->count == self->cap) {
-        cap = self->cap == 0 ? 64 : self->cap * 2;
-        more = realloc(self->waiting, cap * sizeof(*more));
-        if (more == NULL) {
-            refuse_for_now(self, req, JOURNAL_RETRY, "out of memory");
-            return 0;
-        }
-        self->waiting = more;
-        self->cap = cap;
+    if (make_place(&self->next) != 0) {
+        refuse_for_now(self, req, JOURNAL_RETRY, "out of memory");
+        return 0;
     }
     if (!self->is_turn_open)
         intake_set_time(self->spec.intake, clock_real_us());
@@ -125,8 +156,8 @@ requests_begin(struct requests *self, struct http_request *req)
 void
 requests_wait(struct requests *self, const struct requests_waiting *waiting)
 {
-    self->waiting[self->count++] = *waiting;
-    self->own_bytes += waiting->own_bytes;
+    self->next.all[self->next.count++] = *waiting;
+    self->next.own_bytes += waiting->own_bytes;
     http_defer(waiting->req);
 }
 
@@ -145,35 +176,101 @@ requests_refuse(struct requests *self, struct http_request *req, enum intake_out
 /* --- the end of a turn --- */
 
 static void
-answer_stored(struct requests *self, struct requests_waiting *waiting)
+answer_stored(struct requests *self, struct crowd *crowd)
 {
-    *self->accepted += waiting->accepted;
-    waiting->answer->stored(self, waiting);
-    release_waiting(waiting);
-    fault_point("ingest.after_reply");
+    ++*self->commits;
+    *self->bytes += crowd->bytes;
+    for (size_t i = 0; i < crowd->count; i++) {
+        struct requests_waiting *waiting = &crowd->all[i];
+
+        *self->accepted += waiting->accepted;
+        waiting->answer->stored(self, waiting);
+        release_waiting(waiting);
+        fault_point("ingest.after_reply");
+    }
+    crowd->count = crowd->own_bytes = 0;
+    self->spec.on_commit(self->spec.self);
 }
 
 static void
-answer_failed(struct requests *self, enum journal_outcome outcome, const char *reason)
+answer_failed(struct requests *self, struct crowd *crowd, enum journal_outcome outcome,
+              const char *reason)
 {
-    for (size_t i = 0; i < self->count; i++) {
-        struct requests_waiting *waiting = &self->waiting[i];
-
-        release_waiting(waiting);
-        refuse_for_now(self, waiting->req, outcome, reason);
+    for (size_t i = 0; i < crowd->count; i++) {
+        release_waiting(&crowd->all[i]);
+        refuse_for_now(self, crowd->all[i].req, outcome, reason);
     }
-    self->count = self->own_bytes = 0;
+    crowd->count = crowd->own_bytes = 0;
     if (outcome == JOURNAL_UNCLEAR && !self->is_broken) {
         self->is_broken = 1;
         self->spec.on_unclear(self->spec.self, reason);
     }
 }
 
+/* The commit under way, if there is one, is over (or is waited for). */
+static enum journal_outcome
+land(struct requests *self, struct err *err)
+{
+    enum journal_outcome outcome = journal_end_commit(self->journal, err);
+
+    if (outcome != JOURNAL_DONE) {
+        /* what came after it is not kept either */
+        answer_failed(self, &self->flying, outcome, err->text);
+        answer_failed(self, &self->next, outcome, err->text);
+    } else if (self->is_flying) {
+        answer_stored(self, &self->flying);
+    }
+    self->is_flying = 0;
+    return outcome;
+}
+
+/* Have the commit of what has gathered under way. */
+static void
+depart(struct requests *self)
+{
+    struct crowd empty = self->flying;
+    enum journal_outcome outcome;
+    struct err err;
+
+    if (self->is_broken || (!journal_has_turn(self->journal) && self->next.count == 0))
+        return;
+    self->next.bytes = journal_pending_bytes(self->journal);
+    self->flying = self->next;
+    self->next = empty;
+    outcome = journal_begin_commit(self->journal, &err);
+    self->is_flying = outcome == JOURNAL_DONE;
+    if (outcome != JOURNAL_DONE)
+        answer_failed(self, &self->flying, outcome, err.text);
+}
+
+void
+requests_on_disk(void *arg)
+{
+    struct requests *self = arg;
+    struct err err;
+
+    land(self, &err);
+    journal_tidy(self->journal);
+    if (!journal_is_flying(self->journal))
+        depart(self);
+}
+
+void
+requests_end_turn(void *arg)
+{
+    struct requests *self = arg;
+
+    self->is_turn_open = 0;
+    if (!journal_is_flying(self->journal))
+        depart(self);
+    /* too much to gather on: wait for the disk, and for a checkpoint that it begins then */
+    while (journal_is_flying(self->journal) && has_enough(self))
+        requests_on_disk(self);
+}
+
 enum journal_outcome
 requests_commit(struct requests *self, struct err *err)
 {
-    struct journal *journal = intake_journal(self->spec.intake);
-    size_t bytes = journal_pending_bytes(journal);
     enum journal_outcome outcome;
 
     self->is_turn_open = 0;
@@ -181,27 +278,16 @@ requests_commit(struct requests *self, struct err *err)
         err_set(err, "the journal's disk fails");
         return JOURNAL_UNCLEAR;
     }
-    if (!journal_has_turn(journal) && self->count == 0)
-        return JOURNAL_DONE;
-    outcome = journal_commit(journal, err);
+    outcome = land(self, err);
+    if (outcome != JOURNAL_DONE || (!journal_has_turn(self->journal) && self->next.count == 0))
+        return outcome;
+    self->next.bytes = journal_pending_bytes(self->journal);
+    outcome = journal_commit(self->journal, err);
     if (outcome != JOURNAL_DONE) {
-        answer_failed(self, outcome, err->text);
+        answer_failed(self, &self->next, outcome, err->text);
         return outcome;
     }
-    ++*self->commits;
-    *self->bytes += bytes;
-    for (size_t i = 0; i < self->count; i++)
-        answer_stored(self, &self->waiting[i]);
-    self->count = self->own_bytes = 0;
-    self->spec.on_commit(self->spec.self);
-    journal_tidy(journal);
+    answer_stored(self, &self->next);
+    journal_tidy(self->journal);
     return JOURNAL_DONE;
-}
-
-void
-requests_end_turn(void *arg)
-{
-    struct err err;
-
-    requests_commit(arg, &err);
 }

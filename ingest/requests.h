@@ -2,7 +2,7 @@
  * requests.h - POST /log and /logs: taken in by turns, answered after the commit
  *
  * A request waits until the turn that holds its events is on disk. All
- * requests of one turn of the loop share one commit. Other ways in by HTTP
+ * requests that come while a commit is under way share the next one. Other ways in by HTTP
  * (the _bulk of wire.h) wait here too, each with an answer of its own.
  */
 #ifndef INGEST_REQUESTS_H
@@ -64,10 +64,15 @@ void requests_refuse(struct requests *self, struct http_request *req,
 struct intake *requests_intake(const struct requests *self);
 const struct answers *requests_answers(const struct requests *self);
 
-/* Commit the turn and answer all who wait (an http_server_on_turn). */
+/* Have the turn's commit under way, or gather on while another is (an
+ * http_server_on_turn). */
 void requests_end_turn(void *self);
 
-/* The same for one who put events into the turn without a request. */
+/* The journal's commit descriptor is readable: answer all whose commit is over, and begin
+ * the next. */
+void requests_on_disk(void *self);
+
+/* Commit now, for one who put events into the turn without a request. */
 enum journal_outcome requests_commit(struct requests *self, struct err *err);
 
 #endif
