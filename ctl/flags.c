@@ -75,6 +75,7 @@ const struct flag flags[] = {
     SWITCH("reader", 0, "reader", NULL, reader, "READER_KEY, not API_KEY"),
     TEXT("into", "into", NULL, "FOLDER", NULL, 1, into, "write every page as a file there"),
     SWITCH("all", 0, "all", NULL, all, "also what is as by default"),
+    SWITCH("all-letters", 0, "all", NULL, all, "all that there are"),
 };
 
 const size_t flag_count = sizeof(flags) / sizeof(flags[0]);

@@ -73,6 +73,8 @@ int incidents_show_run(struct call *call);
 int incidents_status_run(struct call *call);
 int events_search_run(struct call *call);
 int events_tail_run(struct call *call);
+int deadletter_list_run(struct call *call);
+int deadletter_retry_run(struct call *call);
 int report_run(struct call *call);
 int export_run(struct call *call);
 int rules_run(struct call *call);

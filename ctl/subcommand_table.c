@@ -128,6 +128,24 @@ const struct subcommand subcommands[] = {
         .exits = { ASKING, EXIT_STOPPED },
     },
     {
+        .name = "deadletter list", .args = "", .run = deadletter_list_run,
+        .flags = "limit json url key-file",
+        .summary = "List events that could not be stored, and why",
+        .about = "Those set aside last first. Ends with 1 when there is none. --json shows the events.",
+        .examples = { "bongsu deadletter list", "bongsu deadletter list --json | jq -r '.deadletters[].reason'" },
+        .exits = { EXIT_PARTLY, ASKING },
+    },
+    {
+        .name = "deadletter retry", .args = "ID...|--all", .run = deadletter_retry_run,
+        .flags = "all-letters json url key-file", .max_args = -1, .kind = ARGUMENT_ANY,
+        .summary = "Have dead letters stored after all, once what refused them is mended",
+        .about = "The indexer tries them within seconds. What is stored then is no dead letter any more;\n"
+                 "what is refused again stays, with the new reason. Nothing is stored twice.",
+        .examples = { "bongsu deadletter retry 95e5d7908dcb26a7-88ab3669-000660e13e23b02a",
+                      "bongsu deadletter retry --all" },
+        .exits = { EXIT_PARTLY, ASKING },
+    },
+    {
         .name = "report daily", .args = "", .run = report_run, .flags = "date format lang json url key-file",
         .summary = "Print the report of a day",
         .examples = { "bongsu report daily", "bongsu report daily --date yesterday --format html > day.html" },

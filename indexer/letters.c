@@ -137,6 +137,12 @@ carry_over(struct letters *letters)
 
 /* --- a turn --- */
 
+static void
+show_them(struct letters *letters)
+{
+    *letters->waiting = letters->in_store + poison_count(letters->ix->poison);
+}
+
 static int
 count_them(struct letters *letters)
 {
@@ -149,7 +155,7 @@ count_them(struct letters *letters)
         return -1;
     }
     letters->in_store = count;
-    *letters->waiting = count + poison_count(ix->poison);
+    show_them(letters);
     return 0;
 }
 
@@ -158,14 +164,13 @@ letters_work(struct letters *letters)
 {
     int is_more = 0, tried = 0;
 
-    *letters->waiting = letters->in_store + poison_count(letters->ix->poison);
+    show_them(letters);
     /* a store that is away would only make the loop wait for it once more */
     if (!letters->ix->is_store_unwell) {
         is_more = carry_over(letters);
-        if (is_more >= 0 && count_them(letters) == 0 && letters->in_store > 0) {
+        if (is_more >= 0 && count_them(letters) == 0 && letters->in_store > 0)
             tried = letters_try_again(letters);
-            count_them(letters);
-        }
     }
+    show_them(letters);
     come_again(letters, is_more > 0 || tried > 0 ? LETTERS_SOON_MS : LETTERS_EVERY_MS);
 }

@@ -213,6 +213,7 @@ write_down(struct letters *letters, struct again *again, struct err *err)
     if (stored > 0 && dead->drop(letters->ix->store, some, stored, err) != 0)
         return -1;
     *letters->stored += stored;
+    letters->in_store -= stored < letters->in_store ? stored : letters->in_store;
     refused = gather(again, FATE_REFUSED, some);
     if (refused > 0 && dead->refuse(letters->ix->store, some, refused, err) != 0)
         return -1;

@@ -305,6 +305,72 @@ one_poisoned_document_goes_to_the_dead_letters_alone(void **state)
     check_counts(1);
 }
 
+/* The letters that the api lists, when there are so many that somebody tried so often. */
+static json_t *
+wait_letters(size_t count, json_int_t attempts)
+{
+    int64_t deadline = now_ms() + PATIENCE_MS;
+
+    for (;;) {
+        json_t *page = chain_get(chain, "/deadletters"), *letter;
+        json_t *list = json_object_get(page, "deadletters");
+        size_t i, fitting = 0;
+
+        json_array_foreach(list, i, letter)
+            fitting += json_integer_value(json_object_get(letter, "attempts")) == attempts &&
+                       json_is_false(json_object_get(letter, "wanted"));
+        if (json_array_size(list) == count && fitting == count)
+            return page;
+        json_decref(page);
+        if (now_ms() > deadline)
+            fail_msg("there are no %zu dead letters with %d attempts", count, (int)attempts);
+        wait_a_little();
+    }
+}
+
+static void
+retry_all(void)
+{
+    static const char all[] = "{\"all\":true}";
+
+    assert_int_equal(chain_post_api(chain, "/deadletters/retry", all, strlen(all)), 202);
+}
+
+/* Refused as often as it is tried, and stored once when the mapping takes it; the node is
+ * away meanwhile. All that is a letter stays one, and the balance closes. */
+static void
+a_dead_letter_is_stored_once_when_the_mapping_takes_it(void **state)
+{
+    static const char mapping[] = "{\"mappings\":{\"properties\":{\"shop\":"
+                                  "{\"type\":\"object\",\"enabled\":false}}}}";
+    char path[128];
+    json_t *page;
+
+    post("{\"event_type\":\"x\",\"shop\":{\"name\":\"corner\"}}");
+    chain_wait_metric(chain, INDEXER, "bongsu_indexer_events_stored_total", 1, PATIENCE_MS);
+    post("{\"event_type\":\"x\",\"shop\":\"a text\"}");
+    page = wait_letters(1, 0);
+    snprintf(path, sizeof(path), "/bongsu-events-%.4s.%.2s.%.2s",
+             json_string_value(elastic_at(page, "deadletters.0.received_at")),
+             json_string_value(elastic_at(page, "deadletters.0.received_at")) + 5,
+             json_string_value(elastic_at(page, "deadletters.0.received_at")) + 8);
+    assert_non_null(strstr(json_string_value(elastic_at(page, "deadletters.0.reason")), "shop"));
+    assert_string_equal(json_string_value(elastic_at(page, "deadletters.0.event.shop")), "a text");
+    json_decref(page);
+    retry_all();
+    json_decref(wait_letters(1, 1));
+    order((struct fault_order){ .kind = FAULT_LOSE, .path = "_bulk", .times = 3 });
+    json_decref(elastic_request(elastic_node_url(node), "DELETE", path, NULL, NULL));
+    json_decref(elastic_put(elastic_node_url(node), path, mapping));
+    elastic_refresh(elastic_node_url(node));
+    while (chain_post_api(chain, "/deadletters/retry", "{\"all\":true}", 12) != 202)
+        wait_a_little();                        /* its own answer may be the one that is lost */
+    json_decref(wait_letters(0, 0));
+    wait_met(FAULT_LOSE, 3);
+    assert_int_equal(elastic_documents(elastic_node_url(node), "bongsu-events-*"), 1);
+    assert_int_equal(elastic_documents(elastic_node_url(node), "bongsu-deadletter"), 0);
+}
+
 /* Two rows of the journal, one document: the second row's place is not the twin's. */
 static void
 what_its_client_keyed_and_sent_twice_is_one_document(void **state)
@@ -336,6 +402,7 @@ main(void)
         TEST(a_read_only_index_is_waited_for),
         TEST(a_wrong_password_stops_and_shouts_and_keeps_everything),
         TEST(one_poisoned_document_goes_to_the_dead_letters_alone),
+        TEST(a_dead_letter_is_stored_once_when_the_mapping_takes_it),
         TEST(what_its_client_keyed_and_sent_twice_is_one_document),
         TEST(a_node_that_is_down_for_long_costs_only_time),
     };

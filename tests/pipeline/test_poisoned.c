@@ -160,6 +160,80 @@ the_indexer_sets_aside_what_kills_it(void **state)
     assert_int_equal(dead_letters(INDEXER), 1);
 }
 
+static void
+retry_all(void)
+{
+    static const char all[] = "{\"all\":true}";
+
+    assert_int_equal(chain_post_api(rig.chain, "/deadletters/retry", all, strlen(all)), 202);
+}
+
+/* The attempts of the one letter that the api shows; -1: there is none. */
+static json_int_t
+attempts_shown(void)
+{
+    json_t *page = chain_get(rig.chain, "/deadletters");
+    json_t *list = json_object_get(page, "deadletters"), *letter = json_array_get(list, 0);
+    json_int_t attempts = letter == NULL ? -1 : json_integer_value(json_object_get(letter, "attempts"));
+
+    assert_true(page == NULL || json_array_size(list) <= 1);
+    if (page == NULL)
+        attempts = -2;
+    else if (letter != NULL)
+        assert_string_equal(json_string_value(json_object_get(letter, "reason")),
+                            "the indexer died while storing it");
+    json_decref(page);
+    return attempts;
+}
+
+/* As `bongsu up` does, until so many attempts are shown: how often the indexer died. */
+static unsigned
+supervise_until_attempts(json_int_t attempts)
+{
+    int64_t deadline = now_ms() + DONE_MS;
+    unsigned deaths = 0;
+
+    while (attempts_shown() != attempts) {
+        if (now_ms() > deadline || deaths > MAX_DEATHS)
+            fail_msg("%u deaths, and no %d attempts", deaths, (int)attempts);
+        if (chain_has_died(rig.chain, INDEXER)) {
+            deaths++;
+            chain_start(rig.chain, INDEXER, NULL);
+        }
+        wait_a_little();
+    }
+    return deaths;
+}
+
+/* Tried again while it still kills, it is set aside again; once it does no harm any more it
+ * is stored, once, and is no letter. The balance sheet has it as not stored all the time. */
+static void
+a_letter_that_kills_is_tried_again_and_stored_when_it_does_not(void **state)
+{
+    unsigned deadly;
+
+    (void)state;
+    chain_set(rig.chain, "BONGSU_POISON", "indexer.event:" MAGIC);
+    chain_start_all(rig.chain);
+    post_poison(1);
+    supervise(INDEXER);
+    assert_int_equal(supervise_until_attempts(0), 0);
+    retry_all();
+    assert_in_range(supervise_until_attempts(1), 2, MAX_DEATHS);
+    assert_int_equal(dead_letters(INDEXER), 1);
+    check_works_on(INDEXER);
+    assert_int_equal(chain_stop(rig.chain, INDEXER), 0);
+    chain_set(rig.chain, "BONGSU_POISON", "");
+    chain_start(rig.chain, INDEXER, NULL);
+    chain_wait_ready(rig.chain, 60000);
+    retry_all();
+    assert_int_equal(supervise_until_attempts(-1), 0);
+    assert_int_equal(count_stored(&deadly), 2 * AROUND);
+    assert_int_equal(deadly, 1);
+    assert_int_equal(dead_letters(INDEXER), 0);
+    chain_check_balance(rig.chain);
+}
+
 /* They are not judged, and stored all the same. Two in one row: the first one's end
  * must not hide the second. */
 static void
@@ -210,6 +284,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_indexer_sets_aside_what_kills_it),
+        TEST(a_letter_that_kills_is_tried_again_and_stored_when_it_does_not),
         TEST(the_detector_sets_aside_both_that_kill_it),
         TEST(no_event_is_set_aside_for_a_kill_from_outside),
     };
