@@ -19,6 +19,9 @@
 #include <jansson.h>
 
 #include "proto/base/buf.h"
+#include "proto/base/clock.h"
+#include "proto/base/timestamp.h"
+#include "proto/store/store.h"
 #include "tests/support/chain.h"
 #include "tests/support/free_port.h"
 #include "tests/support/instance.h"
@@ -218,6 +221,90 @@ an_incident_is_listed_shown_and_its_status_set(void **state)
     expect(1, "incidents show 00000000000000000000000000000000", "no incident with this id");
     snprintf(words, sizeof(words), "incidents status %s gone", id);
     expect(64, words, "status: must be");
+}
+
+/* As the indexer does it: nothing that ingest lets through is refused by this store. */
+static void
+put_letter(unsigned n, struct text encoded)
+{
+    char dir[700];
+    struct settings settings = { .store_dir = dir };
+    struct dead_letter letter = {
+        .key.id = event_id_make(0xdead, 1, n), .at_us = clock_real_us(),
+        .received_us = clock_real_us(), .reason = text_of("test: \x1b[31mrefused"),
+        .by = text_of("indexer"), .encoded = encoded };
+    struct err err = { "" };
+    struct store *store;
+
+    snprintf(dir, sizeof(dir), "%s/store", instance.data);
+    store = store_open(&settings, STORE_WRITE, &err);
+    if (store == NULL || store->ops->dead->put(store, &letter, 1, &err) != 0)
+        fail_msg("%s", err.text);
+    store_close(&store);
+}
+
+static void
+put_good_letter(unsigned n)
+{
+    struct event ev = { 0 };
+    struct buf encoded = { 0 };
+    char space[TIMESTAMP_LEN];
+    struct err err;
+
+    ev.known[EVENT_TYPE] = value_text(text_of("letter_after_all"));
+    assert_int_equal(event_check(&ev, clock_real_us(), space, &err), 0);
+    assert_int_equal(event_pack(&ev, &encoded), 0);
+    put_letter(n, buf_text(&encoded));
+    buf_release(&encoded);
+    event_release(&ev);
+}
+
+/* Until so many letters were tried so often. */
+static void
+wait_letters(size_t count, json_int_t attempts)
+{
+    int64_t deadline = now_ms() + PATIENCE_MS;
+
+    for (;;) {
+        json_t *answer = wait_for("deadletters", "deadletter list --json", 0);
+        json_t *list = json_object_get(answer, "deadletters");
+        json_t *first = json_object_get(json_array_get(list, 0), "attempts");
+        int is_so = json_array_size(list) == count && json_integer_value(first) == attempts;
+
+        json_decref(answer);
+        if (is_so)
+            return;
+        if (now_ms() > deadline)
+            fail_msg("never %zu dead letters", count);
+        wait_a_little();
+    }
+}
+
+static void
+dead_letters_are_listed_and_tried_again(void **state)
+{
+    json_t *answer;
+
+    (void)state;
+    expect(1, "deadletter list", "no dead letter");
+    expect(1, "deadletter retry --all", "no dead letter");
+    put_good_letter(1);
+    put_letter(2, (struct text){ "\xc1", 1 });
+    expect(0, "deadletter list", "test: \\x1b[31mrefused");
+    answer = json_of(0, "deadletter list --json --limit 1");
+    assert_int_equal(json_array_size(json_object_get(answer, "deadletters")), 1);
+    assert_true(json_is_true(json_object_get(answer, "more")));
+    json_decref(answer);
+    expect(1, "deadletter retry 000000000000dead-00000001-0000000000000002 "
+              "000000000000dead-00000001-0000000000000009", "9: there is no such dead letter");
+    wait_letters(2, 1);                         /* it is no event, and stays */
+    expect(0, "deadletter retry --all", "2 will be tried again");
+    wait_letters(1, 2);
+    json_decref(wait_for("events", "events search event_type=letter_after_all --json", 1));
+    expect(64, "deadletter retry 17", "ids: number 1");
+    expect(64, "deadletter retry", "--all");
+    expect(64, "deadletter retry --all x", "--all");
+    expect(64, "deadletter", "deadletter list");
 }
 
 static void
@@ -623,6 +710,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(demo_opens_incidents_and_is_stored_once),
         cmocka_unit_test(an_incident_is_listed_shown_and_its_status_set),
+        cmocka_unit_test(dead_letters_are_listed_and_tried_again),
         cmocka_unit_test(events_are_searched_by_field_text_and_time),
         cmocka_unit_test(tail_shows_each_event_once_however_late_it_comes),
         cmocka_unit_test(a_report_is_json_for_programs),
