@@ -293,7 +293,7 @@ begin_work(void *self, struct err *err)
         return -1;
     if (ix->store->ops->bulk != NULL && (ix->flights = flights_new(ix, err)) == NULL)
         return -1;
-    if (open_links(ix, err) != 0 || (ix->letters = letters_new(ix, err)) == NULL)
+    if (open_links(ix, err) != 0)
         return -1;
     indexer_report(ix);
     return 0;
@@ -359,7 +359,8 @@ indexer_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_cod
     ix->daemon = daemon;
     ix->boot = hash_random64();
     open_metrics(ix);
-    if (take_number(ix, err) != 0 || wait_for_turn(ix, err) != 0)
+    if (take_number(ix, err) != 0 || wait_for_turn(ix, err) != 0 ||
+        (ix->letters = letters_new(ix, err)) == NULL)
         return -1;
     health_on_status(daemon->health, fill_status, ix);
     zloop_timer(daemon->loop, REPORT_MS, 0, on_second, ix);

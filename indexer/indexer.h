@@ -56,7 +56,7 @@ struct indexer {
     uint64_t boot;
     struct waiting *queue[INDEXER_MAX_QUEUE];
     struct flights *flights;        /* NULL: the store is written here and now */
-    struct letters *letters;        /* NULL: another one writes */
+    struct letters *letters;        /* dead ones, on their way into the store */
     size_t queue_count;
     size_t queue_events, queue_bytes;
     int64_t oldest_ms;              /* when the first of the queue came */

@@ -86,31 +86,31 @@ letters_failed(struct letters *letters, const char *what, const struct err *err)
 
 /* Durable there, and only then forgotten here. 0 or -1. */
 static int
-carry(struct letters *letters, const struct dead_letter *some, size_t count, struct err *err)
+carry(struct letters *letters, struct store *store, const struct dead_letter *some,
+      size_t count, struct err *err)
 {
-    struct indexer *ix = letters->ix;
-
-    if (ix->store->ops->dead->put(ix->store, some, count, err) != 0)
+    if (store->ops->dead->put(store, some, count, err) != 0)
         return -1;
     *letters->carried += count;
-    return poison_forget(ix->poison, some, count, err);
+    return poison_forget(letters->ix->poison, some, count, err);
 }
 
 /* One that is too large for somebody on the way must not hold the others back. */
 static int
-carry_one_by_one(struct letters *letters, const struct dead_letters *some, struct err *err)
+carry_one_by_one(struct letters *letters, struct store *store,
+                 const struct dead_letters *some, struct err *err)
 {
     int rc = -1;
 
     for (size_t i = 0; i < some->count; i++)
-        if (carry(letters, &some->letters[i], 1, err) == 0)
+        if (carry(letters, store, &some->letters[i], 1, err) == 0)
             rc = 0;
     return rc;
 }
 
 /* 1: there may be more, 0: no, -1: not now. */
 static int
-carry_over(struct letters *letters)
+carry_over(struct letters *letters, struct store *store)
 {
     struct indexer *ix = letters->ix;
     struct dead_letters some = { 0 };
@@ -126,10 +126,10 @@ carry_over(struct letters *letters)
     for (size_t i = 0; i < some.count; i++)
         some.letters[i].by = text_of(by);
     if (rc == 0)
-        rc = carry(letters, some.letters, some.count, &err);
+        rc = carry(letters, store, some.letters, some.count, &err);
     if (rc != 0) {
         letters_failed(letters, "put", &err);
-        rc = some.count > 1 ? carry_one_by_one(letters, &some, &err) : -1;
+        rc = some.count > 1 ? carry_one_by_one(letters, store, &some, &err) : -1;
     }
     dead_letters_release(&some);
     return rc != 0 ? -1 : poison_count(ix->poison) > 0;
@@ -159,15 +159,38 @@ count_them(struct letters *letters)
     return 0;
 }
 
+/* Another one writes the events; what we had set aside when we did is still ours to tell.
+ * (Letters, like an incident's status, may be written by any process.) */
+static int
+work_standing_by(struct letters *letters)
+{
+    struct store *store;
+    struct err err;
+    int is_more;
+
+    if (poison_count(letters->ix->poison) == 0)
+        return 0;
+    store = store_open(letters->ix->daemon->settings, STORE_WRITE, &err);
+    if (store == NULL) {
+        letters_failed(letters, "open", &err);
+        return -1;
+    }
+    is_more = carry_over(letters, store);
+    store_close(&store);
+    return is_more;
+}
+
 void
 letters_work(struct letters *letters)
 {
+    struct indexer *ix = letters->ix;
     int is_more = 0, tried = 0;
 
     show_them(letters);
-    /* a store that is away would only make the loop wait for it once more */
-    if (!letters->ix->is_store_unwell) {
-        is_more = carry_over(letters);
+    if (ix->events == NULL) {
+        is_more = work_standing_by(letters);
+    } else if (!ix->is_store_unwell) {  /* the loop would only wait for it once more */
+        is_more = carry_over(letters, ix->store);
         if (is_more >= 0 && count_them(letters) == 0 && letters->in_store > 0)
             tried = letters_try_again(letters);
     }

@@ -69,7 +69,7 @@ static const char *const statements[STATEMENT_COUNT] = {
         "DELETE FROM working WHERE origin = ?1 AND (batch = ?2 OR process = ?3)",
     [SET_ASIDE] = "INSERT INTO letters VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
     [COUNT] = "SELECT count(*) FROM letters",
-    [READ] = "SELECT id, day, at, received, reason, encoded FROM letters ORDER BY at LIMIT ?1",
+    [READ] = "SELECT id, day, at, received, reason, encoded FROM letters ORDER BY rowid LIMIT ?1",
     [FORGET] = "DELETE FROM letters WHERE id = ?1 AND day = ?2",
 };
 

@@ -302,6 +302,32 @@ a_dead_letter_waits_for_a_store_that_does_not_take_it(void **state)
     assert_int_equal(letters_in_store(place->ix->letters), 1);
 }
 
+/* It had set it aside when it was the one that writes; now another does. */
+static void
+a_dead_letter_of_one_that_stands_by_is_carried_over_too(void **state)
+{
+    struct place *place = *state;
+    struct dead_letters all;
+    char lock[128];
+    int fd;
+
+    snprintf(lock, sizeof(lock), "%s/indexer.lock", place->dir);
+    fd = daemon_lock(lock, &place->err);
+    assert_true(fd >= 0);
+    start(place);
+    assert_null(place->ix->events);
+    set_good_aside(place, 7);
+    letters_work(place->ix->letters);
+    assert_int_equal(poison_count(place->ix->poison), 0);
+    want_all(place);
+    letters_work(place->ix->letters);           /* the other one does that */
+    all = letters_of(place);
+    assert_int_equal(all.count, 1);
+    assert_true(all.letters[0].is_wanted);
+    dead_letters_release(&all);
+    close(fd);
+}
+
 static void
 a_letter_that_nobody_wants_is_not_tried(void **state)
 {
@@ -528,6 +554,7 @@ main(void)
         TEST(a_refused_event_that_comes_again_is_one_dead_letter),
         TEST(a_dead_letter_is_carried_over_into_the_store),
         TEST(a_dead_letter_waits_for_a_store_that_does_not_take_it),
+        TEST(a_dead_letter_of_one_that_stands_by_is_carried_over_too),
         TEST(a_letter_that_nobody_wants_is_not_tried),
         TEST(a_wanted_letter_is_stored_once_and_dropped),
         TEST(a_letter_that_is_refused_again_says_why_and_waits),

@@ -310,7 +310,7 @@ keeps_one_letter_for_each_day_of_a_clients_key(void **state)
 }
 
 static void
-gives_its_letters_oldest_first_and_forgets_those_that_another_keeps(void **state)
+gives_the_letters_set_aside_first_and_forgets_those_that_another_keeps(void **state)
 {
     struct poison *poison = must_open(*state, 0);
     struct dead_letters some = { 0 }, rest = { 0 };
@@ -322,9 +322,9 @@ gives_its_letters_oldest_first_and_forgets_those_that_another_keeps(void **state
     assert_int_equal(poison_letters(poison, 3, 1000, &some, &err), 0);
     assert_int_equal(some.count, 3);
     assert_int_equal(some.bytes, 9);
-    assert_int_equal(some.letters[0].at_us, 96);
-    assert_int_equal(some.letters[0].received_us, 91);
-    assert_int_equal(some.letters[0].key.id.bytes[1], 4);
+    assert_int_equal(some.letters[0].at_us, 100);
+    assert_int_equal(some.letters[0].received_us, 95);
+    assert_int_equal(some.letters[0].key.id.bytes[1], 0);
     assert_true(text_is(some.letters[0].reason, "no"));
     assert_memory_equal(some.letters[0].encoded.ptr, "\x81\0\xff", 3);
     assert_int_equal(poison_forget(poison, some.letters, some.count, &err), 0);
@@ -332,7 +332,7 @@ gives_its_letters_oldest_first_and_forgets_those_that_another_keeps(void **state
     assert_int_equal(poison_count(poison), 2);
     assert_int_equal(poison_letters(poison, 100, 1, &rest, &err), 0);
     assert_int_equal(rest.count, 1);        /* one is more than a byte */
-    assert_int_equal(rest.letters[0].at_us, 99);
+    assert_int_equal(rest.letters[0].at_us, 97);
     dead_letters_release(&some);
     dead_letters_release(&rest);
     poison_close(&poison);
@@ -444,7 +444,7 @@ main(void)
         TEST(a_finished_batch_takes_its_notes_along_and_no_others),
         TEST(keeps_what_is_set_aside_once_with_reason_and_bytes),
         TEST(keeps_one_letter_for_each_day_of_a_clients_key),
-        TEST(gives_its_letters_oldest_first_and_forgets_those_that_another_keeps),
+        TEST(gives_the_letters_set_aside_first_and_forgets_those_that_another_keeps),
         TEST(takes_over_the_letters_of_an_older_file),
         TEST(says_why_when_the_disk_is_full_and_goes_on_when_it_is_not),
         TEST(refuses_a_file_that_is_no_database),

@@ -142,7 +142,7 @@ complete_dead_mapping(struct elastic_store *store)
     struct err err;
 
     if (put(store, "/" ELASTIC_DEAD "/_mapping", json_incref(mapping), &err) != 0)
-        log_warn("dead letters may not be found", "reason=\"%s\"", err.text);
+        log_warn("the index of dead letters cannot be brought up to date", "reason=\"%s\"", err.text);
     json_decref(template);
 }
 
