@@ -97,13 +97,16 @@ int elastic_bulk_ask(struct elastic_store *store, struct buf *body, json_t **ret
 /* Why Elasticsearch says no: "type: reason" of its answer. */
 void elastic_reason(int status, struct text body, struct err *err);
 
-/* --- elastic_setup.c: templates, mappings, retention --- */
+/* --- elastic_setup.c: templates, mappings --- */
 
 /* Templates and policies are there and ours. Once, and again after the cluster
  * seems to have lost them. */
 enum store_outcome elastic_set_up(struct elastic_store *store, struct err *err);
 /* "properties" of bongsu-events-*; new reference. */
 json_t *elastic_event_properties(void);
+
+/* --- elastic_retain.c --- */
+
 int elastic_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct err *err);
 
 /* A text of parsed JSON: the value itself, or an object's member; {NULL, 0}: none. */

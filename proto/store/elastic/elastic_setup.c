@@ -11,7 +11,8 @@
 #include "proto/store/elastic/elastic.h"
 #include "proto/store/elastic/elastic_mapping.h"
 
-enum { NEEDED_MAJOR = 8, HTTP_OK = 200, HTTP_BAD = 400, HTTP_CONFLICT = 409 };
+enum { NEEDED_MAJOR = 8, HTTP_OK = 200, HTTP_BAD = 400, HTTP_CONFLICT = 409,
+       DAY_S = 86400 };
 
 static const char *const template_names[ELASTIC_INDICES] = {
     [ELASTIC_INDEX_EVENTS] = "bongsu-events",
@@ -61,25 +62,34 @@ check_version(struct elastic_store *store, struct err *err)
     return rc;
 }
 
-/* "bongsu-events" deletes an index whose creation is longer ago than the retention.
- * A cluster without ILM has no such address: the indexer deletes then. */
+/* ILM counts from an index's creation, which is the beginning of its day: with a day
+ * more no event goes before its time. retention 0: nothing goes, whatever was before. */
+static json_t *
+policy(const struct elastic_store *store)
+{
+    json_t *phases = json_pack("{s:{s:{}}}", "hot", "actions");
+    char age[32];
+
+    if (store->retention_us > 0) {
+        snprintf(age, sizeof(age), "%llds", (long long)(store->retention_us / 1000000 + DAY_S));
+        json_object_set_new(phases, "delete", json_pack("{s:s, s:{s:{}}}", "min_age", age, "actions",
+                                                        "delete"));
+    }
+    return json_pack("{s:{s:o}}", "policy", "phases", phases);
+}
+
+/* A cluster without ILM has no such address: the indexer deletes then. */
 static int
 put_policy(struct elastic_store *store, struct err *err)
 {
     json_t *answer = NULL;
-    char age[32];
     int status = elastic_ask(store, "GET", "/_ilm/status", NULL, &answer, err);
 
     json_decref(answer);
     if (status < 0 || status == 401)
         return -1;
-    store->has_ilm = status == HTTP_OK && store->retention_us > 0;
-    if (!store->has_ilm)
-        return 0;
-    snprintf(age, sizeof(age), "%llds", (long long)(store->retention_us / 1000000));
-    return put(store, "/_ilm/policy/" ELASTIC_POLICY,
-               json_pack("{s:{s:{s:{s:{}}, s:{s:s, s:{s:{}}}}}}", "policy", "phases", "hot", "actions",
-                         "delete", "min_age", age, "actions", "delete"), err);
+    store->has_ilm = status == HTTP_OK;
+    return store->has_ilm ? put(store, "/_ilm/policy/" ELASTIC_POLICY, policy(store), err) : 0;
 }
 
 /* A cluster may lack the processor; then there is no source.geo, and nothing else. */
@@ -161,101 +171,4 @@ elastic_set_up(struct elastic_store *store, struct err *err)
     log_info("Elasticsearch is set up", "ilm=%s geoip=%s", store->has_ilm ? "yes" : "no",
              store->has_geoip ? "yes" : "no");
     return STORE_DONE;
-}
-
-/* --- retention, where the cluster does not do it itself --- */
-
-struct old_index {
-    char name[ELASTIC_INDEX_LEN];
-    int64_t created_us, bytes;
-};
-
-static int
-oldest_first(const void *left, const void *right)
-{
-    const struct old_index *a = left, *b = right;
-
-    return (a->created_us > b->created_us) - (a->created_us < b->created_us);
-}
-
-/* All event indices; the caller frees. */
-static int
-list_indices(struct elastic_store *store, struct old_index **ret_list, size_t *ret_count,
-             struct err *err)
-{
-    json_t *answer = NULL;
-    const json_t *row;
-    size_t i;
-    int status = elastic_ask(store, "GET", "/_cat/indices/" ELASTIC_ALL_EVENTS
-                             "?format=json&bytes=b&h=index,creation.date,store.size",
-                             NULL, &answer, err);
-
-    if (status != HTTP_OK || !json_is_array(answer)) {
-        json_decref(answer);
-        return -1;
-    }
-    *ret_count = 0;
-    *ret_list = calloc(json_array_size(answer) + 1, sizeof(**ret_list));
-    json_array_foreach(answer, i, row) {
-        const char *name = json_string_value(json_object_get(row, "index"));
-        const char *created = json_string_value(json_object_get(row, "creation.date"));
-        const char *bytes = json_string_value(json_object_get(row, "store.size"));
-
-        if (*ret_list == NULL || name == NULL || strlen(name) >= ELASTIC_INDEX_LEN)
-            continue;
-        (*ret_list)[*ret_count] = (struct old_index){
-            .created_us = created == NULL ? INT64_MAX : strtoll(created, NULL, 10) * 1000,
-            .bytes = bytes == NULL ? 0 : strtoll(bytes, NULL, 10) };
-        snprintf((*ret_list)[(*ret_count)++].name, ELASTIC_INDEX_LEN, "%s", name);
-    }
-    json_decref(answer);
-    return *ret_list == NULL ? -1 : 0;
-}
-
-static int
-delete_index(struct elastic_store *store, const char *name, struct err *err)
-{
-    char path[ELASTIC_INDEX_LEN + 2];
-    json_t *answer = NULL;
-    int status;
-
-    snprintf(path, sizeof(path), "/%s", name);
-    status = elastic_ask(store, "DELETE", path, NULL, &answer, err);
-    json_decref(answer);
-    if (status != HTTP_OK && status != 404)
-        return -1;
-    log_info("retention deleted an index", "index=%s", name);
-    return 0;
-}
-
-int
-elastic_retain(struct store *base, int64_t now_us, unsigned *ret_deleted, struct err *err)
-{
-    struct elastic_store *store = (struct elastic_store *)base;
-    struct old_index *list = NULL;
-    size_t count = 0;
-    int64_t bytes = 0;
-    int rc = 0;
-
-    *ret_deleted = 0;
-    if (elastic_set_up(store, err) != STORE_DONE || list_indices(store, &list, &count, err) != 0)
-        return -1;
-    qsort(list, count, sizeof(*list), oldest_first);
-    for (size_t i = 0; i < count; i++)
-        bytes += list[i].bytes;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        int is_old = store->retention_us > 0 && !store->has_ilm &&
-                     list[i].created_us < now_us - store->retention_us;
-        int is_too_much = store->max_bytes > 0 && bytes > store->max_bytes && i + 1 < count;
-
-        if (!is_old && !is_too_much)
-            continue;
-        rc = delete_index(store, list[i].name, err);
-        *ret_deleted += rc == 0;
-        bytes -= list[i].bytes;
-    }
-    free(list);
-    if (rc == 0 && store->retention_us > 0)
-        rc = elastic_dead_expire(store, now_us - store->retention_us, err);
-    return rc;
 }
