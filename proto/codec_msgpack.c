@@ -195,19 +195,20 @@ take_numbered(struct event *ev, uint64_t number, const msgpack_object *object,
 }
 
 static int
-take_entry(struct event *ev, const msgpack_object_kv *entry, struct err *err)
+take_entry(struct event *ev, const msgpack_object *key, const msgpack_object *object,
+           struct err *err)
 {
     struct value value;
     struct text name;
 
-    if (entry->key.type == MSGPACK_OBJECT_POSITIVE_INTEGER)
-        return take_numbered(ev, entry->key.via.u64, &entry->val, err);
-    if (wire_get_text(&entry->key, &name) != 0 || name.len == 0 ||
+    if (key->type == MSGPACK_OBJECT_POSITIVE_INTEGER)
+        return take_numbered(ev, key->via.u64, object, err);
+    if (wire_get_text(key, &name) != 0 || name.len == 0 ||
         name.len > EVENT_MAX_NAME) {
         err_set(err, "event: a key is neither a number nor a name");
         return -1;
     }
-    if (value_of_object(&entry->val, &value) != 0) {
+    if (value_of_object(object, &value) != 0) {
         err_set(err, "event: a further field has a wrong type, or holds a NUL");
         return -1;
     }
@@ -219,29 +220,53 @@ take_entry(struct event *ev, const msgpack_object_kv *entry, struct err *err)
     return 0;
 }
 
+/* The entries of a map that was measured. */
+static int
+take_entries(struct event *ev, uint32_t count, const char *at, const char *end,
+             msgpack_unpacked *unpacked, struct err *err)
+{
+    msgpack_object key_space, value_space;
+    const msgpack_object *key, *object;
+
+    for (uint32_t i = 0; i < count; i++) {
+        size_t key_len = wire_take(at, (size_t)(end - at), unpacked, &key_space, &key);
+        size_t len = key_len == 0 ? 0
+                     : wire_take(at + key_len, (size_t)(end - at) - key_len, unpacked, &value_space,
+                                 &object);
+
+        if (len == 0) {
+            err_set(err, "event: out of memory");
+            return -1;
+        }
+        if (take_entry(ev, key, object, err) != 0)
+            return -1;
+        at += key_len + len;
+    }
+    return 0;
+}
+
 /* bytes were measured: just one value. */
 static int
-event_decode(const void *bytes, size_t len, msgpack_unpacked *unpacked, struct event *ev,
+event_decode(const char *bytes, size_t len, msgpack_unpacked *unpacked, struct event *ev,
              struct err *err)
 {
-    const msgpack_object_map *map = &unpacked->data.via.map;
+    uint32_t count;
+    size_t head;
 
     event_clear(ev);
     if (len > EVENT_MAX_BYTES) {
         err_set(err, "event: %zu bytes, more than %zu", len, EVENT_MAX_BYTES);
         return -1;
     }
-    if (wire_decode(bytes, len, unpacked, err) != 0) {
-        err_add(err, "event");
-        return -1;
-    }
-    if (unpacked->data.type != MSGPACK_OBJECT_MAP) {
+    if (unpacked->zone != NULL)
+        msgpack_zone_clear(unpacked->zone);
+    head = wire_map_head(bytes, len, &count);
+    if (head == 0) {
         err_set(err, "event: %zu bytes that are no msgpack map", len);
         return -1;
     }
-    for (size_t i = 0; i < map->size; i++)
-        if (take_entry(ev, &map->ptr[i], err) != 0)
-            return -1;
+    if (take_entries(ev, count, bytes + head, bytes + len, unpacked, err) != 0)
+        return -1;
     event_derive(ev);
     return 0;
 }

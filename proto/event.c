@@ -1,5 +1,6 @@
 #include "proto/event.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,21 +47,17 @@ severity_name(int severity)
     return severity_names[severity];
 }
 
-static void
-number_write(uint8_t *at, uint64_t number, size_t width)
-{
-    for (size_t i = width; i > 0; i--, number >>= 8)
-        at[i - 1] = (uint8_t)number;
-}
-
 struct event_id
 event_id_make(uint64_t journal, uint32_t nonce, uint64_t sequence)
 {
     struct event_id id = { .len = NUMBERED_LEN };
 
-    number_write(id.bytes, journal, 8);
-    number_write(id.bytes + 8, nonce, 4);
-    number_write(id.bytes + 12, sequence, 8);
+    journal = htobe64(journal);
+    nonce = htobe32(nonce);
+    sequence = htobe64(sequence);
+    memcpy(id.bytes, &journal, 8);
+    memcpy(id.bytes + 8, &nonce, 4);
+    memcpy(id.bytes + 12, &sequence, 8);
     return id;
 }
 

@@ -72,13 +72,28 @@ item_read(const unsigned char *at, size_t left, struct item *ret_item)
     return ret_item->bytes <= left ? 0 : -1;
 }
 
+/* What events are mostly made of: a small number, a short text. 0: another item, or one
+ * that is cut short. */
+static inline size_t
+short_item(const unsigned char *at, size_t left)
+{
+    size_t bytes;
+
+    if (left == 0)
+        return 0;
+    if (at[0] <= 0x7F || at[0] >= 0xE0)
+        return 1;
+    bytes = 1 + (at[0] & 31u);
+    return (at[0] & 0xE0) == 0xA0 && bytes <= left ? bytes : 0;
+}
+
 int
 wire_measure(const void *bytes, size_t len, size_t *ret_len, struct err *err)
 {
     const unsigned char *at = bytes;
     uint64_t pending[WIRE_MAX_DEPTH + 1];
     size_t offset = 0, items = 0;
-    struct item item;
+    struct item item = { 0 };
     int depth = 0;
 
     pending[0] = 1;
@@ -88,7 +103,9 @@ wire_measure(const void *bytes, size_t len, size_t *ret_len, struct err *err)
         if (pending[depth] == 0)
             break;
         pending[depth]--;
-        if (item_read(at + offset, len - offset, &item) != 0) {
+        item.children = 0;
+        item.bytes = short_item(at + offset, len - offset);
+        if (item.bytes == 0 && item_read(at + offset, len - offset, &item) != 0) {
             err_set(err, "msgpack: broken or cut short at byte %zu", offset);
             return -1;
         }
@@ -97,12 +114,13 @@ wire_measure(const void *bytes, size_t len, size_t *ret_len, struct err *err)
             err_set(err, "msgpack: more items than %zu bytes can hold", len);
             return -1;
         }
-        if (item.children > 0 && depth == WIRE_MAX_DEPTH) {
+        if (item.children == 0)
+            continue;
+        if (depth == WIRE_MAX_DEPTH) {
             err_set(err, "msgpack: nested deeper than %d", (int)WIRE_MAX_DEPTH);
             return -1;
         }
-        if (item.children > 0)
-            pending[++depth] = item.children;
+        pending[++depth] = item.children;
     }
     *ret_len = offset;
     return 0;
@@ -129,6 +147,130 @@ wire_decode(const void *bytes, size_t len, msgpack_unpacked *unpacked, struct er
         return -1;
     }
     return 0;
+}
+
+static uint64_t
+big_endian(const unsigned char *at, size_t width)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < width; i++)
+        number = number << 8 | at[i];
+    return number;
+}
+
+static void
+take_signed(msgpack_object *object, int64_t number)
+{
+    object->type = number < 0 ? MSGPACK_OBJECT_NEGATIVE_INTEGER : MSGPACK_OBJECT_POSITIVE_INTEGER;
+    object->via.i64 = number;
+}
+
+static void
+take_float(msgpack_object *object, const unsigned char *at)
+{
+    uint32_t four = (uint32_t)big_endian(at + 1, 4);
+    uint64_t eight;
+    float real;
+
+    if (at[0] == 0xCA) {
+        object->type = MSGPACK_OBJECT_FLOAT32;
+        memcpy(&real, &four, sizeof(real));
+        object->via.f64 = (double)real;
+        return;
+    }
+    eight = big_endian(at + 1, 8);
+    object->type = MSGPACK_OBJECT_FLOAT64;
+    memcpy(&object->via.f64, &eight, sizeof(eight));
+}
+
+/* nil, true, false, bin, float, uint, int and str with a head of its own. 0: a container
+ * or ext. */
+static size_t
+take_plain(const unsigned char *at, size_t left, msgpack_object *object)
+{
+    const size_t width = (size_t)1 << (at[0] & 3);      /* of uint and int */
+    const char *body = (const char *)at + shapes[at[0] & 31].head;
+    struct item item;
+
+    if (at[0] < 0xC0 || at[0] > 0xDB || item_read(at, left, &item) != 0)
+        return 0;
+    if (at[0] == 0xC0) {
+        object->type = MSGPACK_OBJECT_NIL;
+    } else if (at[0] <= 0xC3) {
+        object->type = MSGPACK_OBJECT_BOOLEAN;
+        object->via.boolean = at[0] == 0xC3;
+    } else if (at[0] <= 0xC6) {
+        object->type = MSGPACK_OBJECT_BIN;
+        object->via.bin.ptr = body;
+        object->via.bin.size = (uint32_t)((const char *)at + item.bytes - body);
+    } else if (at[0] == 0xCA || at[0] == 0xCB) {
+        take_float(object, at);
+    } else if (at[0] >= 0xCC && at[0] <= 0xCF) {
+        object->type = MSGPACK_OBJECT_POSITIVE_INTEGER;
+        object->via.u64 = big_endian(at + 1, width);
+    } else if (at[0] >= 0xD0 && at[0] <= 0xD3) {
+        take_signed(object, (int64_t)(big_endian(at + 1, width) << (64 - 8 * width)) >>
+                                (64 - 8 * width));
+    } else if (at[0] >= 0xD9) {
+        object->type = MSGPACK_OBJECT_STR;
+        object->via.str.ptr = body;
+        object->via.str.size = (uint32_t)((const char *)at + item.bytes - body);
+    } else {
+        return 0;
+    }
+    return item.bytes;
+}
+
+static size_t
+take_in_zone(const void *bytes, size_t len, msgpack_unpacked *unpacked,
+             const msgpack_object **ret_object)
+{
+    msgpack_object *object;
+    size_t offset = 0;
+    int rc;
+
+    if (unpacked->zone == NULL)
+        unpacked->zone = msgpack_zone_new(ZONE_BYTES);
+    object = unpacked->zone == NULL ? NULL : msgpack_zone_malloc(unpacked->zone, sizeof(*object));
+    if (object == NULL)
+        return 0;
+    rc = msgpack_unpack(bytes, len, &offset, unpacked->zone, object);
+    *ret_object = object;
+    return rc == MSGPACK_UNPACK_SUCCESS || rc == MSGPACK_UNPACK_EXTRA_BYTES ? offset : 0;
+}
+
+size_t
+wire_take(const void *bytes, size_t len, msgpack_unpacked *unpacked, msgpack_object *space,
+          const msgpack_object **ret_object)
+{
+    const unsigned char *at = bytes;
+    size_t taken = short_item(at, len);
+
+    *ret_object = space;
+    if (taken == 0)
+        taken = len == 0 ? 0 : take_plain(at, len, space);
+    else if (at[0] <= 0x7F || at[0] >= 0xE0)
+        take_signed(space, (int8_t)at[0]);
+    else {
+        space->type = MSGPACK_OBJECT_STR;
+        space->via.str.ptr = (const char *)at + 1;
+        space->via.str.size = (uint32_t)taken - 1;
+    }
+    return taken != 0 ? taken : take_in_zone(bytes, len, unpacked, ret_object);
+}
+
+size_t
+wire_map_head(const void *bytes, size_t len, uint32_t *ret_count)
+{
+    const unsigned char *at = bytes;
+    struct item item;
+
+    if (item_read(at, len, &item) != 0 ||
+        ((at[0] & 0xF0) != 0x80 && at[0] != 0xDE && at[0] != 0xDF))
+        return 0;
+    *ret_count = (uint32_t)(item.children / 2);
+    return item.bytes;
 }
 
 int

@@ -27,6 +27,15 @@ int wire_measure(const void *bytes, size_t len, size_t *ret_len, struct err *err
 int wire_decode(const void *bytes, size_t len, msgpack_unpacked *unpacked,
                 struct err *err);
 
+/* The first item of bytes that were measured: the bytes that it takes, or 0 when memory
+ * is out. *ret_object is *space, or in unpacked's zone (array, map, ext), which is not
+ * cleared. It is several times faster than wire_decode for maps of plain values. */
+size_t wire_take(const void *bytes, size_t len, msgpack_unpacked *unpacked,
+                 msgpack_object *space, const msgpack_object **ret_object);
+
+/* The head of a map that was measured: the bytes that it takes, 0 when it is none. */
+size_t wire_map_head(const void *bytes, size_t len, uint32_t *ret_count);
+
 /* Both: one value that takes all of bytes. 0 or -1. */
 int wire_open(const void *bytes, size_t len, msgpack_unpacked *unpacked, struct err *err);
 
