@@ -24,7 +24,7 @@ const struct http_route api_routes[] = {
     { "GET", "/report/weekly", HTTP_READ, NULL, 0, handle_report_weekly },
     { "GET", "/incidents", HTTP_READ, NULL, 0, handle_incidents },
     { "GET", "/incidents/{id}", HTTP_READ, NULL, 0, handle_incident },
-    { "POST", "/incidents/{id}/status", HTTP_WRITE, "application/json", STATUS_BODY_MAX,
+    { "POST", "/incidents/{id}/status", HTTP_ANALYST, "application/json", STATUS_BODY_MAX,
       handle_incident_status },
     { "GET", "/events", HTTP_READ, NULL, 0, handle_events },
     { "GET", "/deadletters", HTTP_READ, NULL, 0, handle_deadletters },
@@ -85,7 +85,7 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
     const struct settings *settings = daemon->settings;
     const struct http_options options = {
         .listen = settings->api_listen, .flag = "--api-listen",
-        .api_key = settings->api_key, .reader_key = settings->reader_key,
+        .keyring = daemon->keyring, .reader_key = settings->reader_key,
         .read_open = settings->read_open != 0, .public_url = settings->public_url,
         .allowed_hosts = settings->http_allowed_hosts, .max_body = STATUS_BODY_MAX,
         .max_connections = (unsigned)settings->http_max_connections,

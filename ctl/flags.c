@@ -5,6 +5,7 @@
 
 #include "ctl/subcommand.h"
 #include "proto/base/option_value.h"
+#include "proto/keys/bucket.h"
 #include "proto/run/daemon.h"
 
 #define AT(member) offsetof(struct call, member)
@@ -73,6 +74,14 @@ const struct flag flags[] = {
     SWITCH("print", 0, "print", NULL, print, "write the events to standard output, send nothing"),
     SWITCH("rotate", 0, "rotate", NULL, rotate, "put a new key in place of the one that is there"),
     SWITCH("reader", 0, "reader", NULL, reader, "READER_KEY, not API_KEY"),
+    TEXT("scope", "scope", NULL, "SCOPE", "ingest read analyst admin", 0, scope,
+         "what it may do: ingest (send events), read, analyst (read, change incidents) or admin (all)"),
+    NUMBER("rate-events", "rate-events", NULL, "N", OPTION_INT, rate_events, "0", 0,
+           BUCKET_MAX_RATE, "events a second that it may send; 0: as many as there are"),
+    NUMBER("rate-bytes", "rate-bytes", NULL, "SIZE", OPTION_BYTES, rate_bytes, "0", 0,
+           BUCKET_MAX_RATE, "bytes of bodies a second; 0: as many as there are"),
+    NUMBER("expires", "expires", NULL, "TIME", OPTION_DURATION, expires_ms, "0s", 0,
+           INT64_C(36500) * 24 * 3600 * 1000, "how long it counts, as in 90d; 0s: until it is revoked"),
     TEXT("into", "into", NULL, "FOLDER", NULL, 1, into, "write every page as a file there"),
     SWITCH("all", 0, "all", NULL, all, "also what is as by default"),
     SWITCH("all-letters", 0, "all", NULL, all, "all that there are"),

@@ -32,7 +32,9 @@ struct call {
     char *url, *ingest_url, *key_file;
     char *since, *until, *status, *severity, *rule, *key, *text;
     char *note, *by, *date, *format, *lang, *resume, *into;
+    char *scope;
     int64_t limit, batch_lines, give_up_ms, every_ms, seed, events;
+    int64_t rate_events, rate_bytes, expires_ms;
 };
 
 struct flag {

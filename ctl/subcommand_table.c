@@ -241,6 +241,32 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_CONFIG },
     },
     {
+        .name = "key add", .args = "NAME", .run = key_add_run,
+        .flags = "scope rate-events rate-bytes expires json", .min_args = 1, .max_args = 1,
+        .kind = ARGUMENT_ANY,
+        .summary = "Make an API key, for senders, readers or analysts",
+        .about = "The key is printed this once, to standard output; only its hash is kept, in keys_file.\n"
+                 "It counts within 5 seconds, without a restart. A sender beyond its rate is answered\n"
+                 "429 with Retry-After; its events carry the key's name in received_key.",
+        .examples = { "bongsu key add web1 --scope ingest --rate-events 1000 > web1.key",
+                      "bongsu key add mina --scope analyst --expires 90d" },
+        .exits = { EXIT_IO, EXIT_CONFIG },
+    },
+    {
+        .name = "key list", .args = "", .run = key_list_run, .flags = "json",
+        .summary = "List the API keys, never the keys themselves",
+        .about = "LAST USED is since the start of the processes that run here.",
+        .examples = { "bongsu key list", "bongsu key list --json | jq -r '.[] | select(.expired).name'" },
+        .exits = { EXIT_CONFIG },
+    },
+    {
+        .name = "key revoke", .args = "NAME|ID", .run = key_revoke_run, .flags = "json",
+        .min_args = 1, .max_args = 1, .kind = ARGUMENT_ANY,
+        .summary = "Take an API key back, within 5 seconds",
+        .examples = { "bongsu key revoke web1", "bongsu key revoke 1f0c33a9" },
+        .exits = { EXIT_PARTLY, EXIT_IO, EXIT_CONFIG },
+    },
+    {
         .name = "health", .args = "[PROCESS]...", .run = health_run, .flags = "json", .max_args = -1,
         .kind = ARGUMENT_WORDS, .words = "ingest detector indexer notifier api",
         .summary = "End with 0 when the processes are ready (for containers)",

@@ -131,7 +131,7 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
     const struct settings *settings = ingest->daemon->settings;
     const struct http_options options = {
         .listen = settings->ingest_listen, .flag = "--ingest-listen",
-        .api_key = settings->api_key, .reader_key = settings->reader_key,
+        .keyring = ingest->daemon->keyring, .reader_key = settings->reader_key,
         .read_open = (int)settings->read_open,
         .public_url = settings->public_url,
         .allowed_hosts = settings->http_allowed_hosts,
@@ -228,8 +228,6 @@ check_settings(const struct settings *settings, struct err *err)
         err_add(err, "ingest.files");
         return -1;
     }
-    if (settings->api_key == NULL)
-        log_warn("API_KEY is not set, nothing will be accepted", "");
     for (int slot = 0; slot < settings->detector_slots; slot++)
         if (endpoint_to_bind(settings, ENDPOINT_DETECT, slot, address) != 0) {
             err_set(err, "bus.dir: the path is too long for a socket");
@@ -284,6 +282,8 @@ ingest_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code
         ingest_destroy((void **)&ingest);
         return -1;
     }
+    if (!keyring_has(daemon->keyring, SCOPE_INGEST))
+        log_warn("API_KEY is not set and there is no other key, nothing will be accepted", "");
     log_info("ingest is open", "address=%s journal=%016" PRIx64 " last=%" PRIu64,
              http_server_address(ingest->server), journal_id(ingest->journal),
              journal_last(ingest->journal));

@@ -136,6 +136,8 @@ check(struct intake *intake, const struct intake_origin *origin, struct err *err
     if (event_check(ev, intake->now_us, intake->time_space, err) != 0)
         return INTAKE_BAD_FIELD;
     ev->known[EVENT_RECEIVED_FROM] = value_text(origin->received_from);
+    if (origin->key_name.ptr != NULL)
+        ev->known[EVENT_RECEIVED_KEY] = value_text(origin->key_name);
     return INTAKE_ACCEPTED;
 }
 

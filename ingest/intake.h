@@ -38,6 +38,7 @@ enum intake_outcome {
 struct intake_origin {
     struct text received_from;
     struct text key_id;         /* of the API key */
+    struct text key_name;       /* ptr NULL: it came by none */
     struct text source;         /* with offset it keys each line; ptr NULL: no */
     uint64_t offset;            /* of the body's first byte in source */
     int is_offset_each;         /* instead, each line begins with its own and a space */

@@ -52,7 +52,8 @@ requests_post_log(struct http_request *req, void *arg)
 {
     struct requests *self = arg;
     struct intake_origin origin = { .received_from = http_peer(req),
-                                    .key_id = http_key_id(req) };
+                                    .key_id = http_key_id(req),
+                                    .key_name = http_key_name(req) };
     const struct intake_item item = { .text = http_body(req) };
     struct requests_waiting waiting = { .req = req, .answer = &answer_one, .accepted = 1 };
     struct request_name name;
@@ -64,6 +65,7 @@ requests_post_log(struct http_request *req, void *arg)
     if (!requests_begin(self, req))
         return;
     outcome = intake_json(requests_intake(self), &origin, item, &result);
+    http_charge_events(req, outcome == INTAKE_STOPPED ? 0 : 1);
     if (outcome != INTAKE_ACCEPTED) {
         requests_refuse(self, req, outcome, &result);
         return;
@@ -159,7 +161,8 @@ requests_post_logs(struct http_request *req, void *arg)
 {
     struct requests *self = arg;
     struct intake_origin origin = { .received_from = http_peer(req),
-                                    .key_id = http_key_id(req) };
+                                    .key_id = http_key_id(req),
+                                    .key_name = http_key_name(req) };
     struct query query = { .origin = &origin };
     struct request_name name;
     enum intake_form form = text_is(http_content_type(req), "text/plain") ? INTAKE_LINES
@@ -179,6 +182,8 @@ requests_post_logs(struct http_request *req, void *arg)
         return;
     mark = journal_mark(journal);
     outcome = intake_body(requests_intake(self), &origin, form, http_body(req), &tally);
+    if (outcome != INTAKE_STOPPED)
+        http_charge_events(req, tally.accepted + tally.refused);
     if (outcome != INTAKE_ACCEPTED)
         requests_refuse(self, req, outcome, &tally.last);
     else if (tally.accepted == 0)

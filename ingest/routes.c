@@ -124,8 +124,8 @@ to_api(struct http_request *req, void *self)
 /* --- tables --- */
 
 const struct http_route intake_routes[] = {
-    { "POST", "/log",  HTTP_WRITE, "application/json", LOG_MAX_BODY, requests_post_log },
-    { "POST", "/logs", HTTP_WRITE,
+    { "POST", "/log",  HTTP_INGEST, "application/json", LOG_MAX_BODY, requests_post_log },
+    { "POST", "/logs", HTTP_INGEST,
       "application/x-ndjson application/ndjson application/json text/plain",
       SIZE_MAX, requests_post_logs },
 };

@@ -124,7 +124,8 @@ take_all(struct wire *wire, struct http_request *req, struct taking *taking,
          struct intake_result *result)
 {
     const struct intake_origin origin = { .received_from = http_peer(req),
-                                          .key_id = http_key_id(req) };
+                                          .key_id = http_key_id(req),
+                                          .key_name = http_key_name(req) };
     enum intake_outcome outcome;
     struct bulk_item item;
     int rc;
@@ -179,6 +180,8 @@ wire_bulk(struct http_request *req, void *self)
     }
     mark = journal_mark(journal);
     outcome = take_all(wire, req, taking, &result);
+    if (outcome != INTAKE_STOPPED)
+        http_charge_events(req, taking->answer.count);
     if (outcome != INTAKE_ACCEPTED) {
         journal_cancel(journal, &mark);
         requests_refuse(wire->requests, req, outcome, &result);

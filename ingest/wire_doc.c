@@ -49,7 +49,8 @@ wire_doc(struct http_request *req, void *self)
     struct wire *wire = self;
     struct intake *intake = requests_intake(wire->requests);
     const struct intake_origin origin = { .received_from = http_peer(req),
-                                          .key_id = http_key_id(req) };
+                                          .key_id = http_key_id(req),
+                                          .key_name = http_key_name(req) };
     const struct text index = http_param(req, "index"), id = http_param(req, "...");
     struct requests_waiting waiting = { .req = req, .answer = &doc_answer, .accepted = 1 };
     struct intake_result result = { .stop = JOURNAL_RETRY };
@@ -65,6 +66,7 @@ wire_doc(struct http_request *req, void *self)
         return;
     mark = journal_mark(intake_journal(intake));
     outcome = intake_document(intake, &origin, http_body(req), index, id, &result);
+    http_charge_events(req, outcome == INTAKE_STOPPED ? 0 : 1);
     if (outcome == INTAKE_ACCEPTED &&
         (waiting.own = answer_doc(index, id, &result)) == NULL) {
         journal_cancel(intake_journal(intake), &mark);

@@ -80,7 +80,7 @@ handle_test(struct http_request *req, void *self)
 /* Whoever can open our socket may; a port is open to more than that. */
 static const struct http_route on_socket = { "POST", "/test", HTTP_OPEN, NULL, 1024,
                                              handle_test };
-static const struct http_route on_port = { "POST", "/test", HTTP_WRITE, NULL, 1024,
+static const struct http_route on_port = { "POST", "/test", HTTP_ADMIN, NULL, 1024,
                                            handle_test };
 
 void

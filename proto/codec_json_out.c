@@ -142,10 +142,11 @@ set_known(json_t *json, const struct event *ev, int field)
 static int
 set_fields(json_t *json, const struct event *ev)
 {
-    if (set_known(json, ev, EVENT_RECEIVED_FROM) != 0)
+    if (set_known(json, ev, EVENT_RECEIVED_FROM) != 0 ||
+        set_known(json, ev, EVENT_RECEIVED_KEY) != 0)
         return -1;
     for (int i = 0; i < EVENT_FIELD_COUNT; i++)
-        if (i != EVENT_RECEIVED_FROM && i != EVENT_SOURCE_ADDRESS &&
+        if (i != EVENT_RECEIVED_FROM && i != EVENT_RECEIVED_KEY && i != EVENT_SOURCE_ADDRESS &&
             set_known(json, ev, i) != 0)
             return -1;
     return set_known(json, ev, EVENT_SOURCE_ADDRESS);

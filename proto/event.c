@@ -23,6 +23,7 @@ const struct event_field_row event_fields[EVENT_FIELD_COUNT] = {
     [EVENT_SOURCE_HOST] = { "source_host", FIELD_TYPE_TEXT, 0 },
     [EVENT_SOURCE_ADDRESS] = { "source_address", FIELD_TYPE_TEXT, FIELD_DERIVED },
     [EVENT_RECEIVED_FROM] = { "received_from", FIELD_TYPE_TEXT, FIELD_ADDED },
+    [EVENT_RECEIVED_KEY] = { "received_key", FIELD_TYPE_TEXT, FIELD_ADDED },
 };
 
 static const char *const severity_names[] = {

@@ -29,6 +29,7 @@ enum event_field {
     EVENT_SOURCE_HOST,
     EVENT_SOURCE_ADDRESS,       /* source_ip, else source_host; never on the wire */
     EVENT_RECEIVED_FROM,
+    EVENT_RECEIVED_KEY,         /* name of the API key that brought it */
     EVENT_FIELD_COUNT
 };
 

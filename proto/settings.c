@@ -34,6 +34,9 @@ const struct option settings_options[] = {
     { "reader_key", "READER_KEY", OPTION_TEXT, AT(reader_key), NULL, 0, 512,
       OPTION_SECRET, NULL,
       "key that readers of dashboard, reports and events must give" },
+    { "keys_file", NULL, OPTION_TEXT, AT(keys_path), NULL, 0, 0, 0, NULL,
+      "file of the further API keys, hashed, that bongsu key makes; read again when it "
+      "changes; unset: keys.yml in data_dir" },
     { "read_open", "READ_OPEN", OPTION_BOOL, AT(read_open), "false", 0, 1, 0, NULL,
       "let anyone read without a key, on any address; on loopback that is so anyway" },
     { "ingest.listen", NULL, OPTION_TEXT, AT(ingest_listen), "127.0.0.1:8000", 0, 256, 0,
@@ -281,6 +284,8 @@ settings_path(const struct settings *settings, const char *name)
     struct text first = { name, first_len };
     char *path = NULL;
 
+    if (settings->keys_path != NULL && strcmp(name, "keys.yml") == 0)
+        return text_dup(text_of(settings->keys_path));
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         const char *dir =
             *(char *const *)((const char *)settings + places[i].offset);

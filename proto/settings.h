@@ -19,6 +19,7 @@ struct settings {
 
     char *api_key;                  /* API_KEY, secret */
     char *reader_key;               /* READER_KEY, secret */
+    char *keys_path;                /* NULL: data_dir/keys.yml */
     int64_t read_open;              /* READ_OPEN */
 
     char *ingest_listen;            /* 127.0.0.1:8000 */

@@ -224,7 +224,7 @@ serve_health_as(struct process *process, int number, int *ret_code, struct err *
     const struct settings *settings = &process->settings;
     struct http_options options = {
         .flag = settings->health_listen != NULL ? "--health-listen" : "--data-dir",
-        .api_key = settings->api_key, .reader_key = settings->reader_key,
+        .keyring = process->daemon.keyring, .reader_key = settings->reader_key,
         .read_open = (int)settings->read_open, .public_url = settings->public_url,
         .allowed_hosts = settings->http_allowed_hosts, .max_connections = HEALTH_CONNECTIONS,
         .idle_timeout_s = HEALTH_IDLE_S,
@@ -292,10 +292,23 @@ set_up(struct process *process, int *ret_code, struct err *err)
     if (bus_guard_new(daemon->loop, &process->settings, process->spec->name, daemon->metrics,
                       &process->guard, err) != 0)
         return -1;
+    daemon->keyring = keyring_open(daemon->loop, &process->settings, daemon->metrics, err);
+    if (daemon->keyring == NULL)
+        return -1;
+    health_show_keys(daemon->health, daemon->keyring);
     return serve_health(process, ret_code, err);
 }
 
 /* --- the whole --- */
+
+/* What can be wrong without touching anything. */
+static int
+check(const struct process *process, struct err *err)
+{
+    if (bus_guard_check(&process->settings, process->spec->name, err) != 0)
+        return -1;
+    return keyring_check(&process->settings, err);
+}
 
 static int
 run(struct process *process, int is_check)
@@ -312,8 +325,7 @@ run(struct process *process, int is_check)
     if (daemon->health == NULL)
         err_set(&err, "out of memory");
     else if (timestamp_init(&err) == 0 &&
-             (is_check ? bus_guard_check(&process->settings, daemon->name, &err)
-                       : set_up(process, &code, &err)) == 0 &&
+             (is_check ? check(process, &err) : set_up(process, &code, &err)) == 0 &&
              process->spec->start(daemon, is_check, &process->self, &code, &err) == 0) {
         if (is_check) {
             puts("configuration OK");
@@ -338,6 +350,7 @@ release(struct process *process)
         process->spec->destroy(&process->self);
     bus_guard_destroy(&process->guard);
     http_server_destroy(&daemon->server);
+    keyring_destroy(&daemon->keyring);
     if (daemon->loop != NULL)
         zloop_destroy(&daemon->loop);
     if (process->signal_fd >= 0)

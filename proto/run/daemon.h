@@ -41,6 +41,7 @@ struct daemon {
     zloop_t *loop;
     struct metrics *metrics;
     struct health *health;
+    struct keyring *keyring;        /* for all servers of the process */
     struct http_server *server;     /* health's own: a program may add routes */
     int exit_code;                  /* set by daemon_fail */
 };

@@ -28,6 +28,7 @@ struct health {
     int64_t started_us, started_ms, beat_ms;
     void (*fill)(void *self, json_t *status);
     void *fill_self;
+    const struct keyring *keyring;  /* NULL: none to show */
 };
 
 struct health *
@@ -89,6 +90,12 @@ health_on_status(struct health *health, void (*fill)(void *self, json_t *status)
 {
     health->fill = fill;
     health->fill_self = self;
+}
+
+void
+health_show_keys(struct health *health, const struct keyring *ring)
+{
+    health->keyring = ring;
 }
 
 static int
@@ -287,6 +294,8 @@ on_status(struct http_request *req, void *self)
     }
     if (health->fill != NULL)
         health->fill(health->fill_self, status);
+    if (health->keyring != NULL)
+        keyring_show(health->keyring, status);
     http_reply_json(req, 200, status);
 }
 

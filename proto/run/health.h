@@ -35,6 +35,9 @@ void health_set_draining(struct health *health);
 void health_on_status(struct health *health, void (*fill)(void *self, json_t *status),
                       void *self);
 
+/* Whose keys /status shows; lent. */
+void health_show_keys(struct health *health, const struct keyring *ring);
+
 /* The four routes, for http_server_new; self of the handlers is the health. */
 extern const struct http_route health_routes[];
 extern const size_t health_route_count;

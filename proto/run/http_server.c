@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +112,7 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
 {
     static const char *const reasons[REFUSED_COUNT] = {
         "path", "method", "auth", "no_key", "type", "size", "headers", "query", "memory",
-        "closing", "broken", "framing", "host", "inflate",
+        "closing", "broken", "framing", "host", "inflate", "scope", "rate",
     };
     char labels[64];
 
@@ -151,6 +150,19 @@ join_loop(struct http_server *server, struct err *err)
     return 0;
 }
 
+static int
+open_keyring(struct http_server *server, const struct http_options *options,
+             struct metrics *metrics, struct err *err)
+{
+    const struct keyring_spec spec = { .api_key = options->api_key,
+                                       .reader_key = options->reader_key };
+
+    server->keyring = options->keyring;
+    if (server->keyring == NULL)
+        server->keyring = server->own_keyring = keyring_new(server->loop, &spec, metrics, err);
+    return server->keyring == NULL ? -1 : 0;
+}
+
 struct http_server *
 http_server_new(zloop_t *loop, const struct http_options *options,
                 struct metrics *metrics, struct err *err)
@@ -158,12 +170,11 @@ http_server_new(zloop_t *loop, const struct http_options *options,
     struct http_server *server = NULL;
     int saved = 0;
 
-    if (sodium_init() < 0)
-        err_set(err, "libsodium does not start");
-    else if ((server = calloc(1, sizeof(*server))) == NULL)
+    server = calloc(1, sizeof(*server));
+    if (server == NULL) {
         err_set(err, "out of memory");
-    if (server == NULL)
         return NULL;
+    }
     server->loop = loop;
     server->socket.fd = -1;
     server->timer = -1;
@@ -177,8 +188,10 @@ http_server_new(zloop_t *loop, const struct http_options *options,
     if (server->linger == NULL || http_hosts_init(server, options) != 0)
         err_set(err, "out of memory");
     else if (http_listen(options->listen, options->flag, &server->socket, err) == 0) {
-        http_keys_init(&server->keys, options, server->socket.is_local);
-        if (http_serve_start(server, options, err) == 0 && join_loop(server, err) == 0)
+        server->has_reader = options->reader_key != NULL;
+        server->is_reading_open =
+            !server->has_reader && (server->socket.is_local || options->read_open);
+        if (open_keyring(server, options, metrics, err) == 0 && http_serve_start(server, options, err) == 0 && join_loop(server, err) == 0)
             return server;
     }
     saved = errno;
@@ -226,6 +239,7 @@ http_server_destroy(struct http_server **server_ptr)
         MHD_destroy_response(server->cached);
     http_hosts_release(server);
     http_description_destroy(&server->description);
+    keyring_destroy(&server->own_keyring);
     free(server);
     *server_ptr = NULL;
 }

@@ -16,14 +16,18 @@
 #include "proto/base/err.h"
 #include "proto/base/metrics.h"
 #include "proto/base/text.h"
+#include "proto/run/keyring.h"
 
 struct http_server;
 struct http_request;
 
 enum http_access {
     HTTP_OPEN,          /* anybody */
-    HTTP_READ,          /* the reader key (or API key), where one is asked for */
-    HTTP_WRITE          /* the API key */
+    HTTP_READ,          /* a key that may read, where one is asked for */
+    HTTP_INGEST,        /* a key that may send events */
+    HTTP_ANALYST,       /* a key that may change an incident's status and notes */
+    HTTP_ADMIN,         /* a key that may do everything, as API_KEY */
+    HTTP_WRITE = HTTP_INGEST
 };
 
 struct http_route {
@@ -38,7 +42,8 @@ struct http_route {
 struct http_options {
     const char *listen;         /* "127.0.0.1:8000", "[::1]:8000", "127.0.0.1:0", or "unix:/path" */
     const char *flag;           /* named when the address is taken: "--ingest-listen" */
-    const char *api_key;        /* NULL: HTTP_WRITE is refused (503, says why) */
+    struct keyring *keyring;    /* lent; NULL: only the two keys that follow are taken */
+    const char *api_key;        /* with a keyring it is not looked at */
     const char *reader_key;     /* NULL: reading is open on loopback, or with read_open */
     int read_open;
     const char *public_url;     /* its host may be asked for; NULL: none (copied) */
@@ -110,8 +115,13 @@ void http_each_query(const struct http_request *req,
  * 12.4.2); 1000 without any. */
 int http_weight(struct text parameters);
 
-/* Short id of the API key that was used ("" when none was needed). */
+/* Short id and name of the key that was used (empty when none was needed). */
 struct text http_key_id(const struct http_request *req);
+struct text http_key_name(const struct http_request *req);
+
+/* So many events were in the request, taken or refused: its key pays for them. (Its
+ * bytes are paid for already.) */
+void http_charge_events(struct http_request *req, uint64_t events);
 
 /* --- answering: exactly once per request --- */
 void http_set_header(struct http_request *req, const char *name, const char *value);

@@ -1,27 +1,7 @@
 #include "proto/run/http_server_parts.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-static void
-digest(struct text key, unsigned char out[32])
-{
-    crypto_generichash(out, 32, (const unsigned char *)key.ptr, key.len, NULL, 0);
-}
-
-void
-http_keys_init(struct http_keys *keys, const struct http_options *options, int is_local)
-{
-    keys->has_api = options->api_key != NULL;
-    keys->has_reader = options->reader_key != NULL;
-    keys->is_reading_open = !keys->has_reader && (is_local || options->read_open);
-    if (keys->has_api)
-        digest(text_of(options->api_key), keys->api);
-    if (keys->has_reader)
-        digest(text_of(options->reader_key), keys->reader);
-}
 
 /* --- which route --- */
 
@@ -111,54 +91,6 @@ find_route(struct http_request *req)
         http_refuse(req, REFUSED_METHOD, 405, "%.20s is not possible here; possible: %s.",
                     req->method, allowed);
     }
-    return -1;
-}
-
-/* --- who asks --- */
-
-/* Both keys are compared always, so that the time taken tells nothing. */
-int
-http_holds_key(struct http_request *req, int may_be_reader)
-{
-    const struct http_keys *keys = &req->server->keys;
-    char space[HTTP_MAX_KEY * 2];
-    struct text sent = http_sent_key(req, space);
-    unsigned char found[32];
-    int is_api, is_reader;
-
-    if (sent.len == 0 || sent.len > HTTP_MAX_KEY)
-        return 0;
-    digest(sent, found);
-    is_api = sodium_memcmp(found, keys->api, sizeof(found)) == 0;
-    is_reader = sodium_memcmp(found, keys->reader, sizeof(found)) == 0;
-    if (!(is_api && keys->has_api) && !(is_reader && keys->has_reader && may_be_reader))
-        return 0;
-    snprintf(req->key_id, sizeof(req->key_id), "%02x%02x%02x%02x", found[0], found[1],
-             found[2], found[3]);
-    return 1;
-}
-
-static int
-check_access(struct http_request *req)
-{
-    const struct http_keys *keys = &req->server->keys;
-
-    if (req->route->access == HTTP_OPEN ||
-        (req->route->access == HTTP_READ && keys->is_reading_open))
-        return 0;
-    if (req->route->access == HTTP_WRITE && !keys->has_api) {
-        http_refuse(req, REFUSED_NO_KEY, 503, "API_KEY is not set, so nothing can be"
-                    " written; set it and start again.");
-        return -1;
-    }
-    if (http_holds_key(req, req->route->access == HTTP_READ))
-        return 0;
-    if (req->route->access == HTTP_READ && !keys->has_reader)
-        http_refuse(req, REFUSED_AUTH, 401, "Reading is closed on this address: set"
-                    " READER_KEY and send it as X-API-Key, or set READ_OPEN=1 to let"
-                    " anybody read.");
-    else
-        http_refuse(req, REFUSED_AUTH, 401, "X-API-Key is missing or wrong.");
     return -1;
 }
 
@@ -275,7 +207,7 @@ int
 http_gate(struct http_request *req)
 {
     static int (*const checks[])(struct http_request *) = {
-        http_check_framing, check_head, find_route, http_check_host, check_access,
+        http_check_framing, check_head, find_route, http_check_host, http_check_access,
         http_check_query, check_type, check_encoding, check_size, check_closing,
     };
 

@@ -97,12 +97,12 @@ http_check_host(struct http_request *req)
     struct text host = req->authority.ptr != NULL ? req->authority
                                                   : http_header(req, "Host");
 
-    if (req->route->access != HTTP_READ || !server->keys.is_reading_open ||
+    if (req->route->access != HTTP_READ || !server->is_reading_open ||
         server->socket.path[0] != '\0' || host.len == 0)
         return 0;
     host = cut_port(host);
     if (text_equals_nocase(host, text_of("localhost")) || is_address(host) ||
-        is_configured(server, host) || http_holds_key(req, 1))
+        is_configured(server, host) || http_holds_key(req))
         return 0;
     http_refuse(req, REFUSED_HOST, 421, "Reading needs no key here, so that only an"
                 " address, localhost or a known name may stand in Host, and \"%.*s\" is"

@@ -3,9 +3,10 @@
  *
  * http_server.c joins libmicrohttpd to the loop; _serve is what libmicrohttpd calls;
  * _listen opens the socket; _gate decides, before a body is read, whether a
- * request may pass, with _framing and _host; _request is read and _reply written
- * by handlers, _encode tags and compresses what is written; _document tells of the
- * routes; _linger sees refused uploads off; _crowd bounds the connections.
+ * request may pass, with _framing, _host and, for keys, _access and _auth; _request is
+ * read and _reply written by handlers, _encode tags and compresses what is written;
+ * _document tells of the routes; _linger sees refused uploads off; _crowd bounds the
+ * connections.
  */
 #ifndef PROTO_RUN_HTTP_SERVER_PARTS_H
 #define PROTO_RUN_HTTP_SERVER_PARTS_H
@@ -14,6 +15,7 @@
 #include <microhttpd.h>
 
 #include "proto/base/buf.h"
+#include "proto/base/log.h"
 #include "proto/run/http_server.h"
 
 enum {
@@ -40,7 +42,8 @@ enum http_stage {
 enum http_refusal {
     REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE,
     REFUSED_SIZE, REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING,
-    REFUSED_BROKEN, REFUSED_FRAMING, REFUSED_HOST, REFUSED_INFLATE, REFUSED_COUNT
+    REFUSED_BROKEN, REFUSED_FRAMING, REFUSED_HOST, REFUSED_INFLATE, REFUSED_SCOPE,
+    REFUSED_RATE, REFUSED_COUNT
 };
 
 struct http_pair {
@@ -76,12 +79,7 @@ struct http_request {
     struct MHD_Response *response;
     char type[80];                          /* Content-Type */
     char peer[INET6_ADDRSTRLEN];
-    char key_id[9];
-};
-
-struct http_keys {
-    unsigned char api[32], reader[32];      /* digests: no key is kept */
-    int has_api, has_reader, is_reading_open;
+    struct key_holder *holder;              /* whose key it was; NULL: none was needed */
 };
 
 struct http_table {
@@ -128,7 +126,9 @@ struct http_server {
     struct http_table tables[HTTP_MAX_TABLES];
     size_t table_count;
     struct http_description *description;   /* NULL: none */
-    struct http_keys keys;
+    struct keyring *keyring, *own_keyring;  /* own: NULL when it is lent */
+    int has_reader, is_reading_open;
+    struct log_burst key_burst;
     char *public_url, *allowed_hosts;       /* NULL: none */
     struct http_crowd crowd;
     size_t max_body;
@@ -160,10 +160,6 @@ int http_listen(const char *address, const char *flag, struct http_socket *ret_s
 /* Close it and remove a unix socket's file. */
 void http_listen_end(struct http_socket *socket);
 
-/* Digests of the keys, and whether reading is open. */
-void http_keys_init(struct http_keys *keys, const struct http_options *options,
-                    int is_local);
-
 /* Take in the request line as it was sent (copied). 0, or -1 when out of memory. */
 int http_request_set_uri(struct http_request *req, const char *uri);
 
@@ -184,13 +180,17 @@ int http_check_host(struct http_request *req);
 int http_hosts_init(struct http_server *server, const struct http_options *options);
 void http_hosts_release(struct http_server *server);
 
-/* 1 when the key that was sent is the API key, or the reader key if that may be. */
-int http_holds_key(struct http_request *req, int may_be_reader);
+/* The key that came with the request (borrowed until it is answered), or {NULL, 0}. */
+struct text http_credential(struct http_request *req);
 
-/* The key that the request brings: X-API-Key, or in Authorization ApiKey (as
- * Elasticsearch has it, base64 of "id:key", or the key), Bearer, or Basic, whose
- * password it is. In space or the request; ptr NULL: none. */
-struct text http_sent_key(const struct http_request *req, char space[HTTP_MAX_KEY * 2]);
+/* 0: the route is open, or a key that may came with it (req->holder). -1: it was refused. */
+int http_check_access(struct http_request *req);
+
+/* 0: the rates of the request's key let it in. -1: it was refused with a 429. */
+int http_check_rate(struct http_request *req);
+
+/* 1 when a key came with it that may read. */
+int http_holds_key(struct http_request *req);
 
 /* 1 when the body comes gzipped (or as deflate, which is zlib's form), 0 when as it
  * is, -1 in another form. */

@@ -144,7 +144,19 @@ http_header(const struct http_request *req, const char *name)
 struct text
 http_key_id(const struct http_request *req)
 {
-    return text_of(req->key_id);
+    return req->holder == NULL ? text_of("") : key_holder_id(req->holder);
+}
+
+struct text
+http_key_name(const struct http_request *req)
+{
+    return req->holder == NULL ? (struct text){ NULL, 0 } : key_holder_name(req->holder);
+}
+
+void
+http_charge_events(struct http_request *req, uint64_t events)
+{
+    key_holder_charge(req->holder, events, 0);
 }
 
 /* --- the query string --- */

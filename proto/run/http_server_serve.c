@@ -68,7 +68,8 @@ reset_request(struct http_request *req)
     req->has_cache_control = req->has_retry_after = req->wants_tag = 0;
     req->is_deferred = req->is_answered = req->needs_linger = req->must_close = 0;
     req->response = NULL;
-    req->type[0] = req->peer[0] = req->key_id[0] = '\0';
+    req->holder = NULL;
+    req->type[0] = req->peer[0] = '\0';
 }
 
 static void
@@ -238,9 +239,24 @@ take_body(struct http_request *req, const char *bytes, size_t len)
     return MHD_YES;
 }
 
+/* Others with the same key may have come in since the gate: who is now in debt waits,
+ * so that what a key brings too much is at most one body. */
+static int
+pay(struct http_request *req)
+{
+    if (req->holder == NULL || req->received == 0)
+        return 0;
+    if (http_check_rate(req) != 0)
+        return -1;
+    key_holder_charge(req->holder, 0, req->received);
+    return 0;
+}
+
 static enum MHD_Result
 dispatch(struct http_request *req)
 {
+    if (pay(req) != 0)
+        return queue_answer(req);
     req->stage = STAGE_HANDLING;
     req->server->has_handled = 1;
     req->route->handle(req, req->self);

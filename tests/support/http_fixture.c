@@ -46,6 +46,19 @@ echo(struct http_request *req, void *self)
     buf_release(&out);
 }
 
+/* As many events as the body says. */
+static void
+charge(struct http_request *req, void *self)
+{
+    struct http_fixture *f = self;
+    int64_t events = 0;
+
+    f->handled++;
+    assert_int_equal(text_to_int(http_body(req), 0, 1000000, &events), 0);
+    http_charge_events(req, (uint64_t)events);
+    http_reply(req, 200, "text/plain", text_of("ok"));
+}
+
 static void
 count_body(struct http_request *req, void *self)
 {
@@ -116,7 +129,10 @@ static const struct http_route routes[] = {
     { "POST", "/things/{id}/status", HTTP_OPEN, NULL, 0, echo },
     { "GET", "/docs/{...}", HTTP_OPEN, NULL, 0, echo },
     { "GET", "/read", HTTP_READ, NULL, 0, echo },
-    { "POST", "/write", HTTP_WRITE, "application/json text/plain", SIZE_MAX, echo },
+    { "POST", "/write", HTTP_INGEST, "application/json text/plain", SIZE_MAX, echo },
+    { "POST", "/change", HTTP_ANALYST, NULL, SIZE_MAX, echo },
+    { "POST", "/admin", HTTP_ADMIN, NULL, SIZE_MAX, echo },
+    { "POST", "/charge", HTTP_INGEST, NULL, SIZE_MAX, charge },
     { "POST", "/count", HTTP_OPEN, NULL, SIZE_MAX, count_body },
     { "POST", "/wait", HTTP_OPEN, NULL, SIZE_MAX, wait_for_turn },
     { "GET", "/headers", HTTP_OPEN, NULL, 0, set_headers },

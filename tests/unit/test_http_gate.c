@@ -24,14 +24,15 @@ writing_takes_the_api_key_and_no_other(void **state)
     assert_int_equal(http_post(client, "/write", "X-API-Key: \r\n"
                                "Content-Type: text/plain\r\n", "x"), 401);
     assert_int_equal(http_post(client, "/write", "X-API-Key: " READER_KEY "\r\n"
-                               "Content-Type: text/plain\r\n", "x"), 401);
+                               "Content-Type: text/plain\r\n", "x"), 403);
     assert_int_equal(http_post(client, "/write", "X-API-Key: " API_KEY "2\r\n"
                                "Content-Type: text/plain\r\n", "x"), 401);
     assert_int_equal(f->handled, 0);
     assert_int_equal(http_post(client, "/write", "x-api-key: " API_KEY "\r\n"
                                "Content-Type: text/plain\r\n", "x"), 200);
     assert_null(text_find(loop_client_body(client), "key=;"));
-    assert_int_equal(refused(f, "reason=\"auth\""), 4);
+    assert_int_equal(refused(f, "reason=\"auth\""), 3);
+    assert_int_equal(refused(f, "reason=\"scope\""), 1);
 }
 
 static void

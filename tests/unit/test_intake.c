@@ -54,6 +54,7 @@ set_up(void **state)
     intake_set_time(place->intake, now_us);
     place->origin.received_from = text_of("192.0.2.7");
     place->origin.key_id = text_of("abcd1234");
+    place->origin.key_name = text_of("web1");
     *state = place;
     return 0;
 }
@@ -156,6 +157,7 @@ an_event_is_stored_as_it_was_sent_under_the_id_that_was_told(void **state)
     assert_field(ev, "count", "5");
     assert_field(ev, "severity", "low");
     assert_field(ev, "received_from", "192.0.2.7");
+    assert_field(ev, "received_key", "web1");
     assert_non_null(event_get(ev, text_of("shoe")));
     assert_true(event_id_equals(&ev->id, &place->result.id));
     assert_int_equal(ev->at_us, now_us);
@@ -179,6 +181,7 @@ refuses_what_is_no_event_and_says_why(void **state)
         { "{\"event_type\":\"a\",\"timestamp\":\"2027-01-15T08:11:00Z\"}",
                                                            INTAKE_BAD_FIELD, "timestamp" },
         { "{\"event_type\":\"a\",\"received_from\":\"x\"}", INTAKE_BAD_JSON, "received_from" },
+        { "{\"event_type\":\"a\",\"received_key\":\"x\"}", INTAKE_BAD_JSON, "received_key" },
         { "{\"event_type\":\"a\\u0000b\"}",                INTAKE_BAD_JSON,  "event_type" },
         { "{\"event_type\":\"\xff\"}",                     INTAKE_BAD_JSON,  "" },
     };
@@ -193,7 +196,7 @@ refuses_what_is_no_event_and_says_why(void **state)
     assert_int_equal(counter(place, "bongsu_ingest_events_refused_total",
                              "reason=\"field\""), 4);
     assert_int_equal(counter(place, "bongsu_ingest_events_refused_total", "reason=\"json\""),
-                     6);
+                     7);
 }
 
 static void
