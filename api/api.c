@@ -28,7 +28,7 @@ const struct http_route api_routes[] = {
       handle_incident_status },
     { "GET", "/events", HTTP_READ, NULL, 0, handle_events },
     { "GET", "/deadletters", HTTP_READ, NULL, 0, handle_deadletters },
-    { "POST", "/deadletters/retry", HTTP_WRITE, "application/json", STATUS_BODY_MAX,
+    { "POST", "/deadletters/retry", HTTP_ADMIN, "application/json", STATUS_BODY_MAX,
       handle_deadletters_retry },
 };
 const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
@@ -74,6 +74,7 @@ api_destroy(void **self)
     if (api == NULL)
         return;
     http_server_destroy(&api->server);
+    tls_destroy(&api->tls);
     store_close(&api->store);
     free(api);
     *self = NULL;
@@ -83,7 +84,7 @@ static int
 api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, struct err *err)
 {
     const struct settings *settings = daemon->settings;
-    const struct http_options options = {
+    struct http_options options = {
         .listen = settings->api_listen, .flag = "--api-listen",
         .keyring = daemon->keyring, .reader_key = settings->reader_key,
         .read_open = settings->read_open != 0, .public_url = settings->public_url,
@@ -91,11 +92,12 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
         .max_connections = (unsigned)settings->http_max_connections,
         .idle_timeout_s = (unsigned)(settings->http_timeout_ms / 1000),
     };
+    struct tls *checked = NULL;
     struct api *api;
 
     *ret_code = EXIT_CONFIG;
     if (is_check)
-        return 0;
+        return tls_open(NULL, settings, NULL, &checked, err);
     api = calloc(1, sizeof(*api));
     if (api == NULL) {
         err_set(err, "out of memory");
@@ -105,8 +107,10 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
     api->daemon = daemon;
     open_metrics(api);
     api->store = store_open(settings, STORE_READ, err);
-    if (api->store == NULL)
+    if (api->store == NULL ||
+        tls_open(daemon->loop, settings, daemon->metrics, &api->tls, err) != 0)
         return -1;
+    options.tls = api->tls;
     api->server = http_server_new(daemon->loop, &options, daemon->metrics, err);
     if (api->server == NULL) {
         *ret_code = errno == EADDRINUSE ? EXIT_TAKEN : EXIT_CONFIG;
@@ -116,6 +120,9 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
     http_server_add_routes(api->server, health_routes, health_route_count, daemon->health);
     if (http_server_document(api->server, &api_document, err) != 0)
         return -1;
+    health_also_show(daemon->health, keyring_show, daemon->keyring);
+    if (api->tls != NULL)
+        health_also_show(daemon->health, tls_show, api->tls);
     log_info("listening", "address=%s", http_server_address(api->server));
     return 0;
 }

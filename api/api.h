@@ -25,6 +25,7 @@ struct api {
     struct store *store;
     struct http_server *server;
     uint64_t *queries, *query_failures, *status_changes, *letters_wanted;
+    struct tls *tls;            /* NULL: plain HTTP */
 };
 
 extern const struct http_route api_routes[];

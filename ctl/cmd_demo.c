@@ -59,8 +59,9 @@ send_story(const struct call *call, const struct demo_story *story, struct text 
     struct progress progress = { 0 };
     struct send_source source;
     struct line_piece piece = { .first_line = 1 };
-    char *key = NULL, *url = call_url(call->ingest_url, call->settings.ingest_listen);
+    char *key = NULL, *url = call_url(call, call->ingest_url, call->settings.ingest_listen);
     struct poster poster = { .session = http_session_new(), .url = url,
+                             .ca_file = call_ca(call, call->ingest_url),
                              .give_up_ms = call->give_up_ms, .is_stopped = &stop_is_asked,
                              .progress = &progress, .tally = tally };
     int rc = EXIT_SOFTWARE;
@@ -92,7 +93,7 @@ tell_what_to_see(const struct call *call, const struct demo_story *story,
 {
     const struct settings *settings = &call->settings;
     char from[TIMESTAMP_LEN], to[TIMESTAMP_LEN], since[TIMESTAMP_LEN];
-    char *api = call_url(settings->public_url, settings->api_listen);
+    char *api = call_url(call, settings->public_url, settings->api_listen);
 
     timestamp_format(story->end_us - DEMO_HOURS * 60 * minute_us, from);
     timestamp_format(story->end_us, to);

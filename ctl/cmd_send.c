@@ -203,7 +203,8 @@ print_dashboard(const struct sending *sending)
     if (settings->public_url != NULL)
         printf("see %s/dashboard?from=%s&to=%s\n", settings->public_url, from, to);
     else
-        printf("see http://%s/dashboard?from=%s&to=%s\n", settings->api_listen, from, to);
+        printf("see %s://%s/dashboard?from=%s&to=%s\n",
+               settings->tls_certificate == NULL ? "http" : "https", settings->api_listen, from, to);
 }
 
 /* A failure ends up in the JSON, of which there is one. */
@@ -271,11 +272,11 @@ send_run(struct call *call)
 
     if (key_find(call, KEY_TO_WRITE, &key, &err) != 0)
         return call_complain(call, rc, &err);
-    sending.url = call_url(call->ingest_url, call->settings.ingest_listen);
+    sending.url = call_url(call, call->ingest_url, call->settings.ingest_listen);
     sending.poster = (struct poster){
         .session = http_session_new(), .url = sending.url, .api_key = key,
-        .give_up_ms = call->give_up_ms, .is_stopped = &stop_is_asked,
-        .progress = &sending.progress, .tally = &sending.tally,
+        .ca_file = call_ca(call, call->ingest_url), .give_up_ms = call->give_up_ms,
+        .is_stopped = &stop_is_asked, .progress = &sending.progress, .tally = &sending.tally,
     };
     sending.progress.is_shown = !call->no_progress && isatty(STDERR_FILENO);
     sending.progress.began_ms = clock_steady_ms();

@@ -168,25 +168,26 @@ greet(const struct launch *launch)
 {
     const struct settings *settings = launch->settings;
     const char *seen = options_placeholders_seen();
+    const char *scheme = settings->tls_certificate == NULL ? "http" : "https";
 
     printf("\nBongsu %s is up. Ctrl-C stops it.\n\n"
-           "  send events to  http://%s   (header X-API-Key)\n"
-           "  look at         http://%s/dashboard\n"
+           "  send events to  %s://%s   (header X-API-Key)\n"
+           "  look at         %s://%s/dashboard\n"
            "  API key         in .env (API_KEY)\n"
            "  data            %s\n"
            "  time zone       %s\n"
            "  Slack           %s\n",
-           BONGSU_VERSION, settings->ingest_listen, settings->api_listen, settings->data_dir,
+           BONGSU_VERSION, scheme, settings->ingest_listen, scheme, settings->api_listen, settings->data_dir,
            timestamp_zone(),
            settings->slack_webhook_url != NULL ? "on" : "off (SLACK_WEBHOOK_URL is not set; incidents go to this log)");
     if (seen[0] != '\0')
         printf("  not set yet     %s (still as in .env.example)\n", seen);
     printf("\nTry it:\n\n"
-           "  . ./.env; curl -s http://%s/log -H \"X-API-Key: $API_KEY\" \\\n"
+           "  . ./.env; curl -s %s://%s/log -H \"X-API-Key: $API_KEY\" \\\n"
            "    -H 'Content-Type: application/json' \\\n"
            "    -d '{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.45\",\"username\":\"root\",\"count\":5}'\n\n"
-           "  curl -s http://%s/incidents\n\n",
-           settings->ingest_listen, settings->api_listen);
+           "  curl -s %s://%s/incidents\n\n",
+           scheme, settings->ingest_listen, scheme, settings->api_listen);
     fflush(stdout);
 }
 

@@ -29,7 +29,7 @@ struct call {
     struct arena space;
 
     int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all;
-    char *url, *ingest_url, *key_file;
+    char *url, *ingest_url, *key_file, *ca;
     char *since, *until, *status, *severity, *rule, *key, *text;
     char *note, *by, *date, *format, *lang, *resume, *into;
     char *scope;

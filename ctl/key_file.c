@@ -73,8 +73,9 @@ static const struct { const char *any, *loopback; } anywhere[] = {
 };
 
 char *
-call_url(const char *given, const char *listen)
+call_url(const struct call *call, const char *given, const char *listen)
 {
+    const char *scheme = call->settings.tls_certificate == NULL ? "http" : "https";
     struct buf url = { 0 };
     const char *start = "";
 
@@ -85,9 +86,17 @@ call_url(const char *given, const char *listen)
             break;
         }
     if (given != NULL ? buf_append_str(&url, given) != 0
-                      : buf_printf(&url, "http://%s%s", start, listen) != 0)
+                      : buf_printf(&url, "%s://%s%s", scheme, start, listen) != 0)
         return NULL;
     while (url.len > 0 && url.ptr[url.len - 1] == '/')
         url.ptr[--url.len] = '\0';
     return buf_take(&url);
+}
+
+const char *
+call_ca(const struct call *call, const char *given)
+{
+    if (call->ca != NULL)
+        return call->ca;
+    return given == NULL ? call->settings.tls_certificate : NULL;
 }

@@ -20,8 +20,13 @@ int key_find(const struct call *call, enum key_use use, char **ret_key, struct e
 enum { KEY_TEXT_LEN = 49 };
 void key_make(char ret_key[KEY_TEXT_LEN]);
 
-/* given, or http://listen as one can call it (0.0.0.0 is 127.0.0.1), without
- * a slash at its end. The caller frees; NULL when out of memory. */
-char *call_url(const char *given, const char *listen);
+/* given, or http://listen (https:// where tls.certificate is set) as one can call it
+ * (0.0.0.0 is 127.0.0.1), without a slash at its end. The caller frees; NULL when out
+ * of memory. */
+char *call_url(const struct call *call, const char *given, const char *listen);
+
+/* The authorities that an answer there must be signed by: --ca; else of our own server
+ * the certificate itself; NULL: the system's. Borrowed. */
+const char *call_ca(const struct call *call, const char *given);
 
 #endif

@@ -40,7 +40,8 @@ remote_open(struct remote *remote, const struct call *call, enum key_use use, st
     int rc = EXIT_SOFTWARE;
 
     *remote = (struct remote){ .name = call->name, .session = http_session_new(),
-                               .url = call_url(call->url, call->settings.api_listen) };
+                               .url = call_url(call, call->url, call->settings.api_listen),
+                               .ca_file = call_ca(call, call->url) };
     err_set(err, "out of memory");
     if (remote->session == NULL || remote->url == NULL)
         return rc;
@@ -109,7 +110,8 @@ remote_ask(struct remote *remote, const char *path, const json_t *body, struct b
     const char *const headers[] = { remote->key_header, NULL };
     struct http_call call = { .method = body == NULL ? "GET" : "POST", .headers = headers,
                               .body = text_of(text), .content_type = "application/json",
-                              .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1 };
+                              .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1,
+                              .ca_file = remote->ca_file };
     struct http_answer answer = { .retry_after_s = -1 };
     int code = EXIT_SOFTWARE;
 

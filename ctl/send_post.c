@@ -89,7 +89,7 @@ call_ingest(struct poster *poster, const struct send_source *source,
     struct http_call call = {
         .method = "POST", .url = url, .headers = headers, .body = piece->bytes,
         .content_type = source->is_json == 1 ? "application/x-ndjson" : "text/plain",
-        .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1,
+        .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1, .ca_file = poster->ca_file,
     };
 
     if (piece->numbers == NULL)

@@ -20,6 +20,7 @@ struct poster {
     struct http_session *session;
     const char *url;            /* http://127.0.0.1:8000 */
     const char *api_key;        /* NULL: none */
+    const char *ca_file;        /* NULL: the system's */
     int64_t give_up_ms;         /* 0: never */
     const volatile sig_atomic_t *is_stopped;
     struct progress *progress;

@@ -39,7 +39,7 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_CONFIG },
     },
     {
-        .name = "top", .args = "", .run = top_run, .flags = "every once json url ingest-url key-file",
+        .name = "top", .args = "", .run = top_run, .flags = "every once json url ingest-url key-file ca",
         .summary = "Watch rates, backlogs and incidents in the terminal; q ends it",
         .about = "Asks the five of this machine; with --url the api (and ingest) of another.\n"
                  "--once, and an output that is no terminal, show it once.",
@@ -48,7 +48,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "send", .args = "FILE|-...", .run = send_run,
-        .flags = "ingest no-sort no-progress batch-lines give-up json key-file", .min_args = 1, .max_args = -1,
+        .flags = "ingest no-sort no-progress batch-lines give-up json key-file ca", .min_args = 1, .max_args = -1,
         .kind = ARGUMENT_FILE,
         .summary = "Send log files or standard input to ingest, each line once",
         .about = "Lines of logs, or NDJSON events. A line is stored once, however often its file is\n"
@@ -72,7 +72,7 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_IO, EXIT_CONFIG },
     },
     {
-        .name = "demo", .args = "", .run = demo_run, .flags = "seed events print ingest give-up json key-file",
+        .name = "demo", .args = "", .run = demo_run, .flags = "seed events print ingest give-up json key-file ca",
         .summary = "Send a made-up morning of normal traffic with one attack in it",
         .about = "It ends at the present minute. One address scans the web server, guesses passwords,\n"
                  "gets in and becomes root. All addresses are reserved for documentation. The same\n"
@@ -83,7 +83,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "incidents list", .args = "", .run = incidents_list_run,
-        .flags = "status severity rule key since until limit json url key-file",
+        .flags = "status severity rule key since until limit json url key-file ca",
         .summary = "List incidents, the latest first",
         .about = "--since and --until go by when it was last seen. Ends with 1 when there is none.",
         .examples = { "bongsu incidents list --status open --severity high",
@@ -91,7 +91,7 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, ASKING },
     },
     {
-        .name = "incidents show", .args = "ID", .run = incidents_show_run, .flags = "json url key-file",
+        .name = "incidents show", .args = "ID", .run = incidents_show_run, .flags = "json url key-file ca",
         .min_args = 1, .max_args = 1, .kind = ARGUMENT_ANY,
         .summary = "Show an incident with its events and history",
         .about = "ID may be the beginning of an id, if the newest incidents have only one such.",
@@ -100,7 +100,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "incidents status", .args = "ID STATUS", .run = incidents_status_run,
-        .flags = "note by json url key-file", .min_args = 2, .max_args = 2,
+        .flags = "note by json url key-file ca", .min_args = 2, .max_args = 2,
         .kind = ARGUMENT_WORDS, .words = STATUSES,
         .summary = "Set the status of an incident",
         .about = "STATUS: open, acknowledged, investigating, resolved or false_positive.",
@@ -109,7 +109,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "events search", .args = "[FIELD=VALUE]...", .run = events_search_run,
-        .flags = "since until text limit json url key-file", .max_args = -1, .kind = ARGUMENT_ANY,
+        .flags = "since until text limit json url key-file ca", .max_args = -1, .kind = ARGUMENT_ANY,
         .summary = "Search events, the newest first",
         .about = "A FIELD must equal its VALUE, without regard to case. Ends with 1 when there is none.",
         .examples = { "bongsu events search source_ip=203.0.113.45 --since 2h",
@@ -118,7 +118,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "events tail", .args = "[FIELD=VALUE]...", .run = events_tail_run,
-        .flags = "follow tail text every json url key-file", .max_args = -1,
+        .flags = "follow tail text every json url key-file ca", .max_args = -1,
         .kind = ARGUMENT_ANY,
         .summary = "Show the newest events, with -f those that come",
         .about = "The newest by their time; then, with -f, each that is stored, once and in the order of\n"
@@ -129,7 +129,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "deadletter list", .args = "", .run = deadletter_list_run,
-        .flags = "limit json url key-file",
+        .flags = "limit json url key-file ca",
         .summary = "List events that could not be stored, and why",
         .about = "Those set aside last first. Ends with 1 when there is none. --json shows the events.",
         .examples = { "bongsu deadletter list", "bongsu deadletter list --json | jq -r '.deadletters[].reason'" },
@@ -137,7 +137,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "deadletter retry", .args = "ID...|--all", .run = deadletter_retry_run,
-        .flags = "all-letters json url key-file", .max_args = -1, .kind = ARGUMENT_ANY,
+        .flags = "all-letters json url key-file ca", .max_args = -1, .kind = ARGUMENT_ANY,
         .summary = "Have dead letters stored after all, once what refused them is mended",
         .about = "The indexer tries them within seconds. What is stored then is no dead letter any more;\n"
                  "what is refused again stays, with the new reason. Nothing is stored twice.",
@@ -146,20 +146,20 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, ASKING },
     },
     {
-        .name = "report daily", .args = "", .run = report_run, .flags = "date format lang json url key-file",
+        .name = "report daily", .args = "", .run = report_run, .flags = "date format lang json url key-file ca",
         .summary = "Print the report of a day",
         .examples = { "bongsu report daily", "bongsu report daily --date yesterday --format html > day.html" },
         .exits = { ASKING },
     },
     {
-        .name = "report weekly", .args = "", .run = report_run, .flags = "date format lang json url key-file",
+        .name = "report weekly", .args = "", .run = report_run, .flags = "date format lang json url key-file ca",
         .summary = "Print the report of a week, Monday to Sunday",
         .examples = { "bongsu report weekly --lang ko" },
         .exits = { ASKING },
     },
     {
         .name = "export events", .args = "[FIELD=VALUE]...", .run = export_run,
-        .flags = "since until text resume url key-file", .max_args = -1, .kind = ARGUMENT_ANY,
+        .flags = "since until text resume url key-file ca", .max_args = -1, .kind = ARGUMENT_ANY,
         .summary = "Write events to standard output, one JSON object a line",
         .about = "All that there are, newest first, page by page. With --resume a broken export goes on\n"
                  "where it was: append its output. What fits and comes meanwhile is not in it.",
@@ -169,7 +169,7 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "export incidents", .args = "", .run = export_run,
-        .flags = "status severity rule key since until resume url key-file",
+        .flags = "status severity rule key since until resume url key-file ca",
         .summary = "Write incidents to standard output, one JSON object a line",
         .about = "--rule takes the id here.",
         .examples = { "bongsu export incidents --status resolved > incidents.ndjson" },

@@ -33,6 +33,7 @@ struct ingest {
     struct wire *wire;          /* Elasticsearch's */
     struct delivery *delivery;
     struct files_watch *files;  /* NULL: none are watched */
+    struct tls *tls;            /* NULL: plain HTTP */
     struct http_server *server;
     zmq_pollitem_t disk;        /* says that a commit is over */
     struct err broken;          /* why the process will end */
@@ -129,7 +130,7 @@ static int
 open_server(struct ingest *ingest, int *ret_code, struct err *err)
 {
     const struct settings *settings = ingest->daemon->settings;
-    const struct http_options options = {
+    struct http_options options = {
         .listen = settings->ingest_listen, .flag = "--ingest-listen",
         .keyring = ingest->daemon->keyring, .reader_key = settings->reader_key,
         .read_open = (int)settings->read_open,
@@ -140,6 +141,9 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
         .idle_timeout_s = (unsigned)((settings->http_timeout_ms + 999) / 1000),
     };
 
+    if (tls_open(ingest->daemon->loop, settings, ingest->daemon->metrics, &ingest->tls, err) != 0)
+        return -1;
+    options.tls = ingest->tls;
     ingest->server = http_server_new(ingest->daemon->loop, &options, ingest->daemon->metrics,
                                      err);
     if (ingest->server == NULL) {
@@ -214,7 +218,12 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
     if (ingest->adoption == NULL)
         return -1;
     health_on_status(ingest->daemon->health, show_status, ingest);
-    return open_server(ingest, ret_code, err) != 0 ? -1 : open_files(ingest, err);
+    if (open_server(ingest, ret_code, err) != 0)
+        return -1;
+    health_also_show(ingest->daemon->health, keyring_show, ingest->daemon->keyring);
+    if (ingest->tls != NULL)
+        health_also_show(ingest->daemon->health, tls_show, ingest->tls);
+    return open_files(ingest, err);
 }
 
 /* What can be wrong without touching anything. */
@@ -250,6 +259,7 @@ ingest_destroy(void **self)
         requests_commit(ingest->requests, &err);    /* who waits is answered before the end */
     }
     http_server_destroy(&ingest->server);
+    tls_destroy(&ingest->tls);
     delivery_destroy(&ingest->delivery);
     adoption_destroy(&ingest->adoption);
     wire_destroy(&ingest->wire);
@@ -265,13 +275,14 @@ static int
 ingest_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code,
              struct err *err)
 {
+    struct tls *checked = NULL;
     struct ingest *ingest;
 
     *ret_code = EXIT_CONFIG;
     if (check_settings(daemon->settings, err) != 0)
         return -1;
     if (is_check)
-        return 0;
+        return tls_open(NULL, daemon->settings, NULL, &checked, err);
     ingest = calloc(1, sizeof(*ingest));
     if (ingest == NULL) {
         err_set(err, "ingest: out of memory");

@@ -103,7 +103,7 @@ to_api(struct http_request *req, void *self)
 
     cut_address(text_of(settings->api_listen), &configured, &port);
     host = api_host(req, configured);
-    rc = buf_append_str(&url, "http://");
+    rc = buf_append_str(&url, settings->tls_certificate == NULL ? "http://" : "https://");
     rc |= buf_append_text(&url, host);
     if (port.len > 0)
         rc |= buf_printf(&url, ":%.*s", (int)port.len, port.ptr);

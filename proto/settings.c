@@ -48,6 +48,15 @@ const struct option settings_options[] = {
       "those that come later are read from their start" },
     { "api.listen", NULL, OPTION_TEXT, AT(api_listen), "127.0.0.1:8080", 0, 256, 0,
       NULL, "host:port of dashboard, reports, incidents and search" },
+    { "tls.certificate", NULL, OPTION_TEXT, AT(tls_certificate), NULL, 0, 0, 0, NULL,
+      "PEM file of the certificate with which ingest and api speak https, its authorities "
+      "behind it; read again when it changes; unset: plain http" },
+    { "tls.key", NULL, OPTION_TEXT, AT(tls_key), NULL, 0, 0, 0, NULL,
+      "PEM file of its private key, without a password" },
+    { "tls.client_ca", NULL, OPTION_TEXT, AT(tls_client_ca), NULL, 0, 0, 0, NULL,
+      "PEM file of the authorities whose certificates clients may show; unset: none is asked for" },
+    { "tls.client_required", NULL, OPTION_BOOL, AT(tls_client_required), "false", 0, 1, 0, NULL,
+      "turn away clients that show no certificate" },
     { "http.max_body", NULL, OPTION_BYTES, AT(http_max_body), "10MiB", KIB, GIB, 0, NULL,
       "largest body of a request; a larger one is answered 413" },
     { "http.max_connections", NULL, OPTION_INT, AT(http_max_connections), "1024",
@@ -209,6 +218,20 @@ find_rules(struct settings *settings)
 }
 
 static int
+check_tls(const struct settings *settings, struct err *err)
+{
+    if ((settings->tls_certificate == NULL) != (settings->tls_key == NULL))
+        err_set(err, "tls.certificate and tls.key: one needs the other");
+    else if (settings->tls_client_ca != NULL && settings->tls_certificate == NULL)
+        err_set(err, "tls.client_ca: needs tls.certificate");
+    else if (settings->tls_client_required && settings->tls_client_ca == NULL)
+        err_set(err, "tls.client_required: needs tls.client_ca");
+    else
+        return 0;
+    return -1;
+}
+
+static int
 check(const struct settings *settings, struct err *err)
 {
     const char *key = settings->api_key;
@@ -230,7 +253,7 @@ check(const struct settings *settings, struct err *err)
     else if (severity_parse(text_of(settings->slack_min_severity)) < 0)
         err_set(err, "slack.min_severity: must be low, medium, high or critical");
     else
-        return 0;
+        return check_tls(settings, err);
     return -1;
 }
 

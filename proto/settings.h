@@ -22,6 +22,10 @@ struct settings {
     char *keys_path;                /* NULL: data_dir/keys.yml */
     int64_t read_open;              /* READ_OPEN */
 
+    char *tls_certificate;          /* NULL: plain HTTP */
+    char *tls_key, *tls_client_ca;
+    int64_t tls_client_required;
+
     char *ingest_listen;            /* 127.0.0.1:8000 */
     char *ingest_files;             /* globs with commas; NULL: none */
     char *ingest_files_from;        /* end or start */

@@ -295,7 +295,6 @@ set_up(struct process *process, int *ret_code, struct err *err)
     daemon->keyring = keyring_open(daemon->loop, &process->settings, daemon->metrics, err);
     if (daemon->keyring == NULL)
         return -1;
-    health_show_keys(daemon->health, daemon->keyring);
     return serve_health(process, ret_code, err);
 }
 

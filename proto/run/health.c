@@ -1,5 +1,6 @@
 #include "proto/run/health.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 
-enum { MAX_CHECKS = 32 };
+enum { MAX_CHECKS = 32, MAX_ALSO = 4 };
 
 struct check {
     char name[32];
@@ -28,7 +29,11 @@ struct health {
     int64_t started_us, started_ms, beat_ms;
     void (*fill)(void *self, json_t *status);
     void *fill_self;
-    const struct keyring *keyring;  /* NULL: none to show */
+    struct {
+        void (*fill)(void *self, json_t *status);
+        void *self;
+    } also[MAX_ALSO];
+    size_t also_count;
 };
 
 struct health *
@@ -93,9 +98,11 @@ health_on_status(struct health *health, void (*fill)(void *self, json_t *status)
 }
 
 void
-health_show_keys(struct health *health, const struct keyring *ring)
+health_also_show(struct health *health, void (*fill)(void *self, json_t *status), void *self)
 {
-    health->keyring = ring;
+    assert(health->also_count < MAX_ALSO);
+    health->also[health->also_count].fill = fill;
+    health->also[health->also_count++].self = self;
 }
 
 static int
@@ -294,8 +301,8 @@ on_status(struct http_request *req, void *self)
     }
     if (health->fill != NULL)
         health->fill(health->fill_self, status);
-    if (health->keyring != NULL)
-        keyring_show(health->keyring, status);
+    for (size_t i = 0; i < health->also_count; i++)
+        health->also[i].fill(health->also[i].self, status);
     http_reply_json(req, 200, status);
 }
 

@@ -35,8 +35,9 @@ void health_set_draining(struct health *health);
 void health_on_status(struct health *health, void (*fill)(void *self, json_t *status),
                       void *self);
 
-/* Whose keys /status shows; lent. */
-void health_show_keys(struct health *health, const struct keyring *ring);
+/* The same for what more than one program shows; at most four, called after it. */
+void health_also_show(struct health *health, void (*fill)(void *self, json_t *status),
+                      void *self);
 
 /* The four routes, for http_server_new; self of the handlers is the health. */
 extern const struct http_route health_routes[];

@@ -130,6 +130,10 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
     }
     server->connections = metrics_number(metrics, METRIC_GAUGE, "bongsu_http_connections",
                                          "", "HTTP connections that are open");
+    server->tls_silent = metrics_number(metrics, METRIC_COUNTER,
+                                        "bongsu_http_tls_silent_total", "",
+                                        "TLS connections that ended before a request: no handshake, "
+                                        "no TLS, or a client's certificate that is not good");
     server->crowd.evicted = metrics_number(metrics, METRIC_COUNTER,
                                            "bongsu_http_evicted_total", "",
                                            "HTTP connections hung up to make room");
@@ -178,6 +182,7 @@ http_server_new(zloop_t *loop, const struct http_options *options,
     server->loop = loop;
     server->socket.fd = -1;
     server->timer = -1;
+    server->tls = options->tls;
     server->max_body = options->max_body;
     server->crowd.max_held[HELD_BODY] =
         options->max_body > MIN_BODIES / 2 ? options->max_body * 2 : MIN_BODIES;

@@ -17,6 +17,7 @@
 #include "proto/base/metrics.h"
 #include "proto/base/text.h"
 #include "proto/run/keyring.h"
+#include "proto/run/tls.h"
 
 struct http_server;
 struct http_request;
@@ -43,6 +44,7 @@ struct http_options {
     const char *listen;         /* "127.0.0.1:8000", "[::1]:8000", "127.0.0.1:0", or "unix:/path" */
     const char *flag;           /* named when the address is taken: "--ingest-listen" */
     struct keyring *keyring;    /* lent; NULL: only the two keys that follow are taken */
+    struct tls *tls;            /* lent; NULL: plain HTTP */
     const char *api_key;        /* with a keyring it is not looked at */
     const char *reader_key;     /* NULL: reading is open on loopback, or with read_open */
     int read_open;

@@ -145,6 +145,7 @@ http_crowd_moved(struct http_crowd *crowd, struct MHD_Connection *connection, in
 
     if (one == NULL || one->is_leaving)
         return;
+    one->has_spoken = 1;
     unlink_one(crowd, one);
     if (!is_busy)
         append_one(crowd, one);

@@ -3,10 +3,11 @@
  *
  * http_server.c joins libmicrohttpd to the loop; _serve is what libmicrohttpd calls;
  * _listen opens the socket; _gate decides, before a body is read, whether a
- * request may pass, with _framing, _host and, for keys, _access and _auth; _request is
- * read and _reply written by handlers, _encode tags and compresses what is written;
- * _document tells of the routes; _linger sees refused uploads off; _crowd bounds the
- * connections.
+ * request may pass, with _framing (and _raw), _host and, for keys, _access and _auth;
+ * _request is read and _reply written by handlers, _encode tags and compresses what is
+ * written; _document tells of the routes; _tls gives connections their certificate;
+ * _linger sees refused uploads off; _crowd bounds the connections, _neighbours those of
+ * one address, _pace how slow they may be.
  */
 #ifndef PROTO_RUN_HTTP_SERVER_PARTS_H
 #define PROTO_RUN_HTTP_SERVER_PARTS_H
@@ -108,6 +109,8 @@ struct http_connection {
     size_t held[HELD_KINDS];
     int is_idle;                            /* is in the crowd's list */
     int is_leaving;                         /* was hung up to make room */
+    int has_spoken;                         /* a request has come */
+    struct tls_lease *lease;                /* NULL: no TLS */
 };
 
 /* The connections that no handler works for, by when something last happened. */
@@ -126,6 +129,8 @@ struct http_server {
     struct http_table tables[HTTP_MAX_TABLES];
     size_t table_count;
     struct http_description *description;   /* NULL: none */
+    struct tls *tls;                        /* lent; NULL: none */
+    uint64_t *tls_silent;
     struct keyring *keyring, *own_keyring;  /* own: NULL when it is lent */
     int has_reader, is_reading_open;
     struct log_burst key_burst;
@@ -218,6 +223,16 @@ void http_crowd_moved(struct http_crowd *crowd, struct MHD_Connection *connectio
  * oldest that have some are hung up. 0, or -1: even so there is no room for more. */
 int http_crowd_hold(struct http_crowd *crowd, struct MHD_Connection *connection,
                     enum http_held kind, size_t bytes);
+
+/* What libmicrohttpd is started with for TLS: its flag, and options. */
+enum { HTTP_TLS_OPTIONS = 3 };
+unsigned http_tls_options(const struct http_server *server,
+                          struct MHD_OptionItem items[HTTP_TLS_OPTIONS]);
+
+/* A connection was opened (one is NULL when out of memory), or is closed. */
+void http_tls_enter(struct http_server *server, struct MHD_Connection *connection,
+                    struct http_connection *one);
+void http_tls_leave(struct http_server *server, struct http_connection *one);
 
 /* Answer with a problem and count why. */
 void http_refuse(struct http_request *req, enum http_refusal why, unsigned status,

@@ -149,10 +149,13 @@ on_connection(void *cls, struct MHD_Connection *connection, void **context,
     struct http_server *server = cls;
 
     server->calls++;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         http_crowd_enter(&server->crowd, connection, context);
-    else
+        http_tls_enter(server, connection, *context);
+    } else {
+        http_tls_leave(server, *context);
         http_crowd_leave(&server->crowd, context);
+    }
     *server->connections = server->crowd.count;
     /* at its limit it listens again only when it is run once more */
     server->is_due |= what == MHD_CONNECTION_NOTIFY_CLOSED;
@@ -331,6 +334,9 @@ http_serve_start(struct http_server *server, const struct http_options *options,
 {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
+    struct MHD_OptionItem tls[HTTP_TLS_OPTIONS];
+
+    flags |= http_tls_options(server, tls);
 #if MHD_VERSION >= 0x00097707
     flags |= MHD_USE_NO_THREAD_SAFETY;
 #endif
@@ -345,6 +351,7 @@ http_serve_start(struct http_server *server, const struct http_options *options,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->crowd.limit + NEWCOMERS,
         MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_ARRAY, tls,
         MHD_OPTION_END);
     if (server->mhd == NULL) {
         err_set(err, "%s: libmicrohttpd does not start", server->socket.address);

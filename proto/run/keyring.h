@@ -67,7 +67,7 @@ struct text key_holder_name(const struct key_holder *holder);
 struct text key_holder_id(const struct key_holder *holder);
 enum key_scope key_holder_scope(const struct key_holder *holder);
 
-/* "keys" and, when the file is broken, a warning, for /status. */
-void keyring_show(const struct keyring *ring, json_t *status);
+/* "keys" and, when the file is broken, a warning, for health_also_show; self is the ring. */
+void keyring_show(void *self, json_t *status);
 
 #endif

@@ -29,8 +29,9 @@ show_holder(const struct key_holder *holder)
 }
 
 void
-keyring_show(const struct keyring *ring, json_t *status)
+keyring_show(void *self, json_t *status)
 {
+    const struct keyring *ring = self;
     json_t *keys = json_array(), *warnings = json_object_get(status, "warnings");
 
     for (size_t i = 0; i < ring->count; i++)
