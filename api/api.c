@@ -111,6 +111,7 @@ api_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_code, s
         tls_open(daemon->loop, settings, daemon->metrics, &api->tls, err) != 0)
         return -1;
     options.tls = api->tls;
+    http_options_pace(&options, settings);
     api->server = http_server_new(daemon->loop, &options, daemon->metrics, err);
     if (api->server == NULL) {
         *ret_code = errno == EADDRINUSE ? EXIT_TAKEN : EXIT_CONFIG;

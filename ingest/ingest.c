@@ -144,6 +144,7 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
     if (tls_open(ingest->daemon->loop, settings, ingest->daemon->metrics, &ingest->tls, err) != 0)
         return -1;
     options.tls = ingest->tls;
+    http_options_pace(&options, settings);
     ingest->server = http_server_new(ingest->daemon->loop, &options, ingest->daemon->metrics,
                                      err);
     if (ingest->server == NULL) {

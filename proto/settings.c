@@ -64,6 +64,17 @@ const struct option settings_options[] = {
       "connections that a process holds at once; beyond, the longest idle one is closed" },
     { "http.timeout", NULL, OPTION_DURATION, AT(http_timeout_ms), "60s",
       100, 3600 * SECOND, 0, NULL, "how long a connection may be idle" },
+    { "http.max_per_address", NULL, OPTION_INT, AT(http_max_per_address), "512", 0, 65536, 0,
+      NULL, "connections that one address (of IPv6, one /64) may have; beyond, its longest idle "
+      "one is closed; 0: no limit" },
+    { "http.header_timeout", NULL, OPTION_DURATION, AT(http_header_timeout_ms), "5s",
+      0, 3600 * SECOND, 0, NULL, "how long a request's head, or TLS's handshake, may take from its "
+      "first byte; 0: no limit" },
+    { "http.body_timeout", NULL, OPTION_DURATION, AT(http_body_timeout_ms), "30s",
+      0, 3600 * SECOND, 0, NULL, "how long a request's body may take, in all; 0: no limit" },
+    { "http.min_rate", NULL, OPTION_BYTES, AT(http_min_rate), "512", 0, GIB, 0, NULL,
+      "bytes a second that a body must bring, and an answer take, after its first 5 seconds; "
+      "0: no limit" },
     { "http.allowed_hosts", NULL, OPTION_TEXT, AT(http_allowed_hosts), NULL, 0, 0, 0, NULL,
       "further names, with commas, under which those who need no key may read: what a "
       "browser calls this machine; public_url's, localhost and addresses always may" },

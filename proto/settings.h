@@ -33,6 +33,9 @@ struct settings {
     int64_t http_max_body;          /* POST /logs, 10 MiB */
     int64_t http_max_connections;
     int64_t http_timeout_ms;        /* idle */
+    int64_t http_max_per_address;   /* 0: no limit */
+    int64_t http_header_timeout_ms, http_body_timeout_ms;
+    int64_t http_min_rate;          /* bytes a second */
     char *http_allowed_hosts;       /* with commas; NULL: none */
 
     char *bus_dir;                  /* ipc folder; NULL: tcp */

@@ -237,6 +237,8 @@ serve_health_as(struct process *process, int number, int *ret_code, struct err *
     /* on the unix socket, mode 0600, whoever can connect may read */
     if (settings->health_listen == NULL)
         options.reader_key = NULL;
+    else
+        http_options_pace(&options, settings);
     process->daemon.server = http_server_new(process->daemon.loop, &options,
                                              process->daemon.metrics, err);
     if (process->daemon.server == NULL && errno == EADDRINUSE)

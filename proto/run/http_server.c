@@ -134,6 +134,9 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
                                         "bongsu_http_tls_silent_total", "",
                                         "TLS connections that ended before a request: no handshake, "
                                         "no TLS, or a client's certificate that is not good");
+    server->crowd.evicted_neighbours =
+        metrics_number(metrics, METRIC_COUNTER, "bongsu_http_evicted_neighbours_total", "",
+                       "HTTP connections hung up since their address had too many");
     server->crowd.evicted = metrics_number(metrics, METRIC_COUNTER,
                                            "bongsu_http_evicted_total", "",
                                            "HTTP connections hung up to make room");
@@ -189,8 +192,11 @@ http_server_new(zloop_t *loop, const struct http_options *options,
     server->crowd.max_held[HELD_ANSWER] = MAX_ANSWERS;
     set_up_metrics(server, metrics);
     server->crowd.limit = http_crowd_limit(options->max_connections);
+    server->crowd.max_per_address = options->max_per_address;
+    server->pace.timer = -1;
     server->linger = http_linger_new(loop);
-    if (server->linger == NULL || http_hosts_init(server, options) != 0)
+    if (server->linger == NULL || http_hosts_init(server, options) != 0 ||
+        http_pace_start(server, options, metrics) != 0)
         err_set(err, "out of memory");
     else if (http_listen(options->listen, options->flag, &server->socket, err) == 0) {
         server->has_reader = options->reader_key != NULL;
@@ -237,6 +243,7 @@ http_server_destroy(struct http_server **server_ptr)
     }
     if (server->timer >= 0)
         zloop_timer_end(server->loop, server->timer);
+    http_pace_end(server);
     http_serve_end(server);
     http_linger_destroy(&server->linger);
     http_listen_end(&server->socket);

@@ -53,7 +53,13 @@ struct http_options {
     size_t max_body;
     unsigned max_connections;   /* beyond: the longest idle one makes room */
     unsigned idle_timeout_s;
+    unsigned max_per_address;   /* connections; 0: no limit */
+    int64_t head_timeout_ms, body_timeout_ms;   /* 0: no limit */
+    uint64_t min_rate;          /* bytes a second, of bodies and answers; 0: none */
 };
+
+/* Take the limits of slowness and of connections per address from the settings. */
+void http_options_pace(struct http_options *options, const struct settings *settings);
 
 /* Listen and register on the loop. routes and self must outlive the server.
  * NULL with the reason; errno is then EADDRINUSE when the address is taken. */

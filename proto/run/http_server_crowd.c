@@ -63,17 +63,22 @@ append_one(struct http_crowd *crowd, struct http_connection *one)
     one->is_idle = 1;
 }
 
-/* libmicrohttpd sees a connection that was hung up, and ends it. */
-static void
-hang_up(struct http_crowd *crowd, struct http_connection *one)
+void
+http_crowd_hang_up(struct http_crowd *crowd, struct http_connection *one)
 {
     unlink_one(crowd, one);
     one->is_leaving = 1;
     shutdown(one->fd, SHUT_RDWR);
-    ++*crowd->evicted;
     crowd->leaving++;
     for (int kind = 0; kind < HELD_KINDS; kind++)
         crowd->leaving_held[kind] += one->held[kind];
+}
+
+static void
+make_room(struct http_crowd *crowd, struct http_connection *one)
+{
+    ++*crowd->evicted;
+    http_crowd_hang_up(crowd, one);
 }
 
 static void
@@ -93,8 +98,8 @@ is_over(const struct http_crowd *crowd, enum http_held kind)
     return crowd->held[kind] - crowd->leaving_held[kind] > crowd->max_held[kind];
 }
 
-static struct http_connection *
-find_one(struct MHD_Connection *connection)
+struct http_connection *
+http_crowd_find(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -117,9 +122,15 @@ http_crowd_enter(struct http_crowd *crowd, struct MHD_Connection *connection, vo
         return;
     }
     one->fd = info->connect_fd;
+    one->has_base = 1;          /* its first byte begins a head */
+    one->all_next = crowd->all;
+    if (crowd->all != NULL)
+        crowd->all->all_prev = one;
+    crowd->all = one;
     append_one(crowd, one);
+    http_crowd_check_address(crowd, one);
     if (crowd->count - crowd->leaving > crowd->limit && crowd->oldest != one)
-        hang_up(crowd, crowd->oldest);
+        make_room(crowd, crowd->oldest);
 }
 
 void
@@ -135,13 +146,19 @@ http_crowd_leave(struct http_crowd *crowd, void **one_ptr)
         set_held(crowd, one, (enum http_held)kind, 0);
     crowd->leaving -= one->is_leaving != 0;
     unlink_one(crowd, one);
+    if (one->all_prev != NULL)
+        one->all_prev->all_next = one->all_next;
+    else
+        crowd->all = one->all_next;
+    if (one->all_next != NULL)
+        one->all_next->all_prev = one->all_prev;
     free(one);
 }
 
 void
 http_crowd_moved(struct http_crowd *crowd, struct MHD_Connection *connection, int is_busy)
 {
-    struct http_connection *one = find_one(connection);
+    struct http_connection *one = http_crowd_find(connection);
 
     if (one == NULL || one->is_leaving)
         return;
@@ -156,7 +173,7 @@ int
 http_crowd_hold(struct http_crowd *crowd, struct MHD_Connection *connection,
                 enum http_held kind, size_t bytes)
 {
-    struct http_connection *one = find_one(connection), *at, *next;
+    struct http_connection *one = http_crowd_find(connection), *at, *next;
     size_t before;
 
     if (one == NULL)
@@ -166,7 +183,7 @@ http_crowd_hold(struct http_crowd *crowd, struct MHD_Connection *connection,
     for (at = crowd->oldest; at != NULL && is_over(crowd, kind); at = next) {
         next = at->next;
         if (at != one && at->held[kind] > 0)
-            hang_up(crowd, at);
+            make_room(crowd, at);
     }
     if (bytes <= before || !is_over(crowd, kind))
         return 0;

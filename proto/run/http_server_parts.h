@@ -55,6 +55,7 @@ struct http_request {
     struct http_request *prev, *next;       /* among the server's, or the spare ones */
     struct http_server *server;
     struct MHD_Connection *connection;
+    struct http_connection *one;            /* NULL: there was no memory for it */
     const struct http_route *route;
     void *self;                             /* the handler's */
     http_say *say;                          /* of the path's table */
@@ -103,22 +104,45 @@ struct http_socket {
 /* What a connection has in our memory, in bytes. */
 enum http_held { HELD_BODY, HELD_ANSWER, HELD_KINDS };
 
+/* What a connection waits for. */
+enum http_phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_WORK, PHASE_ANSWER };
+
+/* The reasons of bongsu_http_slow_total. */
+enum http_slow { SLOW_HEAD, SLOW_BODY, SLOW_RATE, SLOW_ANSWER, SLOW_COUNT };
+
 struct http_connection {
-    struct http_connection *prev, *next;
+    struct http_connection *prev, *next;    /* of those that are idle, by age */
+    struct http_connection *all_prev, *all_next;
     int fd;
     size_t held[HELD_KINDS];
     int is_idle;                            /* is in the crowd's list */
     int is_leaving;                         /* was hung up to make room */
     int has_spoken;                         /* a request has come */
+    enum http_phase phase;
+    int has_base;                           /* since_ms and base are of this phase */
+    int64_t since_ms;                       /* by the pace's clock */
+    uint64_t base;                          /* bytes received, or acked, then */
+    unsigned char address[8];               /* IPv4, or the first half of IPv6 */
+    int has_address;                        /* 0: none; 1 and 2: IPv4 and IPv6 */
     struct tls_lease *lease;                /* NULL: no TLS */
 };
 
 /* The connections that no handler works for, by when something last happened. */
 struct http_crowd {
     struct http_connection *oldest, *newest;
-    size_t count, limit, leaving;
+    struct http_connection *all;            /* the idle ones and those that are not */
+    size_t count, limit, leaving, max_per_address;
     size_t held[HELD_KINDS], leaving_held[HELD_KINDS], max_held[HELD_KINDS];
-    uint64_t *evicted;
+    uint64_t *evicted, *evicted_neighbours;
+};
+
+/* How slow one may be. */
+struct http_pace {
+    int timer;
+    int64_t clock_ms, looked_ms;
+    int64_t head_ms, body_ms;               /* 0: no limit */
+    uint64_t min_rate;                      /* bytes a second */
+    uint64_t *slow[SLOW_COUNT];
 };
 
 struct http_server {
@@ -136,6 +160,7 @@ struct http_server {
     struct log_burst key_burst;
     char *public_url, *allowed_hosts;       /* NULL: none */
     struct http_crowd crowd;
+    struct http_pace pace;
     size_t max_body;
     void (*end)(void *self);
     void *end_self;
@@ -218,6 +243,21 @@ void http_crowd_enter(struct http_crowd *crowd, struct MHD_Connection *connectio
 void http_crowd_leave(struct http_crowd *crowd, void **one);
 void http_crowd_moved(struct http_crowd *crowd, struct MHD_Connection *connection,
                       int is_busy);
+
+/* Hang one up: libmicrohttpd sees that and ends it. */
+void http_crowd_hang_up(struct http_crowd *crowd, struct http_connection *one);
+struct http_connection *http_crowd_find(struct MHD_Connection *connection);
+
+/* A new connection: are there too many of its address? */
+void http_crowd_check_address(struct http_crowd *crowd, struct http_connection *newcomer);
+
+/* Watch how fast connections are. 0, or -1 when out of memory. */
+int http_pace_start(struct http_server *server, const struct http_options *options,
+                    struct metrics *metrics);
+void http_pace_end(struct http_server *server);
+
+/* The connection (NULL: none) now waits for this. */
+void http_pace_mark(struct http_connection *one, enum http_phase phase);
 
 /* The connection has so many bytes of this kind now. When all have too many, the
  * oldest that have some are hung up. 0, or -1: even so there is no room for more. */

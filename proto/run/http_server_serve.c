@@ -58,6 +58,7 @@ reset_request(struct http_request *req)
     buf_clear(&req->body);
     buf_clear(&req->headers);
     req->connection = NULL;
+    req->one = NULL;
     req->route = NULL;
     req->self = NULL;
     req->say = NULL;
@@ -109,6 +110,8 @@ on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
     if (req == NULL)
         return NULL;
     req->connection = connection;
+    req->one = http_crowd_find(connection);
+    http_pace_mark(req->one, PHASE_HEAD);
     if (http_request_set_uri(req, uri) != 0) {
         give_back_request(req);
         return NULL;
@@ -129,6 +132,7 @@ on_completed(void *cls, struct MHD_Connection *connection, void **ret_req,
     if (req == NULL)
         return;
     req->server->calls++;
+    http_pace_mark(req->one, PHASE_IDLE);
     http_crowd_hold(&req->server->crowd, connection, HELD_BODY, 0);
     http_crowd_hold(&req->server->crowd, connection, HELD_ANSWER, 0);
     http_crowd_moved(&req->server->crowd, connection, 0);
@@ -169,6 +173,7 @@ queue_answer(struct http_request *req)
     if (req->response == NULL)
         return MHD_NO;                      /* out of memory */
     result = MHD_queue_response(req->connection, req->status, req->response);
+    http_pace_mark(req->one, PHASE_ANSWER);
     if (result == MHD_YES && req->status >= 200 && req->status < 600)
         ++*req->server->answered[req->status / 100];
     if (req->response != req->server->cached)
@@ -187,6 +192,7 @@ begin(struct http_request *req)
     const char *expect;
 
     http_crowd_moved(&req->server->crowd, req->connection, 0);
+    http_pace_mark(req->one, PHASE_BODY);
     if (http_gate(req) == 0 && http_inflate_begin(req) == 0) {
         req->stage = STAGE_READING;
         return MHD_YES;
@@ -266,6 +272,7 @@ dispatch(struct http_request *req)
     if (!req->is_answered && req->is_deferred) {
         req->stage = STAGE_WAITING;
         http_crowd_moved(&req->server->crowd, req->connection, 1);
+        http_pace_mark(req->one, PHASE_WORK);
         MHD_suspend_connection(req->connection);
         return MHD_YES;
     }
