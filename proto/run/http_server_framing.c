@@ -85,10 +85,15 @@ http_check_framing(struct http_request *req)
     const char *fault;
 
     MHD_get_connection_values_n(req->connection, MHD_HEADER_KIND, look_at, &head);
-    fault = find_fault(req, &head);
+    fault = http_raw_fault(req);
+    if (fault == NULL)
+        fault = find_fault(req, &head);
     if (fault == NULL && (head.codings == 0 ||
-                          text_equals_nocase(head.coding, text_of("chunked"))))
+                          text_equals_nocase(head.coding, text_of("chunked")))) {
+        if (head.codings > 0 && http_raw_doubts_chunks())
+            http_set_header(req, "Connection", "close");    /* so that none follows it */
         return 0;
+    }
     req->must_close = 1;
     http_set_header(req, "Connection", "close");
     if (fault != NULL)

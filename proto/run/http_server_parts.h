@@ -62,6 +62,8 @@ struct http_request {
     struct http_inflate *inflate;           /* NULL: the body comes as it is */
     enum http_stage stage;
     const char *method, *version;           /* libmicrohttpd's */
+    const char *sent_uri;                   /* likewise, as it was sent; only to compare */
+    size_t sent_uri_len;
     struct buf uri;                         /* path (decoded in place), '?', query */
     struct text path, raw_query;
     struct text authority;                  /* of an absolute URI; ptr NULL: none */
@@ -202,6 +204,13 @@ int http_gate(struct http_request *req);
 
 /* 0: there is no doubt where the request ends. -1: it was refused. */
 int http_check_framing(struct http_request *req);
+
+/* What is wrong with the head as it was sent, which libmicrohttpd passed; NULL: nothing. */
+const char *http_raw_fault(const struct http_request *req);
+
+/* 1 when libmicrohttpd takes chunks that others would read otherwise (a bare LF behind a
+ * chunk's size, a trailer without a name). */
+int http_raw_doubts_chunks(void);
 
 /* 0: Host names us, or it does not matter. -1: it was refused. */
 int http_check_host(struct http_request *req);

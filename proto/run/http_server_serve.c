@@ -111,6 +111,8 @@ on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
         return NULL;
     req->connection = connection;
     req->one = http_crowd_find(connection);
+    req->sent_uri = uri;
+    req->sent_uri_len = strlen(uri);
     http_pace_mark(req->one, PHASE_HEAD);
     if (http_request_set_uri(req, uri) != 0) {
         give_back_request(req);

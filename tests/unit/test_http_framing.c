@@ -82,6 +82,150 @@ a_transfer_coding_that_is_not_known_is_refused_at_once(void **state)
     assert_int_equal(f->handled, 0);
 }
 
+#define POST "POST /count HTTP/1.1\r\nHost: x\r\n"
+#define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
+#define SECOND "GET /open HTTP/1.1\r\nHost: x\r\n\r\n"
+#define BYTES(text) { text SECOND, sizeof(text SECOND) - 1 }
+
+struct bytes {
+    const char *ptr;
+    size_t len;
+};
+
+/* The status of the first answer; the connection must end with it. */
+static int
+send_raw(struct http_fixture *f, const struct bytes *bytes)
+{
+    int status;
+
+    loop_client_destroy(&f->client);
+    f->client = loop_client_new(f->loop, http_server_address(f->server));
+    loop_client_send_bytes(f->client, bytes->ptr, bytes->len);
+    status = loop_client_wait(f->client);
+    assert_true(loop_client_wait_closed(f->client));
+    return status;
+}
+
+static void
+a_length_that_is_no_plain_number_is_refused(void **state)
+{
+    static const char *const lengths[] = { "0x3", "+3", "-3", "3,3", "3, 3", "3;", "3.0", "3 3",
+                                           "3e0", "", "18446744073709551619" };
+    struct http_fixture *f = *state;
+    char header[100];
+
+    http_fixture_start(f);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        int status;
+
+        snprintf(header, sizeof(header), "Host: x\r\nContent-Length: %s\r\n", lengths[i]);
+        status = smuggle(f, "HTTP/1.1", header, "abc");
+        if (status != 400 && status != 413)
+            fail_msg("case %zu: %d", i, status);
+        assert_true(loop_client_wait_closed(f->client));
+    }
+    assert_int_equal(f->handled, 0);
+}
+
+/* libmicrohttpd 0.9.75 takes all of these, and finds a second request in some. */
+static void
+a_head_that_others_would_cut_otherwise_is_refused(void **state)
+{
+    static const struct bytes cases[] = {
+        BYTES("POST /count HTTP/1.1\nHost: x\nContent-Length: 3\n\nabc"),
+        BYTES("POST /count HTTP/1.1\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\n\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\rContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\r\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "Content-Length: 3\r\n\nabc"),
+        BYTES(POST "Content-Length: 3\n\nabc"),
+        BYTES(POST "Content-Length: 3\n\r\nabc"),
+        BYTES(POST "X:\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\0b\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X\0: a\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "Content-Length: 3\0\r\n\r\nabc"),
+        BYTES(POST "Content-Length: 3\0" "0\r\n\r\nabc"),
+        BYTES("POST /count\0 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES("POST /co\0unt HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\r\n b\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "X: a\r\n\tb\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "Transfer-Encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        BYTES(POST "Content-Length:\r\n 3\r\n\r\nabc"),
+        BYTES(POST "Content-Length: 3\r\n \r\n\r\nabc"),
+        BYTES("POST /count HTTP/1.1\r\n Host: x\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST ": v\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST ":\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "NoColon\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "Content-Length\xa0: 30\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES(POST "Transfer-Encoding:\x0b" "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        BYTES("POST /count http/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES("POST /count HTTP/1.1 x\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+        BYTES("POST /count\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"),
+    };
+    struct http_fixture *f = *state;
+
+    http_fixture_start(f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int status = send_raw(f, &cases[i]);
+
+        if (status != 400)
+            fail_msg("case %zu: %d", i, status);
+        if (f->handled != 0)
+            fail_msg("case %zu: was handled", i);
+    }
+}
+
+static void
+chunks_that_others_would_cut_otherwise_bring_no_second_request(void **state)
+{
+    static const struct bytes cases[] = {
+        BYTES(CHUNKED "10000000000000003\r\nabc\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "0x3\r\nabc\r\n0\r\n\r\n"), BYTES(CHUNKED "+3\r\nabc\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "-3\r\nabc\r\n0\r\n\r\n"), BYTES(CHUNKED " 3\r\nabc\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "3 x\r\nabc\r\n0\r\n\r\n"), BYTES(CHUNKED "g\r\nabc\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "\r\nabc\r\n0\r\n\r\n"), BYTES(CHUNKED "3\r\nabcX0\r\n\r\n"),
+        BYTES(CHUNKED "3\r\nabcd\r\n0\r\n\r\n"), BYTES(CHUNKED "3\nabc\n0\n\n"),
+        BYTES(CHUNKED "3\r\nabc\n0\n\n"), BYTES(CHUNKED "3\rabc\r0\r\r"),
+        BYTES(CHUNKED "3;\nx\r\nabc\r\n0\r\n\r\n"),
+        BYTES(CHUNKED "3\r\nabc\r\n0\r\nX Y: 5\r\n\r\n"),
+        BYTES(CHUNKED "3\r\nabc\r\n0\r\n: v\r\n"),
+        BYTES(CHUNKED "3\r\nabc\r\n0\r\nX: a\n\n"),
+    };
+    struct http_fixture *f = *state;
+
+    http_fixture_start(f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int status = send_raw(f, &cases[i]);
+
+        if (status != 400 && status != 413 && status != 202)
+            fail_msg("case %zu: %d", i, status);
+        if (f->handled > (status == 202))
+            fail_msg("case %zu: %u were handled", i, f->handled);
+        f->handled = 0;
+    }
+}
+
+static void
+a_chunk_extension_of_a_mebibyte_is_no_request(void **state)
+{
+    enum { EXTENSION = 1024 * 1024 };
+    struct http_fixture *f = *state;
+    struct buf bytes = { 0 };
+
+    f->options.body_timeout_ms = 1000;
+    http_fixture_start(f);
+    buf_append_str(&bytes, CHUNKED "3;");
+    buf_reserve(&bytes, EXTENSION + 100);
+    memset(bytes.ptr + bytes.len, 'a', EXTENSION);
+    bytes.len += EXTENSION;
+    buf_append_str(&bytes, "\r\nabc\r\n0\r\n\r\n" SECOND);
+    loop_client_send_bytes(f->client, bytes.ptr, bytes.len);
+    assert_in_range(loop_client_wait(f->client), 400, 431);     /* 408: it never ends */
+    assert_int_equal(f->handled, 0);
+    buf_release(&bytes);
+}
+
 static void
 one_length_or_chunks_alone_are_taken_and_the_next_request_too(void **state)
 {
@@ -93,7 +237,10 @@ one_length_or_chunks_alone_are_taken_and_the_next_request_too(void **state)
     assert_int_equal(loop_client_wait(f->client), 200);
     assert_int_equal(smuggle(f, "HTTP/1.1", "Host: x\r\nTransfer-Encoding: Chunked\r\n",
                              chunked_abc), 202);
-    assert_int_equal(loop_client_wait(f->client), 200);
+    if (http_raw_doubts_chunks())
+        assert_true(loop_client_wait_closed(f->client));
+    else
+        assert_int_equal(loop_client_wait(f->client), 200);
     assert_int_equal(refused(f, "reason=\"framing\""), 0);
 }
 
@@ -135,6 +282,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_request_whose_end_is_in_doubt_is_refused_and_its_connection_closed),
         TEST(a_transfer_coding_that_is_not_known_is_refused_at_once),
+        TEST(a_length_that_is_no_plain_number_is_refused),
+        TEST(a_head_that_others_would_cut_otherwise_is_refused),
+        TEST(chunks_that_others_would_cut_otherwise_bring_no_second_request),
+        TEST(a_chunk_extension_of_a_mebibyte_is_no_request),
         TEST(one_length_or_chunks_alone_are_taken_and_the_next_request_too),
         TEST(an_absolute_uri_is_taken_for_its_path),
         TEST(a_compression_that_is_not_known_is_415_and_says_what_to_do),

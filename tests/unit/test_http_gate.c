@@ -181,7 +181,10 @@ a_chunked_body_that_grows_too_long_is_413(void **state)
     assert_int_equal(loop_client_wait(client), 413);
     assert_int_equal(f->handled, 0);
     assert_int_equal(f->server->crowd.held[HELD_BODY], 0);
-    assert_int_equal(http_get(client, "/open", ""), 200);
+    if (http_raw_doubts_chunks())
+        assert_true(loop_client_wait_closed(client));
+    else
+        assert_int_equal(http_get(client, "/open", ""), 200);
 }
 
 static void
