@@ -84,7 +84,7 @@ TORTURE := test_kill test_faults
 # so wants the machine for itself, runs last and alone; sanitizers measure none.
 LONG := test_faults test_stopped test_poisoned test_full_disk test_order test_up test_restored \
         test_silent test_kill test_corpus test_deliver test_chain
-ALONE := $(if $(SANITIZE),,test_stopped test_hostile test_chain test_supervisor)
+ALONE := $(if $(SANITIZE),,test_stopped test_slow test_hostile test_chain test_supervisor)
 built = $(1:%=$(BUILD)/tests/%)
 ORDERED_TESTS = $(call built,$(filter-out $(ALONE),$(LONG))) \
     $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(WIRE_TESTS) $(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))

@@ -5,6 +5,9 @@
  * that can still be said. Looked at twice a second; the requests themselves only mark
  * what they wait for, which costs nothing.
  *
+ * Nor does one stay who has closed his side and whose request is not whole, or who has
+ * his answer: libmicrohttpd 0.9.75 does not see an end that comes with the last bytes.
+ *
  * The clock here stands still while the process does: time that we did not look at
  * the sockets is not held against those who had sent.
  */
@@ -17,7 +20,8 @@
 
 enum {
     LOOK_MS = 500,
-    RATE_AFTER_MS = 5000                    /* the beginning of a transfer says little */
+    RATE_AFTER_MS = 5000,                   /* the beginning of a transfer says little */
+    GONE_LOOKS = 2
 };
 
 static const char too_slow[] = "HTTP/1.1 408 Request Timeout\r\n"
@@ -29,7 +33,7 @@ http_pace_mark(struct http_connection *one, enum http_phase phase)
     if (one == NULL || (phase == PHASE_HEAD && one->phase == PHASE_HEAD))
         return;                             /* the head had begun before its first line was whole */
     one->phase = phase;
-    one->has_base = 0;
+    one->has_base = one->ended_looks = 0;
 }
 
 static void
@@ -64,6 +68,8 @@ judge(const struct http_pace *pace, const struct http_connection *one,
 {
     int64_t passed_ms = pace->clock_ms - one->since_ms;
 
+    if (one->ended_looks >= GONE_LOOKS && one->phase != PHASE_ANSWER)
+        return SLOW_GONE;
     if (one->phase == PHASE_HEAD && is_over(pace->head_ms, passed_ms))
         return SLOW_HEAD;
     if (one->phase == PHASE_BODY && is_over(pace->body_ms, passed_ms))
@@ -85,6 +91,7 @@ look_at(struct http_server *server, struct http_connection *one)
     if (one->is_leaving || one->phase == PHASE_WORK ||
         socket_progress(one->fd, &progress) != 0)
         return;
+    one->ended_looks = progress.is_ended ? one->ended_looks + 1 : 0;
     if (!one->has_base) {
         one->has_base = 1;
         one->since_ms = pace->clock_ms;
@@ -120,6 +127,7 @@ http_pace_start(struct http_server *server, const struct http_options *options,
 {
     static const char *const labels[SLOW_COUNT] = {
         [SLOW_HEAD] = "reason=\"head\"", [SLOW_BODY] = "reason=\"body\"",
+        [SLOW_GONE] = "reason=\"gone\"",
         [SLOW_RATE] = "reason=\"rate\"", [SLOW_ANSWER] = "reason=\"answer\"",
     };
 

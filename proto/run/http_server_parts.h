@@ -110,7 +110,7 @@ enum http_held { HELD_BODY, HELD_ANSWER, HELD_KINDS };
 enum http_phase { PHASE_IDLE, PHASE_HEAD, PHASE_BODY, PHASE_WORK, PHASE_ANSWER };
 
 /* The reasons of bongsu_http_slow_total. */
-enum http_slow { SLOW_HEAD, SLOW_BODY, SLOW_RATE, SLOW_ANSWER, SLOW_COUNT };
+enum http_slow { SLOW_HEAD, SLOW_BODY, SLOW_RATE, SLOW_ANSWER, SLOW_GONE, SLOW_COUNT };
 
 struct http_connection {
     struct http_connection *prev, *next;    /* of those that are idle, by age */
@@ -122,6 +122,7 @@ struct http_connection {
     int has_spoken;                         /* a request has come */
     enum http_phase phase;
     int has_base;                           /* since_ms and base are of this phase */
+    int ended_looks;                        /* in a row that saw its peer's end */
     int64_t since_ms;                       /* by the pace's clock */
     uint64_t base;                          /* bytes received, or acked, then */
     unsigned char address[8];               /* IPv4, or the first half of IPv6 */

@@ -4,7 +4,18 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+enum { CLOSE_WAIT = 8 };        /* of the kernel's states; <linux/tcp.h> names none */
+
+static int
+is_read_empty(int fd)
+{
+    int left = 0;
+
+    return ioctl(fd, FIONREAD, &left) == 0 && left == 0;
+}
 
 int
 socket_progress(int fd, struct socket_progress *ret_progress)
@@ -17,5 +28,6 @@ socket_progress(int fd, struct socket_progress *ret_progress)
         return -1;
     ret_progress->received = info.tcpi_bytes_received;
     ret_progress->acked = info.tcpi_bytes_acked;
+    ret_progress->is_ended = info.tcpi_state == CLOSE_WAIT && is_read_empty(fd);
     return 0;
 }

@@ -12,6 +12,7 @@
 struct socket_progress {
     uint64_t received;          /* from the peer */
     uint64_t acked;             /* by the peer, of what was sent to it */
+    int is_ended;               /* it sends no more, and all of it was read */
 };
 
 /* 0, or -1 for what is no TCP connection. */

@@ -172,6 +172,41 @@ who_is_idle_or_waits_for_us_is_left_alone(void **state)
     loop_client_destroy(&silent);
 }
 
+static int
+nobody_is_left(void *ctx)
+{
+    const struct http_fixture *f = ctx;
+
+    return f->server->crowd.count == 0;
+}
+
+/* Bytes and end arrive together, so that one event tells of both. */
+static void
+who_has_closed_his_side_does_not_stay(void **state)
+{
+    static const char *const says[] = {
+        "GET /op", "GET /open HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+    };
+    struct http_fixture *f = *state;
+    struct loop_client *clients[3];
+    int64_t begun = now_ms();
+
+    f->options.head_timeout_ms = f->options.body_timeout_ms = 60000;
+    http_fixture_start(f);
+    loop_client_destroy(&f->client);
+    for (size_t i = 0; i < 3; i++) {
+        clients[i] = loop_client_new(f->loop, http_server_address(f->server));
+        loop_client_send(clients[i], "%s", says[i]);
+        push(clients[i]);
+        shutdown(clients[i]->fd, SHUT_WR);
+    }
+    assert_true(loop_until(f->loop, nobody_is_left, f, PATIENCE_MS));
+    assert_true(now_ms() - begun < 5000 || is_slow());
+    for (size_t i = 0; i < 3; i++)
+        loop_client_destroy(&clients[i]);
+}
+
 /* While the process stood still, the bytes were there: nobody is to blame. */
 static void
 time_in_which_nobody_looked_is_not_counted(void **state)
@@ -258,6 +293,7 @@ main(void)
         TEST(a_body_has_so_long_in_all),
         TEST(bodies_and_answers_keep_to_a_least_rate),
         TEST(who_is_idle_or_waits_for_us_is_left_alone),
+        TEST(who_has_closed_his_side_does_not_stay),
         TEST(time_in_which_nobody_looked_is_not_counted),
         TEST(an_address_with_too_many_pushes_out_its_own_oldest),
     };
