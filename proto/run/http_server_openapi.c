@@ -46,8 +46,11 @@ static void
 add_refusals(const struct http_route *route, json_t *responses)
 {
     refer(responses, "400", "BadRequest");
-    if (route->access != HTTP_OPEN)
+    if (route->access != HTTP_OPEN) {
         refer(responses, "401", "Unauthorized");
+        refer(responses, "403", "Forbidden");
+        refer(responses, "429", "TooMany");
+    }
     if (strchr(route->path, '{') != NULL)
         refer(responses, "404", "NotFound");
     refer(responses, "413", "TooLarge");
@@ -66,7 +69,7 @@ security_of(const struct http_server *server, const struct http_route *route)
     if (route->access == HTTP_OPEN)
         return list;
     json_array_append_new(list, json_pack("{s:[]}", "ApiKey"));
-    if (route->access == HTTP_READ && server->keys.is_reading_open)
+    if (route->access == HTTP_READ && server->is_reading_open)
         json_array_append_new(list, json_object());
     return list;
 }
