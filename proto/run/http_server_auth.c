@@ -1,9 +1,12 @@
 /*
- * The key that came with a request. X-API-Key says it as it is; Authorization
- * in one of the ways that shippers have: a row of the table each.
+ * The key that came with a request. X-API-Key says it as it is, and goes before the
+ * other; Authorization in one of the ways that shippers have: a row of the table each.
+ * No challenge asks for Basic: a browser that remembers a password sends it with
+ * requests that its user knows nothing of.
  */
 #include "proto/run/http_server_parts.h"
 
+#include <sodium.h>
 #include <string.h>
 
 struct scheme {
@@ -21,7 +24,43 @@ as_it_is(struct http_request *req, struct text rest)
     return rest;
 }
 
+/* Clients differ in the alphabet and in whether they pad. */
+static const int alphabets[] = {
+    sodium_base64_VARIANT_ORIGINAL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
+    sodium_base64_VARIANT_URLSAFE, sodium_base64_VARIANT_URLSAFE_NO_PADDING,
+};
+
+/* What follows the first colon of "user:password", whoever the user is. */
+static struct text
+of_pair(struct http_request *req, struct text rest)
+{
+    char *space = req->key_space;
+    const char *colon;
+    size_t len;
+
+    for (size_t i = 0; i < sizeof(alphabets) / sizeof(alphabets[0]); i++) {
+        if (sodium_base642bin((unsigned char *)space, sizeof(req->key_space), rest.ptr, rest.len,
+                              NULL, &len, NULL, alphabets[i]) != 0)
+            continue;
+        colon = memchr(space, ':', len);
+        if (colon != NULL)
+            return (struct text){ colon + 1, (size_t)(space + len - colon) - 1 };
+    }
+    return (struct text){ NULL, 0 };
+}
+
+/* Elasticsearch's: "id:key" in base64, or, by those who know no better, the key. */
+static struct text
+of_pair_or_as_it_is(struct http_request *req, struct text rest)
+{
+    struct text key = of_pair(req, rest);
+
+    return key.ptr != NULL ? key : rest;
+}
+
 static const struct scheme schemes[] = {
+    { "apikey", of_pair_or_as_it_is },
+    { "basic", of_pair },
     { "bearer", as_it_is },
     { "splunk", as_it_is },
 };

@@ -83,6 +83,7 @@ struct http_request {
     struct MHD_Response *response;
     char type[80];                          /* Content-Type */
     char peer[INET6_ADDRSTRLEN];
+    char key_space[HTTP_MAX_KEY * 2];       /* of a key that came encoded */
     struct key_holder *holder;              /* whose key it was; NULL: none was needed */
 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "proto/base/clock.h"
 #include "proto/keys/key_list.h"
@@ -158,6 +159,27 @@ a_key_comes_in_any_of_the_ways_that_shippers_have(void **state)
     }
     assert_int_equal(get_as(place, "/read", "Authorization: Bearer", ""), 401);
     assert_int_equal(get_as(place, "/read?x-api-key=", "X-API-Key: ", ""), 401);
+}
+
+static void
+a_key_comes_in_the_ways_of_elasticsearch(void **state)
+{
+    struct place *place = *state;
+    char pair[300], encoded[500];
+
+    start(place);
+    snprintf(pair, sizeof(pair), "anybody:%s", place->keys[SCOPE_READ]);
+    for (int variant = 0; variant < 2; variant++) {
+        sodium_bin2base64(encoded, sizeof(encoded), (unsigned char *)pair, strlen(pair),
+                          variant == 0 ? sodium_base64_VARIANT_ORIGINAL
+                                       : sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+        assert_int_equal(get_as(place, "/read", "Authorization: ApiKey ", encoded), 200);
+        assert_int_equal(get_as(place, "/read", "Authorization: Basic ", encoded), 200);
+    }
+    assert_int_equal(get_as(place, "/read", "Authorization: apikey ", place->keys[SCOPE_READ]), 200);
+    assert_int_equal(get_as(place, "/read", "Authorization: Basic ", place->keys[SCOPE_READ]), 401);
+    assert_int_equal(get_as(place, "/read", "Authorization: Basic ", "Og=="), 401);
+    assert_int_equal(get_as(place, "/read", "Authorization: Basic ", "%%%%"), 401);
 }
 
 static void
@@ -323,6 +345,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_scope_opens_its_own_routes_and_no_other),
         TEST(a_key_comes_in_any_of_the_ways_that_shippers_have),
+        TEST(a_key_comes_in_the_ways_of_elasticsearch),
         TEST(an_expired_key_is_401_and_says_so),
         TEST(another_secret_under_the_same_id_is_refused),
         TEST(who_sends_more_events_than_the_rate_is_429_until_it_is_paid),
