@@ -83,7 +83,7 @@ int config_check_run(struct call *call);
 int config_docs_run(struct call *call);
 int config_show_run(struct call *call);
 int config_keys_run(struct call *call);
-int keys_make_run(struct call *call);
+int bus_keys_run(struct call *call);
 int key_add_run(struct call *call);
 int key_list_run(struct call *call);
 int key_revoke_run(struct call *call);

@@ -232,12 +232,12 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_CONFIG },
     },
     {
-        .name = "keys make", .args = "DIR", .run = keys_make_run, .flags = "json",
+        .name = "bus keys", .args = "DIR", .run = bus_keys_run, .flags = "json",
         .min_args = 1, .max_args = 1, .kind = ARGUMENT_FILE,
         .summary = "Make the keys with which processes on several hosts know each other",
         .about = "For bus.curve_dir. Processes that share a folder make them at their first start;\n"
                  "hosts that share none get them by hand. Keys that are there stay.",
-        .examples = { "bongsu keys make /etc/bongsu/keys" },
+        .examples = { "bongsu bus keys /etc/bongsu/keys" },
         .exits = { EXIT_CONFIG },
     },
     {

@@ -523,15 +523,15 @@ the_configuration_is_shown_with_its_places_and_no_secret(void **state)
 static void
 keys_of_the_bus_are_made_once(void **state)
 {
-    json_t *answer = json_of(0, "keys make keys --json");
+    json_t *answer = json_of(0, "bus keys keys --json");
 
     (void)state;
     assert_string_equal(text_in(answer, "action"), "made");
     json_decref(answer);
-    expect(0, "keys make keys", "There are keys in keys already");
-    expect(0, "keys make other", "detector.key_secret (mode 0600), allowed/");
-    expect(78, "keys make .env/keys", ".env/keys: cannot be made");
-    expect(64, "keys make", "DIR");
+    expect(0, "bus keys keys", "There are keys in keys already");
+    expect(0, "bus keys other", "detector.key_secret (mode 0600), allowed/");
+    expect(78, "bus keys .env/keys", ".env/keys: cannot be made");
+    expect(64, "bus keys", "DIR");
 }
 
 /* A process that is to use them, with -n and for real. */

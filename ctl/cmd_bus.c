@@ -16,10 +16,10 @@ print_made(const char *dir)
         printf("  %-9s %s.key_secret (mode 0600), allowed/\n", bus_roles[i], bus_roles[i]);
 }
 
-/* bongsu keys make DIR: for hosts that do not share a folder; else the first process
+/* bongsu bus keys DIR: for hosts that do not share a folder; else the first process
  * to start makes them. */
 int
-keys_make_run(struct call *call)
+bus_keys_run(struct call *call)
 {
     const char *dir = call->args[0];
     json_t *answer;
