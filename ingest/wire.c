@@ -155,22 +155,22 @@ wire_say(struct http_request *req, unsigned status, const char *detail)
 
 #define SETUP(path) \
     { "GET",  path, HTTP_OPEN, NULL, 0, get_setup }, \
-    { "PUT",  path, HTTP_WRITE, NULL, SETUP_MAX_BODY, put_setup }, \
-    { "POST", path, HTTP_WRITE, NULL, SETUP_MAX_BODY, put_setup }
+    { "PUT",  path, HTTP_INGEST, NULL, SETUP_MAX_BODY, put_setup }, \
+    { "POST", path, HTTP_INGEST, NULL, SETUP_MAX_BODY, put_setup }
 
 #define DOC_TYPES "application/json application/vnd.elasticsearch+json"
 
 static const struct http_route wire_routes[] = {
     { "GET",  "/",                    HTTP_OPEN,  NULL, 0, get_root },
-    { "POST", "/_bulk",               HTTP_WRITE, BULK_TYPES, SIZE_MAX, wire_bulk },
-    { "PUT",  "/_bulk",               HTTP_WRITE, BULK_TYPES, SIZE_MAX, wire_bulk },
-    { "POST", "/{index}/_bulk",       HTTP_WRITE, BULK_TYPES, SIZE_MAX, wire_bulk },
-    { "PUT",  "/{index}/_bulk",       HTTP_WRITE, BULK_TYPES, SIZE_MAX, wire_bulk },
-    { "POST", "/{index}/_doc",        HTTP_WRITE, DOC_TYPES, DOC_MAX_BODY, wire_doc },
-    { "POST", "/{index}/_doc/{...}",  HTTP_WRITE, DOC_TYPES, DOC_MAX_BODY, wire_doc },
-    { "PUT",  "/{index}/_doc/{...}",  HTTP_WRITE, DOC_TYPES, DOC_MAX_BODY, wire_doc },
-    { "POST", "/{index}/_create/{...}", HTTP_WRITE, DOC_TYPES, DOC_MAX_BODY, wire_doc },
-    { "PUT",  "/{index}/_create/{...}", HTTP_WRITE, DOC_TYPES, DOC_MAX_BODY, wire_doc },
+    { "POST", "/_bulk",               HTTP_INGEST, BULK_TYPES, SIZE_MAX, wire_bulk },
+    { "PUT",  "/_bulk",               HTTP_INGEST, BULK_TYPES, SIZE_MAX, wire_bulk },
+    { "POST", "/{index}/_bulk",       HTTP_INGEST, BULK_TYPES, SIZE_MAX, wire_bulk },
+    { "PUT",  "/{index}/_bulk",       HTTP_INGEST, BULK_TYPES, SIZE_MAX, wire_bulk },
+    { "POST", "/{index}/_doc",        HTTP_INGEST, DOC_TYPES, DOC_MAX_BODY, wire_doc },
+    { "POST", "/{index}/_doc/{...}",  HTTP_INGEST, DOC_TYPES, DOC_MAX_BODY, wire_doc },
+    { "PUT",  "/{index}/_doc/{...}",  HTTP_INGEST, DOC_TYPES, DOC_MAX_BODY, wire_doc },
+    { "POST", "/{index}/_create/{...}", HTTP_INGEST, DOC_TYPES, DOC_MAX_BODY, wire_doc },
+    { "PUT",  "/{index}/_create/{...}", HTTP_INGEST, DOC_TYPES, DOC_MAX_BODY, wire_doc },
     { "GET",  "/_license",            HTTP_OPEN,  NULL, 0, get_license },
     { "GET",  "/_xpack",              HTTP_OPEN,  NULL, 0, get_xpack },
     { "GET",  "/_cluster/health",     HTTP_OPEN,  NULL, 0, get_health },
@@ -191,9 +191,9 @@ static const struct http_route wire_routes[] = {
 /* Logstash looks for the alias that it writes to, and makes "<alias-{now/d}-1>". A path of one word is anybody's, so
  * that only who has the key is told that there is one. */
 static const struct http_route index_routes[] = {
-    { "HEAD", "/{index}",             HTTP_WRITE, NULL, 0, get_setup },
-    { "PUT",  "/{index}",             HTTP_WRITE, NULL, SETUP_MAX_BODY, put_setup },
-    { "PUT",  "/<{...}",              HTTP_WRITE, NULL, SETUP_MAX_BODY, put_setup },
+    { "HEAD", "/{index}",             HTTP_INGEST, NULL, 0, get_setup },
+    { "PUT",  "/{index}",             HTTP_INGEST, NULL, SETUP_MAX_BODY, put_setup },
+    { "PUT",  "/<{...}",              HTTP_INGEST, NULL, SETUP_MAX_BODY, put_setup },
 };
 
 void

@@ -28,7 +28,7 @@ enum http_access {
     HTTP_INGEST,        /* a key that may send events */
     HTTP_ANALYST,       /* a key that may change an incident's status and notes */
     HTTP_ADMIN,         /* a key that may do everything, as API_KEY */
-    HTTP_WRITE = HTTP_INGEST
+    HTTP_WRITE = HTTP_INGEST    /* its older name */
 };
 
 struct http_route {
