@@ -77,6 +77,7 @@ int deadletter_list_run(struct call *call);
 int deadletter_retry_run(struct call *call);
 int report_run(struct call *call);
 int export_run(struct call *call);
+int store_copy_run(struct call *call);
 int rules_run(struct call *call);
 int notify_test_run(struct call *call);
 int config_check_run(struct call *call);

@@ -206,6 +206,16 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_UNREACHABLE, EXIT_CONFIG },
     },
     {
+        .name = "store copy", .args = "", .run = store_copy_run, .flags = "json no-progress",
+        .summary = "Copy the embedded store into the Elasticsearch that store.url names",
+        .about = "Events with their ids, incidents with status, history and notes, the balance sheet\n"
+                 "and the allow list's sums. Stop the old indexer first; the new one may run. What\n"
+                 "is there already is not copied twice, so it may be called again after anything.",
+        .examples = { "ELASTICSEARCH_URL=http://localhost:9200 bongsu store copy" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_UNREACHABLE, EXIT_SOFTWARE, EXIT_TAKEN, EXIT_IO,
+                   EXIT_CONFIG, EXIT_STOPPED },
+    },
+    {
         .name = "config check", .args = "", .run = config_check_run, .flags = "json",
         .summary = "Say whether the configuration is right",
         .examples = { "bongsu config check --config bongsu.yml" },

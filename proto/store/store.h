@@ -216,6 +216,10 @@ struct store_ops {
     enum store_outcome (*put_incidents)(struct store *store,
                                         struct incident *const *incidents, size_t count,
                                         struct err *err);
+    /* NULL: this store takes no other's. One incident of another store, whole: the
+     * analyst's fields, too, unless there are such here already. */
+    enum store_outcome (*import_incident)(struct store *store, const struct incident *inc,
+                                          int *ret_is_new, struct err *err);
     /* Delete what is past its age or over the size; call now and then.
      * *ret_deleted counts files. 0 or -1. */
     int (*retain)(struct store *store, int64_t now_us, unsigned *ret_deleted, struct err *err);

@@ -128,13 +128,20 @@ enum elastic_name elastic_name_of_extra(struct text name, int is_nested,
                                         struct text *ret_name);
 const char *elastic_name_of_known(enum event_field field);
 
-/* Whether a map or an array of a further field of this name fits a mapping: not too
- * deep, and no name inside that Elasticsearch refuses (the whole document with it). */
-int elastic_is_mappable(struct text name, struct yyjson_mut_val *value);
+/* How many parts a name has between its dots; 0: one of them is empty, or there is what
+ * Elasticsearch takes for something else. */
+int elastic_name_parts(struct text name);
 
 /* And back: what a key of a document is. KNOWN: *ret_field; EXTRA: *ret_name. */
 enum elastic_name elastic_name_read(struct text key, enum event_field *ret_field,
                                     struct text *ret_name);
+
+/* --- elastic_mappable.c --- */
+
+/* Whether a map or an array of a further field of this name fits a mapping that is made
+ * of it: not too deep, no name inside that Elasticsearch refuses, each place of one type.
+ * If not, the whole document would be refused. */
+int elastic_is_mappable(struct text name, struct yyjson_mut_val *value);
 
 /* --- elastic_category.c: what an event_type is in ECS --- */
 
@@ -226,6 +233,8 @@ int elastic_get_incident(struct store *base, const char *id, struct incident **r
                          struct err *err);
 int elastic_set_status(struct store *base, const char *id, const struct incident_change *change,
                        struct err *err);
+enum store_outcome elastic_import_incident(struct store *base, const struct incident *inc,
+                                           int *ret_is_new, struct err *err);
 json_t *elastic_incident_to_document(const struct incident *inc, int64_t now_us);
 json_t *elastic_incident_to_alert(const struct incident *inc, int64_t now_us);
 struct incident *elastic_incident_from_document(const json_t *source, struct err *err);

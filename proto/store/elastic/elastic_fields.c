@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <yyjson.h>
 
 #include "proto/fields.h"
 #include "proto/store/elastic/elastic.h"
@@ -119,10 +118,8 @@ is_derived(struct text name)
     return 0;
 }
 
-/* How many parts a name has between its dots; 0: one of them is empty, or there is what
- * Elasticsearch takes for something else. */
-static int
-parts_of(struct text name)
+int
+elastic_name_parts(struct text name)
 {
     int is_part_empty = 1, parts = 1;
 
@@ -145,36 +142,9 @@ parts_of(struct text name)
 static int
 is_well_formed(struct text name)
 {
-    int parts = parts_of(name);
+    int parts = elastic_name_parts(name);
 
     return name.ptr[0] != '_' && parts > 0 && parts <= ELASTIC_MAX_PARTS;
-}
-
-static int
-is_mappable(yyjson_mut_val *value, int room)
-{
-    yyjson_mut_val *name, *inside;
-    size_t i, max;
-
-    if (yyjson_mut_is_arr(value)) {
-        yyjson_mut_arr_foreach(value, i, max, inside)
-            if (!is_mappable(inside, room))
-                return 0;
-    } else if (yyjson_mut_is_obj(value)) {
-        yyjson_mut_obj_foreach(value, i, max, name, inside) {
-            int parts = parts_of((struct text){ yyjson_mut_get_str(name), yyjson_mut_get_len(name) });
-
-            if (parts == 0 || parts > room || !is_mappable(inside, room - parts))
-                return 0;
-        }
-    }
-    return 1;
-}
-
-int
-elastic_is_mappable(struct text name, struct yyjson_mut_val *value)
-{
-    return is_mappable(value, ELASTIC_MAX_PARTS - parts_of(name));
 }
 
 /* Is there a name that has `name` as its first parts, or that is the first

@@ -36,6 +36,7 @@ static const struct store_ops elastic_ops = {
     .set_up = set_up,
     .put_events = elastic_put_events,
     .put_incidents = elastic_put_incidents,
+    .import_incident = elastic_import_incident,
     .retain = elastic_retain,
     .find_events = elastic_find_events,
     .follow_events = elastic_follow_events,
