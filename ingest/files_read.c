@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 #include "ingest/files_inner.h"
+#include "ingest/intake_keep.h"
 #include "proto/base/hash.h"
-
-/* Below this, an event that is too large is no matter of the line's length. */
-enum { PIECE_MIN_BYTES = 1024 };
+#include "proto/decode/decode.h"
 
 /* A piece of a file: `before` bytes that were read earlier, and then new ones. */
 struct window {
@@ -21,68 +20,25 @@ struct window {
 
 /* --- lines into events --- */
 
-/* Where to cut a text of more than max bytes: not within a UTF-8 character. */
-static size_t
-cut_at(struct text text, size_t max)
-{
-    size_t cut = max;
-
-    while (cut > max - 4 && ((unsigned char)text.ptr[cut] & 0xC0) == 0x80)
-        cut--;
-    return cut > max - 4 ? cut : max;
-}
-
-static enum intake_outcome
-put_line(struct files *files, const struct watched *w, struct intake_item *item,
-         struct intake_result *result)
-{
-    const struct intake_origin origin = { .received_from = text_of("file"),
-                                          .file = text_of(w->shown) };
-    enum intake_outcome outcome = intake_line(files->spec.intake, &origin, *item, result);
-
-    if (outcome != INTAKE_BAD_FIELD && outcome != INTAKE_NO_TIME)
-        return outcome;
-    item->flags |= INTAKE_PLAIN;
-    ++*files->numbers.plain;
-    return intake_line(files->spec.intake, &origin, *item, result);
-}
-
 /* JOURNAL_DONE also when the line cannot be kept, which is counted and logged. */
 static enum journal_outcome
 take_line(struct files *files, const struct watched *w, struct intake_item item,
           struct err *err)
 {
-    struct intake_result result = { 0 };
-    struct intake_item first = item, second = item;
-    enum intake_outcome outcome = put_line(files, w, &item, &result);
-    enum journal_outcome stop;
+    const struct intake_origin origin = { .received_from = text_of("file"),
+                                          .file = text_of(w->shown), .is_unanswered = 1 };
+    struct intake_kept kept = { 0 };
+    enum journal_outcome stop = intake_keep(files->spec.intake, &origin, item, &kept, err);
 
-    if (outcome == INTAKE_ACCEPTED) {
-        files->turn_lines++;
-        *files->numbers.split += (item.flags & INTAKE_SPLIT) != 0;
-        return JOURNAL_DONE;
-    }
-    if (outcome == INTAKE_STOPPED) {
-        *err = result.reason;
-        return result.stop;
-    }
-    if (outcome != INTAKE_TOO_BIG || item.text.len < PIECE_MIN_BYTES) {
-        ++*files->numbers.refused_lines;
-        intake_refuse(files->spec.intake, outcome);
+    files->turn_lines += kept.accepted;
+    *files->numbers.split += kept.split;
+    *files->numbers.plain += kept.plain;
+    *files->numbers.refused_lines += kept.refused;
+    if (kept.refused > 0)
         log_warn_burst(&files->line_burst, "a line cannot be kept",
                        "path=\"%s\" offset=%" PRIu64 " reason=\"%s\"", w->shown, item.position,
-                       result.reason.text);
-        return JOURNAL_DONE;
-    }
-    /* escapes made it so large */
-    first.text.len = cut_at(item.text, item.text.len / 2);
-    second.text.ptr += first.text.len;
-    second.text.len -= first.text.len;
-    second.position += first.text.len;
-    first.flags |= INTAKE_SPLIT;
-    second.flags |= INTAKE_SPLIT;
-    stop = take_line(files, w, first, err);
-    return stop == JOURNAL_DONE ? take_line(files, w, second, err) : stop;
+                       err->text);
+    return stop;
 }
 
 /* The next line, or piece of one that is too long: 1 with its length, and that
@@ -101,7 +57,7 @@ next_line(const struct window *window, size_t pos, size_t *ret_len, size_t *ret_
         return 1;
     }
     if (rest.len > FILES_LINE_BYTES) {
-        *ret_len = cut_at(rest, FILES_LINE_BYTES);
+        *ret_len = raw_cut(rest, FILES_LINE_BYTES);
         return 1;
     }
     *ret_len = rest.len;

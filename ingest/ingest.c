@@ -12,11 +12,13 @@
 #include "ingest/journal.h"
 #include "ingest/requests.h"
 #include "ingest/routes.h"
+#include "ingest/syslog.h"
 #include "ingest/wire.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/endpoints.h"
 #include "proto/run/http_server.h"
+#include "proto/run/tls.h"
 
 /* How long the last answers may take to leave before the process ends. */
 enum { LAST_ANSWERS_MS = 200 };
@@ -34,6 +36,7 @@ struct ingest {
     struct delivery *delivery;
     struct files_watch *files;  /* NULL: none are watched */
     struct tls *tls;            /* NULL: plain HTTP */
+    struct syslog *syslog;      /* NULL: it is not listened for */
     struct http_server *server;
     zmq_pollitem_t disk;        /* says that a commit is over */
     struct err broken;          /* why the process will end */
@@ -163,7 +166,7 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
 }
 
 static enum journal_outcome
-commit_files(void *self, struct err *err)
+commit_turn(void *self, struct err *err)
 {
     return requests_commit(((struct ingest *)self)->requests, err);
 }
@@ -178,18 +181,33 @@ show_status(void *self, json_t *status)
                         undecoded_show(intake_undecoded(ingest->intake)));
     if (ingest->files != NULL)
         files_watch_status(ingest->files, status);
+    if (ingest->syslog != NULL)
+        syslog_status(ingest->syslog, status);
 }
 
 static int
 open_files(struct ingest *ingest, struct err *err)
 {
-    const struct files_watch_spec spec = { .intake = ingest->intake, .commit = commit_files,
+    const struct files_watch_spec spec = { .intake = ingest->intake, .commit = commit_turn,
                                            .self = ingest };
 
     if (ingest->daemon->settings->ingest_files == NULL)
         return 0;
     ingest->files = files_watch_new(ingest->daemon, &spec, err);
     return ingest->files == NULL ? -1 : 0;
+}
+
+static int
+open_syslog(struct ingest *ingest, int *ret_code, struct err *err)
+{
+    struct daemon *daemon = ingest->daemon;
+    const struct syslog_spec spec = { .intake = ingest->intake, .tls = ingest->tls,
+                                      .commit = commit_turn, .self = ingest };
+
+    if (!syslog_is_wanted(daemon->settings))
+        return 0;
+    ingest->syslog = syslog_new(daemon, &spec, ret_code, err);
+    return ingest->syslog == NULL ? -1 : 0;
 }
 
 static int
@@ -224,7 +242,9 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
     health_also_show(ingest->daemon->health, keyring_show, ingest->daemon->keyring);
     if (ingest->tls != NULL)
         health_also_show(ingest->daemon->health, tls_show, ingest->tls);
-    return open_files(ingest, err);
+    if (open_files(ingest, err) != 0)
+        return -1;
+    return open_syslog(ingest, ret_code, err);
 }
 
 /* What can be wrong without touching anything. */
@@ -238,6 +258,8 @@ check_settings(const struct settings *settings, struct err *err)
         err_add(err, "ingest.files");
         return -1;
     }
+    if (syslog_check(settings, err) != 0)
+        return -1;
     for (int slot = 0; slot < settings->detector_slots; slot++)
         if (endpoint_to_bind(settings, ENDPOINT_DETECT, slot, address) != 0) {
             err_set(err, "bus.dir: the path is too long for a socket");
@@ -254,6 +276,7 @@ ingest_destroy(void **self)
 
     if (ingest == NULL)
         return;
+    syslog_destroy(&ingest->syslog);
     files_watch_destroy(&ingest->files);
     if (ingest->disk.fd > 0) {
         zloop_poller_end(ingest->daemon->loop, &ingest->disk);
@@ -311,6 +334,8 @@ ingest_drain(void *self)
 
     if (ingest->files != NULL)
         files_watch_stop(ingest->files);
+    if (ingest->syslog != NULL)
+        syslog_drain(ingest->syslog);
     http_server_quiesce(ingest->server);
     requests_end_turn(ingest->requests);
 }

@@ -187,12 +187,12 @@ count(struct intake *intake, enum intake_outcome outcome)
     return outcome;
 }
 
-/* A line of a watched file may still be kept in another form. */
+/* A line of one who is not answered may still be kept in another form. */
 static enum intake_outcome
 count_line(struct intake *intake, const struct intake_origin *origin,
            enum intake_outcome outcome)
 {
-    return origin->file.ptr != NULL ? outcome : count(intake, outcome);
+    return origin->is_unanswered ? outcome : count(intake, outcome);
 }
 
 static enum intake_outcome
@@ -230,14 +230,19 @@ static void
 add_file(struct intake *intake, const struct intake_origin *origin,
          const struct intake_item *line)
 {
-    static const char *const flags[] = { [INTAKE_SPLIT] = "split", [INTAKE_PLAIN] = "plain",
-                                         [INTAKE_SPLIT | INTAKE_PLAIN] = "split,plain" };
-
     decoded_put_text(&intake->event, FIELD_LOG_FILE_PATH, origin->file);
     decoded_put_number(&intake->event, FIELD_LOG_FILE_OFFSET,
                        (int64_t)(origin->offset + line->position));
-    if (line->flags != 0)
-        decoded_put_text(&intake->event, FIELD_LOG_FLAGS, text_of(flags[line->flags]));
+}
+
+static void
+add_flags(struct intake *intake, unsigned line_flags)
+{
+    static const char *const flags[] = { [INTAKE_SPLIT] = "split", [INTAKE_PLAIN] = "plain",
+                                         [INTAKE_SPLIT | INTAKE_PLAIN] = "split,plain" };
+
+    if (line_flags != 0)
+        decoded_put_text(&intake->event, FIELD_LOG_FLAGS, text_of(flags[line_flags]));
 }
 
 /* A line whose fields cannot stand (a date next year): whole, with the time of
@@ -325,6 +330,7 @@ intake_line(struct intake *intake, const struct intake_origin *origin,
         return stop(ret_result, JOURNAL_RETRY);
     if (origin->file.ptr != NULL)
         add_file(intake, origin, &line);
+    add_flags(intake, line.flags);
     return finish(intake, origin, ret_result);
 }
 

@@ -44,9 +44,10 @@ struct intake_origin {
     int is_offset_each;         /* instead, each line begins with its own and a space */
     struct text default_time;   /* RFC 3339, of lines without one; ptr NULL: none */
     struct text file;           /* watched file, UTF-8, offset being of it; ptr NULL: none */
+    int is_unanswered;          /* nobody can be told of a refusal: see intake_keep.h */
 };
 
-/* Of a line of a watched file. */
+/* Of a line of one who is not answered. */
 enum { INTAKE_SPLIT = 1,        /* a piece of a longer line */
        INTAKE_PLAIN = 2 };      /* kept whole, whatever it says: ask no decoder */
 
@@ -61,7 +62,7 @@ struct intake_error {
 struct intake_item {
     struct text text;
     uint64_t position;
-    unsigned flags;             /* of a watched file's line, else 0 */
+    unsigned flags;             /* of a line of one who is not answered, else 0 */
 };
 
 struct intake_result {
@@ -106,8 +107,8 @@ enum intake_outcome intake_document(struct intake *intake, const struct intake_o
                                     struct text json, struct text index, struct text id,
                                     struct intake_result *ret_result);
 
-/* Count a line of a watched file as refused: who reads it may first try another
- * form of it, so that intake_line counts none of them. */
+/* Count a line of one who is not answered as refused: intake_line counts none of
+ * them, since another form of it may be tried first (intake_keep.h). */
 void intake_refuse(struct intake *intake, enum intake_outcome outcome);
 
 /* A whole body: INTAKE_ACCEPTED when its lines were looked at (they may all

@@ -46,6 +46,34 @@ const struct option settings_options[] = {
     { "ingest.files_from", NULL, OPTION_TEXT, AT(ingest_files_from), "end", 0, 16, 0, NULL,
       "where to begin with files that are there when their pattern is new: end or start; "
       "those that come later are read from their start" },
+    { "syslog.listen_udp", NULL, OPTION_TEXT, AT(syslog_listen_udp), NULL, 0, 1024, OPTION_LIST,
+      NULL, "host:port, or several, that take syslog messages over UDP, as in 127.0.0.1:514; "
+      "unset: none" },
+    { "syslog.listen_tcp", NULL, OPTION_TEXT, AT(syslog_listen_tcp), NULL, 0, 1024, OPTION_LIST,
+      NULL, "likewise over TCP (RFC 6587: lines, or octets counted)" },
+    { "syslog.listen_tls", NULL, OPTION_TEXT, AT(syslog_listen_tls), NULL, 0, 1024, OPTION_LIST,
+      NULL, "likewise over TLS (RFC 5425, port 6514), with tls.certificate and tls.key" },
+    { "syslog.allow", NULL, OPTION_TEXT, AT(syslog_allow), NULL, 0, 65536, OPTION_LIST, NULL,
+      "networks that may send syslog, for it has no key: as in 10.0.0.0/8, 2001:db8::/32; "
+      "unset: only this machine" },
+    { "syslog.max_message", NULL, OPTION_BYTES, AT(syslog_max_message), "64KiB", KIB, 256 * KIB,
+      0, NULL, "longest syslog message; what is longer becomes several events" },
+    { "syslog.connections", NULL, OPTION_INT, AT(syslog_connections), "512", 1, 65536, 0, NULL,
+      "syslog connections at once; beyond, the longest idle one is asked to leave, and others "
+      "wait" },
+    { "syslog.idle_timeout", NULL, OPTION_DURATION, AT(syslog_idle_ms), "1h", 0, 30 * DAY, 0,
+      NULL, "how long a syslog connection may say nothing; 0: for ever" },
+    { "syslog.udp_buffer", NULL, OPTION_BYTES, AT(syslog_udp_buffer), "16MiB", 64 * KIB, GIB, 0,
+      NULL, "what the kernel is asked to keep of UDP messages that are not read yet (it grants "
+      "net.core.rmem_max, to root all)" },
+    { "syslog.proxy_protocol", NULL, OPTION_BOOL, AT(syslog_proxy_protocol), "false", 0, 1, 0,
+      NULL, "trusted_proxies begin each syslog connection with the PROXY protocol (1 or 2), "
+      "which names the sender" },
+    { "trusted_proxies", NULL, OPTION_TEXT, AT(trusted_proxies), NULL, 0, 65536, OPTION_LIST,
+      NULL, "networks of proxies that are believed whom they speak for (received_from)" },
+    { "forwarded_header", NULL, OPTION_TEXT, AT(forwarded_header), "x-forwarded-for", 0, 32, 0,
+      NULL, "header in which they say it over HTTP: x-forwarded-for, or forwarded (RFC 7239); "
+      "the other one is not looked at, since a client may have written it" },
     { "api.listen", NULL, OPTION_TEXT, AT(api_listen), "127.0.0.1:8080", 0, 256, 0,
       NULL, "host:port of dashboard, reports, incidents and search" },
     { "tls.certificate", NULL, OPTION_TEXT, AT(tls_certificate), NULL, 0, 0, 0, NULL,
@@ -258,6 +286,9 @@ check(const struct settings *settings, struct err *err)
     else if (strcmp(settings->ingest_files_from, "end") != 0 &&
              strcmp(settings->ingest_files_from, "start") != 0)
         err_set(err, "ingest.files_from: must be end or start");
+    else if (strcmp(settings->forwarded_header, "x-forwarded-for") != 0 &&
+             strcmp(settings->forwarded_header, "forwarded") != 0)
+        err_set(err, "forwarded_header: must be x-forwarded-for or forwarded");
     else if (strcmp(settings->elastic_gzip, "auto") != 0 &&
              strcmp(settings->elastic_gzip, "on") != 0 && strcmp(settings->elastic_gzip, "off") != 0)
         err_set(err, "elastic.gzip: must be on, off or auto");

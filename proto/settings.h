@@ -29,6 +29,16 @@ struct settings {
     char *ingest_listen;            /* 127.0.0.1:8000 */
     char *ingest_files;             /* globs with commas; NULL: none */
     char *ingest_files_from;        /* end or start */
+    char *syslog_listen_udp;        /* addresses with commas; NULL: none */
+    char *syslog_listen_tcp, *syslog_listen_tls;
+    char *syslog_allow;             /* networks with commas; NULL: this machine's senders */
+    int64_t syslog_max_message;     /* 64 KiB */
+    int64_t syslog_connections;
+    int64_t syslog_idle_ms;         /* 1 h; 0: for ever */
+    int64_t syslog_udp_buffer;      /* 16 MiB */
+    int64_t syslog_proxy_protocol;
+    char *trusted_proxies;          /* networks with commas; NULL: none */
+    char *forwarded_header;         /* x-forwarded-for or forwarded */
     char *api_listen;               /* 127.0.0.1:8080 */
     int64_t http_max_body;          /* POST /logs, 10 MiB */
     int64_t http_max_connections;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/text/networks.h"
 #include "proto/base/arena.h"
 #include "proto/base/hash.h"
+#include "proto/base/networks.h"
 #include "proto/base/timestamp.h"
 #include "proto/base/yaml.h"
 

@@ -74,6 +74,10 @@ const char *decode_words(struct text message, struct text program, int64_t now_u
 /* How a raw line's bytes were read. */
 enum raw_encoding { RAW_UTF8, RAW_CP949, RAW_ESCAPED };
 
+/* Where to cut bytes that are more than max (4 or more) of them: at max, or before a
+ * UTF-8 character that would be cut in two. */
+size_t raw_cut(struct text bytes, size_t max);
+
 /* The line as UTF-8 without NULs: as it is, read as CP949, or each odd byte
  * written as \xHH (a NUL too); borrows bytes or arena. {NULL, 0} when out of
  * memory. */

@@ -152,6 +152,16 @@ escape(struct text bytes, size_t odd, struct arena *arena)
     return (struct text){ start, (size_t)(out - start) };
 }
 
+size_t
+raw_cut(struct text bytes, size_t max)
+{
+    size_t cut = max;
+
+    while (cut > max - 4 && ((unsigned char)bytes.ptr[cut] & 0xC0) == 0x80)
+        cut--;
+    return cut > max - 4 ? cut : max;
+}
+
 struct text
 raw_to_utf8(struct text bytes, struct arena *arena, enum raw_encoding *ret_how)
 {

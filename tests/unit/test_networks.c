@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "detector/text/networks.h"
+#include "proto/base/networks.h"
 
 static void
 add(struct networks *networks, const char *text, uint32_t owner)

@@ -5,8 +5,8 @@
  * IPv4 and IPv6 are apart; an IPv4 address written as IPv6 (::ffff:192.0.2.1)
  * is the IPv4 address.
  */
-#ifndef DETECTOR_TEXT_NETWORKS_H
-#define DETECTOR_TEXT_NETWORKS_H
+#ifndef PROTO_BASE_NETWORKS_H
+#define PROTO_BASE_NETWORKS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,5 +41,12 @@ void networks_sort(struct networks *networks);
  * text is no address. */
 void networks_find(const struct networks *networks, struct text address,
                    void (*visit)(void *ctx, uint32_t owner), void *ctx);
+
+/* 1 when some network holds the address. */
+int networks_has(const struct networks *networks, struct text address);
+
+/* Networks with commas, "10.0.0.0/8, 2001:db8::/32"; sorted. What networks holds is
+ * replaced. 0, or -1 with the reason. */
+int networks_parse_list(struct text list, struct networks *ret_networks, struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "detector/text/networks.h"
+#include "proto/base/networks.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -172,4 +172,48 @@ networks_find(const struct networks *networks, struct text address,
             visit(ctx, networks->all[i].owner);
         place = (struct network){ .is_v6 = from.is_v6, .bits = (uint8_t)(bits + 1) };
     }
+}
+
+static void
+note_one(void *ctx, uint32_t owner)
+{
+    (void)owner;
+    *(int *)ctx = 1;
+}
+
+int
+networks_has(const struct networks *networks, struct text address)
+{
+    int is_there = 0;
+
+    networks_find(networks, address, note_one, &is_there);
+    return is_there;
+}
+
+int
+networks_parse_list(struct text list, struct networks *ret_networks, struct err *err)
+{
+    struct networks found = { 0 };
+    struct network network;
+
+    while (list.ptr != NULL) {
+        struct text one = text_trim(text_split(&list, ','));
+
+        if (one.len == 0)
+            continue;
+        if (network_parse(one, &network, err) != 0)
+            goto failed;
+        if (networks_add(&found, &network) != 0) {
+            err_set(err, "out of memory");
+            goto failed;
+        }
+    }
+    networks_sort(&found);
+    networks_release(ret_networks);
+    *ret_networks = found;
+    return 0;
+
+failed:
+    networks_release(&found);
+    return -1;
 }

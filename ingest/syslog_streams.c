@@ -1,0 +1,383 @@
+#include "ingest/syslog.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ingest/syslog_inner.h"
+#include "proto/base/clock.h"
+
+enum {
+    EVENTS = 64, ACCEPTS = 64,
+    SOON_MS = 1, FULL_MS = 250,
+    WORTH_BYTES = 64 * 1024,            /* less room in the turn is not worth a read */
+    YOUNG_MS = 5000,                    /* who was heard since is not asked to leave */
+    DRAIN_ROUNDS = 16
+};
+
+static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self);
+static int on_soon(zloop_t *loop, int timer, void *self);
+
+/* --- waiting --- */
+
+static void
+come_back(struct syslog *syslog, int delay_ms)
+{
+    if (syslog->soon < 0 && !syslog->is_stopped)
+        syslog->soon = zloop_timer(syslog->daemon->loop, (size_t)delay_ms, 1, on_soon, syslog);
+}
+
+static void
+stop_reading(struct syslog *syslog)
+{
+    if (syslog->is_polled)
+        zloop_poller_end(syslog->daemon->loop, &syslog->poll);
+    syslog->is_polled = 0;
+}
+
+static int
+start_reading(struct syslog *syslog)
+{
+    if (!syslog->is_polled && !syslog->is_stopped && syslog->epoll_fd >= 0 &&
+        zloop_poller(syslog->daemon->loop, &syslog->poll, on_ready, syslog) == 0)
+        syslog->is_polled = 1;
+    return syslog->is_polled ? 0 : -1;
+}
+
+/* Senders feel it: their kernels have nowhere to put what they write. */
+static void
+wait_for_room(struct syslog *syslog, const struct err *why)
+{
+    if (!syslog->is_full)
+        ++*syslog->numbers.waits;
+    syslog->is_full = 1;
+    syslog->why = *why;
+    log_warn_burst(&syslog->wait_burst, "syslog waits", "reason=\"%s\"", why->text);
+    stop_reading(syslog);
+    come_back(syslog, FULL_MS);
+}
+
+/* --- the turn --- */
+
+static void
+begin_turn(struct syslog *syslog)
+{
+    intake_set_time(syslog->spec.intake, clock_real_us());
+}
+
+static int
+has_room(const struct syslog_turn *turn, const struct syslog_connection *conn)
+{
+    return turn->count < SYSLOG_TURN_MEMBERS &&
+           turn->used + conn->rest.len + WORTH_BYTES <= SYSLOG_TURN_BYTES;
+}
+
+static void
+clear_turn(struct syslog_turn *turn)
+{
+    turn->used = turn->count = turn->taken = 0;
+    memset(&turn->kept, 0, sizeof(turn->kept));
+    memset(turn->messages, 0, sizeof(turn->messages));
+    turn->stop = JOURNAL_DONE;
+}
+
+/* What is not on disk then is kept for the next. */
+static void
+end_turn(struct syslog *syslog)
+{
+    struct syslog_turn *turn = &syslog->turn;
+    enum journal_outcome outcome, stop = turn->stop;
+    struct err why = { "" };
+    int is_waiting = 0;
+
+    if (turn->count == 0)
+        return;
+    outcome = syslog->spec.commit(syslog->spec.self, &why);
+    if (outcome == JOURNAL_DONE)
+        syslog_count(syslog, turn);
+    else
+        ++*syslog->numbers.commit_failures;
+    for (size_t i = 0; i < turn->count; i++)
+        is_waiting |= syslog_connection_settle(syslog, turn->members[i], outcome == JOURNAL_DONE);
+    if (outcome == JOURNAL_DONE && stop != JOURNAL_DONE) {
+        outcome = stop == JOURNAL_TURN_FULL ? JOURNAL_DONE : stop;
+        why = turn->why;
+    }
+    clear_turn(turn);
+    if (outcome == JOURNAL_UNCLEAR)
+        syslog_stop(syslog);
+    else if (outcome != JOURNAL_DONE)
+        wait_for_room(syslog, &why);
+    else if (is_waiting)
+        come_back(syslog, SOON_MS);
+}
+
+static int
+on_soon(zloop_t *loop, int timer, void *self)
+{
+    struct syslog *syslog = self;
+    struct syslog_connection *next;
+
+    (void)loop, (void)timer;
+    syslog->soon = -1;
+    if (syslog->is_stopped)
+        return 0;
+    if (syslog->is_full &&
+        journal_check(intake_journal(syslog->spec.intake), &syslog->why) != JOURNAL_DONE) {
+        come_back(syslog, FULL_MS);
+        return 0;
+    }
+    syslog->is_full = 0;
+    if (start_reading(syslog) != 0)
+        come_back(syslog, FULL_MS);
+    begin_turn(syslog);
+    for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
+        next = conn->next;
+        if (!conn->is_waiting)
+            continue;
+        if (!has_room(&syslog->turn, conn)) {
+            come_back(syslog, SOON_MS);
+            break;
+        }
+        syslog_connection_work(syslog, conn);
+    }
+    end_turn(syslog);
+    return 0;
+}
+
+/* --- new connections --- */
+
+static void
+hear(struct syslog *syslog, int is_deaf)
+{
+    if (syslog->is_deaf == is_deaf || syslog->epoll_fd < 0)
+        return;
+    syslog->is_deaf = is_deaf;
+    for (size_t i = 0; i < syslog->listener_count; i++) {
+        struct syslog_listener *listener = &syslog->listeners[i];
+        struct epoll_event event = { .events = is_deaf ? 0 : EPOLLIN, .data.ptr = listener };
+
+        if (listener->transport != SYSLOG_UDP)
+            epoll_ctl(syslog->epoll_fd, EPOLL_CTL_MOD, listener->socket.fd, &event);
+    }
+}
+
+/* Ask the longest idle one to leave, unless somebody is on his way out. */
+static void
+make_room(struct syslog *syslog, int64_t now_ms)
+{
+    struct syslog_connection *idle = NULL;
+
+    for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = conn->next) {
+        if (conn->leaving_ms != 0)
+            return;
+        if (conn->stage == STAGE_OPEN && now_ms - conn->heard_ms >= YOUNG_MS &&
+            (idle == NULL || conn->heard_ms < idle->heard_ms))
+            idle = conn;
+    }
+    if (idle == NULL)
+        return;
+    ++*syslog->numbers.left_for_room;
+    syslog_connection_see_off(idle, now_ms);
+}
+
+static void
+name_peer(const struct sockaddr_storage *addr, char out[INET6_ADDRSTRLEN])
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)addr;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)addr;
+
+    if (addr->ss_family == AF_INET)
+        inet_ntop(AF_INET, &in->sin_addr, out, INET6_ADDRSTRLEN);
+    else if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out, INET6_ADDRSTRLEN);
+    else
+        inet_ntop(AF_INET6, &in6->sin6_addr, out, INET6_ADDRSTRLEN);
+}
+
+/* A peer that is no more is noticed after two minutes, though it has nothing to say. */
+static void
+keep_alive(int fd)
+{
+    const int on = 1, idle_s = 60, interval_s = 15, probes = 4;
+
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+static void
+take_in(struct syslog *syslog, const struct syslog_listener *listener, int fd, const char *peer)
+{
+    const int is_proxy = syslog->settings->syslog_proxy_protocol &&
+                         networks_has(&syslog->proxies, text_of(peer));
+
+    if (is_proxy || syslog_is_allowed(syslog, text_of(peer))) {
+        keep_alive(fd);
+        syslog_connection_new(syslog, listener, fd, peer);
+        return;
+    }
+    ++*syslog->numbers.refused[SYSLOG_REFUSED_NETWORK];
+    log_warn_burst(&syslog->refuse_burst, "syslog connection refused",
+                   "peer=%s reason=\"it is not in syslog.allow\"", peer);
+    close(fd);
+}
+
+static void
+accept_some(struct syslog *syslog, const struct syslog_listener *listener)
+{
+    for (int i = 0; i < ACCEPTS; i++) {
+        struct sockaddr_storage addr;
+        socklen_t len = sizeof(addr);
+        char peer[INET6_ADDRSTRLEN];
+        int fd;
+
+        if (syslog->count >= (size_t)syslog->settings->syslog_connections) {
+            make_room(syslog, clock_steady_ms());
+            hear(syslog, 1);            /* the others wait in the kernel */
+            return;
+        }
+        fd = accept4(listener->socket.fd, (struct sockaddr *)&addr, &len,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0) {
+            if (errno != EAGAIN) {      /* no descriptors, no memory: later */
+                log_warn_burst(&syslog->accept_burst, "no syslog connection can be taken",
+                               "reason=\"%s\"", strerror(errno));
+                hear(syslog, 1);
+            }
+            return;
+        }
+        name_peer(&addr, peer);
+        take_in(syslog, listener, fd, peer);
+    }
+}
+
+/* --- the loop --- */
+
+static int
+on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self)
+{
+    struct epoll_event events[EVENTS];
+    struct syslog *syslog = self;
+    int count = epoll_wait(syslog->epoll_fd, events, EVENTS, 0);
+
+    (void)loop, (void)item;
+    begin_turn(syslog);
+    /* who fills the turn is not the first of the next one, too */
+    syslog->rotation++;
+    for (int i = 0; i < count; i++) {
+        void *source = events[(syslog->rotation + (unsigned)i) % (unsigned)count].data.ptr;
+
+        if (*(enum syslog_source *)source == SOURCE_LISTENER)
+            accept_some(syslog, source);
+        else if (has_room(&syslog->turn, source))
+            syslog_connection_work(syslog, source);
+    }
+    end_turn(syslog);
+    return 0;
+}
+
+int
+syslog_streams_start(struct syslog *syslog, struct err *err)
+{
+    for (size_t i = 0; i < syslog->listener_count; i++) {
+        struct syslog_listener *listener = &syslog->listeners[i];
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = listener };
+
+        if (listener->transport == SYSLOG_UDP)
+            continue;
+        if (syslog->epoll_fd < 0)
+            syslog->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (syslog->epoll_fd < 0 ||
+            epoll_ctl(syslog->epoll_fd, EPOLL_CTL_ADD, listener->socket.fd, &event) != 0) {
+            err_set(err, "epoll: %s", strerror(errno));
+            return -1;
+        }
+    }
+    if (syslog->epoll_fd < 0)
+        return 0;
+    syslog->turn.bytes = malloc(SYSLOG_TURN_BYTES);
+    syslog->poll = (zmq_pollitem_t){ .fd = syslog->epoll_fd, .events = ZMQ_POLLIN };
+    if (syslog->turn.bytes != NULL && start_reading(syslog) == 0)
+        return 0;
+    err_set(err, "out of memory");
+    return -1;
+}
+
+void
+syslog_streams_stop(struct syslog *syslog)
+{
+    stop_reading(syslog);
+    if (syslog->soon >= 0)
+        zloop_timer_end(syslog->daemon->loop, syslog->soon);
+    syslog->soon = -1;
+}
+
+static void
+look_after(struct syslog *syslog, struct syslog_connection *conn, int64_t now_ms)
+{
+    const int64_t idle_ms = syslog->settings->syslog_idle_ms;
+
+    if (syslog->is_full)                /* nobody is heard */
+        conn->begun_ms = conn->heard_ms = now_ms;
+    else if (conn->stage != STAGE_OPEN && now_ms - conn->begun_ms > SYSLOG_BEGIN_MS)
+        syslog_connection_refuse(syslog, conn, SYSLOG_REFUSED_LATE, "it takes too long to begin");
+    else if (conn->leaving_ms != 0 && now_ms - conn->leaving_ms > SYSLOG_LEAVE_MS)
+        syslog_connection_end(syslog, conn);
+    else if (conn->leaving_ms == 0 && conn->stage == STAGE_OPEN && idle_ms > 0 &&
+             now_ms - conn->heard_ms > idle_ms) {
+        ++*syslog->numbers.left_idle;
+        syslog_connection_see_off(conn, now_ms);
+    }
+}
+
+void
+syslog_streams_tick(struct syslog *syslog, int64_t now_ms)
+{
+    struct syslog_connection *next;
+
+    for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
+        next = conn->next;
+        look_after(syslog, conn, now_ms);
+    }
+    hear(syslog, 0);
+}
+
+/* Work on all that are open; returns the bytes that they brought. */
+static size_t
+work_on_all(struct syslog *syslog)
+{
+    struct syslog_connection *next;
+    size_t taken = 0;
+
+    for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->stage != STAGE_OPEN || syslog->is_full)
+            continue;
+        syslog_connection_work(syslog, conn);
+        taken += syslog->turn.taken;
+        end_turn(syslog);
+    }
+    return taken;
+}
+
+void
+syslog_streams_drain(struct syslog *syslog)
+{
+    if (syslog->epoll_fd < 0 || syslog->is_stopped)
+        return;
+    begin_turn(syslog);
+    for (int i = 0; i < DRAIN_ROUNDS && work_on_all(syslog) > 0; i++)
+        ;
+    for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = conn->next)
+        conn->is_at_end = 1;
+    work_on_all(syslog);
+}
