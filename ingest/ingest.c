@@ -138,6 +138,8 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
         .keyring = ingest->daemon->keyring, .reader_key = settings->reader_key,
         .read_open = (int)settings->read_open,
         .public_url = settings->public_url,
+        .trusted_proxies = settings->trusted_proxies,
+        .forwarded_header = settings->forwarded_header,
         .allowed_hosts = settings->http_allowed_hosts,
         .max_body = (size_t)settings->http_max_body,
         .max_connections = (unsigned)settings->http_max_connections,

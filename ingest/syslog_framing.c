@@ -125,8 +125,10 @@ begin(struct syslog_framing *framing, struct text bytes, int is_end,
     case COUNT_THERE:
         break;
     }
-    if (framing->left > SYSLOG_MAX_COUNTED)
+    if (framing->left > SYSLOG_MAX_COUNTED) {
+        framing->left = 0;          /* asked again, it says the same */
         return SYSLOG_HOPELESS;
+    }
     framing->has_counted = 1;
     framed = take_counted(framing, (struct text){ bytes.ptr + head, bytes.len - head },
                           is_end, frame, used);

@@ -5,6 +5,7 @@
 #include "proto/decode/decoded.h"
 #include "proto/decode/journal_line.h"
 #include "proto/decode/json_line.h"
+#include "proto/decode/structured_data.h"
 #include "proto/decode/syslog_header.h"
 
 /* The first that takes a line has it: those that know a program, those that
@@ -144,8 +145,12 @@ add_header(const struct log_line *line, struct event *ev)
 
     if (text_to_int(line->pid, 0, INT32_MAX, &number) == 0)
         decoded_put_number(ev, FIELD_PROCESS_PID, number);
-    if (line->priority >= 0)
+    if (line->priority >= 0) {
         decoded_put_number(ev, FIELD_LOG_SYSLOG_PRIORITY, line->priority);
+        decoded_put_number(ev, FIELD_LOG_SYSLOG_FACILITY_CODE, line->priority / 8);
+        decoded_put_number(ev, FIELD_LOG_SYSLOG_SEVERITY_CODE, line->priority % 8);
+    }
+    decoded_put_text(ev, FIELD_LOG_SYSLOG_MSGID, line->message_id);
     if (line->is_ahead && ev->known[EVENT_TIMESTAMP].kind == VALUE_ABSENT)
         decoded_put_text(ev, FIELD_LOG_FLAGS, text_of("ahead"));
 }
@@ -202,6 +207,9 @@ decode_words(struct text text, struct text program, int64_t now_us, struct arena
         if (line.has_time && decoded_time(ev, line.at_us, arena) != 0)
             name = NULL;
         add_header(&line, ev);
+        if (line.structured_data.ptr != NULL &&
+            structured_data_put(line.structured_data, arena, ev) != 0)
+            name = NULL;
         decoded_text(ev, EVENT_RAW_LOG, text);
         if (line.repeated > 1)
             decoded_number(ev, EVENT_COUNT, line.repeated);

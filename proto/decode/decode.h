@@ -25,6 +25,7 @@ struct log_line {
     struct text pid;
     struct text message;        /* what follows the header */
     int priority;               /* of "<34>": 8 * facility + severity; -1: none */
+    struct text message_id, structured_data;    /* of RFC 5424; ptr NULL: none */
     int64_t at_us;
     int has_time;
     int is_ahead;               /* a date without a year that would be tomorrow */

@@ -5,6 +5,7 @@
 #include "proto/base/timestamp.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/log_time.h"
+#include "proto/decode/structured_data.h"
 #include "proto/decode/take.h"
 
 enum {
@@ -151,36 +152,12 @@ take_5424_word(struct text *rest, struct text *ret_word)
     return 0;
 }
 
-/* "-" or "[id name=\"value\"]...": section 6.3; \", \\ and \] are escaped. */
-static int
-skip_structured_data(struct text *rest)
-{
-    if (take_char(rest, '-') == 0)
-        return 0;
-    if (rest->len == 0 || *rest->ptr != '[')
-        return -1;
-
-    while (rest->len > 0 && *rest->ptr == '[') {
-        int is_quoted = 0;
-
-        for (; rest->len > 0 && (is_quoted || *rest->ptr != ']'); skip(rest, 1)) {
-            if (*rest->ptr == '"')
-                is_quoted = !is_quoted;
-            else if (is_quoted && *rest->ptr == '\\' && rest->len > 1)
-                skip(rest, 1);
-        }
-        if (take_char(rest, ']') != 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* Everything after "<34>". 0, or -1 when it is not RFC 5424. */
 static int
 take_5424(struct text *rest, struct log_line *line)
 {
     struct log_line found = *line;
-    struct text text = *rest, message_id;
+    struct text text = *rest;
 
     if (take_char(&text, '1') != 0 || take_char(&text, ' ') != 0)
         return -1;
@@ -192,7 +169,8 @@ take_5424(struct text *rest, struct log_line *line)
     if (take_5424_word(&text, &found.host) != 0 ||
         take_5424_word(&text, &found.program) != 0 ||
         take_5424_word(&text, &found.pid) != 0 ||
-        take_5424_word(&text, &message_id) != 0 || skip_structured_data(&text) != 0)
+        take_5424_word(&text, &found.message_id) != 0 ||
+        structured_data_take(&text, &found.structured_data) != 0)
         return -1;
 
     (void)take_char(&text, ' ');

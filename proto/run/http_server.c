@@ -198,6 +198,8 @@ http_server_new(zloop_t *loop, const struct http_options *options,
     if (server->linger == NULL || http_hosts_init(server, options) != 0 ||
         http_pace_start(server, options, metrics) != 0)
         err_set(err, "out of memory");
+    else if (http_proxies_init(server, options, err) != 0)
+        saved = EINVAL;
     else if (http_listen(options->listen, options->flag, &server->socket, err) == 0) {
         server->has_reader = options->reader_key != NULL;
         server->is_reading_open =
@@ -205,7 +207,7 @@ http_server_new(zloop_t *loop, const struct http_options *options,
         if (open_keyring(server, options, metrics, err) == 0 && http_serve_start(server, options, err) == 0 && join_loop(server, err) == 0)
             return server;
     }
-    saved = errno;
+    saved = saved != 0 ? saved : errno;
     http_server_destroy(&server);
     errno = saved;
     return NULL;
@@ -250,6 +252,7 @@ http_server_destroy(struct http_server **server_ptr)
     if (server->cached != NULL)
         MHD_destroy_response(server->cached);
     http_hosts_release(server);
+    http_proxies_release(server);
     http_description_destroy(&server->description);
     keyring_destroy(&server->own_keyring);
     free(server);

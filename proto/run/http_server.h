@@ -49,6 +49,8 @@ struct http_options {
     const char *reader_key;     /* NULL: reading is open on loopback, or with read_open */
     int read_open;
     const char *public_url;     /* its host may be asked for; NULL: none (copied) */
+    const char *trusted_proxies;    /* networks with commas, whose http_peer is whom they speak for */
+    const char *forwarded_header;   /* where they say it: "x-forwarded-for" (NULL), "forwarded" */
     const char *allowed_hosts;  /* as may these: "a.example, b.example"; NULL: none */
     size_t max_body;
     unsigned max_connections;   /* beyond: the longest idle one makes room */
@@ -110,7 +112,8 @@ struct text http_body(const struct http_request *req);
 struct text http_param(const struct http_request *req, const char *name);   /* {id} */
 struct text http_query(const struct http_request *req, const char *name);   /* decoded; ptr NULL: absent */
 struct text http_header(const struct http_request *req, const char *name);
-struct text http_peer(const struct http_request *req);          /* "192.0.2.1" */
+/* "192.0.2.1": the sender, whom a trusted proxy names. */
+struct text http_peer(const struct http_request *req);
 /* Content-Type without parameters, lower case. */
 struct text http_content_type(const struct http_request *req);
 /* The query string as it was sent, for a redirect. */

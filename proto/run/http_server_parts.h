@@ -17,6 +17,8 @@
 
 #include "proto/base/buf.h"
 #include "proto/base/log.h"
+#include "proto/base/networks.h"
+#include "proto/run/forwarded.h"
 #include "proto/run/http_server.h"
 
 enum {
@@ -163,6 +165,8 @@ struct http_server {
     int has_reader, is_reading_open;
     struct log_burst key_burst;
     char *public_url, *allowed_hosts;       /* NULL: none */
+    struct networks proxies;                /* that are believed whom they speak for */
+    enum forwarded_form forwarded_form;
     struct http_crowd crowd;
     struct http_pace pace;
     size_t max_body;
@@ -243,6 +247,12 @@ int http_inflate_begin(struct http_request *req);
 int http_inflate_take(struct http_request *req, const char *bytes, size_t len);
 int http_inflate_end(struct http_request *req);
 void http_inflate_release(struct http_request *req);
+
+/* Take the trusted proxies from the options. 0, or -1 with the reason. */
+int http_proxies_init(struct http_server *server, const struct http_options *options,
+                      struct err *err);
+void http_proxies_release(struct http_server *server);
+
 
 /* How many connections the limit of open files leaves of those wanted. */
 unsigned http_crowd_limit(unsigned wanted);

@@ -244,35 +244,6 @@ http_content_type(const struct http_request *asked)
     return text_of(req->type);
 }
 
-struct text
-http_peer(const struct http_request *asked)
-{
-    struct http_request *req = (struct http_request *)(uintptr_t)asked;
-    const union MHD_ConnectionInfo *info;
-    const struct sockaddr *addr = NULL;
-
-    if (req->peer[0] != '\0')
-        return text_of(req->peer);
-    info = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (info != NULL)
-        addr = info->client_addr;
-    if (addr != NULL && addr->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)addr;
-
-        inet_ntop(AF_INET, &in->sin_addr, req->peer, sizeof(req->peer));
-    } else if (addr != NULL && addr->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)addr;
-
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-            inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], req->peer, sizeof(req->peer));
-        else
-            inet_ntop(AF_INET6, &in6->sin6_addr, req->peer, sizeof(req->peer));
-    } else {
-        snprintf(req->peer, sizeof(req->peer), "unix");
-    }
-    return text_of(req->peer);
-}
-
 /* A client that only shut down its sending side counts as gone as well: the
  * two cannot be told apart without writing. */
 int
