@@ -324,6 +324,9 @@ intake_line(struct intake *intake, const struct intake_origin *origin,
         intake->event.is_keyed = 1;
         intake->event.id = key_line(origin, line.text, line.position);
     }
+    /* of several lines decoders look at the first */
+    if (text.len > 0 && memchr(text.ptr, '\n', text.len) != NULL)
+        decoded_text(&intake->event, EVENT_RAW_LOG, text);
     if (line.flags & INTAKE_PLAIN)
         keep_plain(intake, text);
     else if (decode(intake, origin, text, none) != 0)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -177,7 +178,7 @@ make_room(struct syslog *syslog, int64_t now_ms)
         if (conn->leaving_ms != 0)
             return;
         if (conn->stage == STAGE_OPEN && now_ms - conn->heard_ms >= YOUNG_MS &&
-            (idle == NULL || conn->heard_ms < idle->heard_ms))
+            (idle == NULL || conn->heard_ms <= idle->heard_ms))
             idle = conn;
     }
     if (idle == NULL)
@@ -198,6 +199,14 @@ name_peer(const struct sockaddr_storage *addr, char out[INET6_ADDRSTRLEN])
         inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], out, INET6_ADDRSTRLEN);
     else
         inet_ntop(AF_INET6, &in6->sin6_addr, out, INET6_ADDRSTRLEN);
+}
+
+static int
+has_caller(const struct syslog_listener *listener)
+{
+    struct pollfd item = { .fd = listener->socket.fd, .events = POLLIN };
+
+    return poll(&item, 1, 0) > 0;
 }
 
 /* A peer that is no more is noticed after two minutes, though it has nothing to say. */
@@ -239,8 +248,9 @@ accept_some(struct syslog *syslog, const struct syslog_listener *listener)
         int fd;
 
         if (syslog->count >= (size_t)syslog->settings->syslog_connections) {
-            make_room(syslog, clock_steady_ms());
-            hear(syslog, 1);            /* the others wait in the kernel */
+            if (has_caller(listener))
+                make_room(syslog, clock_steady_ms());
+            hear(syslog, 1);            /* who calls waits in the kernel */
             return;
         }
         fd = accept4(listener->socket.fd, (struct sockaddr *)&addr, &len,
