@@ -271,7 +271,7 @@ an_index_that_a_user_made_strict_sends_strangers_to_the_dead_letters(void **stat
     post("{\"event_type\":\"x\",\"a_stranger\":\"what was never seen\"}");
     post("{\"event_type\":\"x\",\"username\":\"carol\"}");
     check_stored(1);
-    reason = dead_letter(chain_dir(chain), "indexer", "what was never seen");
+    reason = dead_letter(chain, "what was never seen");
     assert_non_null(strstr(reason, "strict_dynamic_mapping_exception"));
     assert_non_null(strstr(reason, "a_stranger"));
     free(reason);

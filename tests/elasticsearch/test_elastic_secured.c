@@ -267,7 +267,7 @@ what_is_too_large_is_halved_and_what_never_fits_is_set_aside(void **state)
     chain_start(chain, INDEXER, NULL);
     check_all(1);
     assert_true(fault_proxy_counts(proxy).forwarded_bulks > 10);
-    reason = dead_letter(chain_dir(chain), "indexer", "n50");
+    reason = dead_letter(chain, "n50");
     assert_non_null(strstr(reason, "413"));
     free(reason);
 }

@@ -1,11 +1,14 @@
 /*
- * dead_letter.h - what a process has set aside
+ * dead_letter.h - what the indexer has set aside
  */
 #ifndef TESTS_SUPPORT_DEAD_LETTER_H
 #define TESTS_SUPPORT_DEAD_LETTER_H
 
-/* Why the one event with this text in it is among the dead letters of a process
- * ("indexer", "detector-0"); the caller frees. Fails the test unless it is one. */
-char *dead_letter(const char *data_dir, const char *process, const char *text);
+#include "tests/support/chain.h"
+
+/* Why the one event with this text in it is among the dead letters, in the indexer's own
+ * file or in the store (it is carried over soon, unless the store cannot take it); the
+ * caller frees. Fails the test unless it is one. */
+char *dead_letter(struct chain *chain, const char *text);
 
 #endif
