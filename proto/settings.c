@@ -63,7 +63,7 @@ const struct option settings_options[] = {
       "wait" },
     { "syslog.idle_timeout", NULL, OPTION_DURATION, AT(syslog_idle_ms), "1h", 0, 30 * DAY, 0,
       NULL, "how long a syslog connection may say nothing; 0: for ever" },
-    { "syslog.udp_buffer", NULL, OPTION_BYTES, AT(syslog_udp_buffer), "16MiB", 64 * KIB, GIB, 0,
+    { "syslog.udp_buffer", NULL, OPTION_BYTES, AT(syslog_udp_buffer), "64MiB", 64 * KIB, GIB, 0,
       NULL, "what the kernel is asked to keep of UDP messages that are not read yet (it grants "
       "net.core.rmem_max, to root all)" },
     { "syslog.proxy_protocol", NULL, OPTION_BOOL, AT(syslog_proxy_protocol), "false", 0, 1, 0,

@@ -35,7 +35,7 @@ struct settings {
     int64_t syslog_max_message;     /* 64 KiB */
     int64_t syslog_connections;
     int64_t syslog_idle_ms;         /* 1 h; 0: for ever */
-    int64_t syslog_udp_buffer;      /* 16 MiB */
+    int64_t syslog_udp_buffer;      /* 64 MiB */
     int64_t syslog_proxy_protocol;
     char *trusted_proxies;          /* networks with commas; NULL: none */
     char *forwarded_header;         /* x-forwarded-for or forwarded */
