@@ -205,8 +205,10 @@ rsyslog_brings_every_line_over_udp_tcp_and_tls(void **state)
         print_message("[  SKIPPED ] build/rsyslog is not there: scripts/setup test fetches it\n");
         skip();
     }
-    set_tls();
-    chain_start_all(place.chain);
+    for (int i = INGEST + 1; i < PROCESSES; i++)
+        chain_start(place.chain, (enum process)i, NULL);
+    set_tls();                          /* of ingest alone: the api goes on without */
+    chain_start(place.chain, INGEST, NULL);
     snprintf(config, sizeof(config), "%s/rsyslog.conf", chain_dir(place.chain));
     snprintf(socket, sizeof(socket), "%s/log", chain_dir(place.chain));
     write_config(config, socket);
