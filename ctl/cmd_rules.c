@@ -184,10 +184,12 @@ rules_run(struct call *call)
     args[3] = rules;
     args[4] = tools[tool].has_cases ? call->args[0] : NULL;
     code = run_detector(args, &answer, &err);
-    if (code < 0 || answer == NULL) {
-        if (code < 0)
-            return call_complain(call, EXIT_SOFTWARE, &err);
-        err_set(&err, "the detector, which judges rules, gave no answer");
+    if (code < 0)
+        return call_complain(call, EXIT_SOFTWARE, &err);
+    if (answer == NULL || json_object_get(answer, "error") != NULL) {
+        err_set(&err, "%s", answer == NULL ? "the detector, which judges rules, gave no answer" :
+                                             answer_text(answer, "error"));
+        json_decref(answer);
         return call_complain(call, code == EXIT_DONE ? EXIT_SOFTWARE : code, &err);
     }
     if (tool == 0 && call->arg_count == 0)

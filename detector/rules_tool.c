@@ -30,11 +30,18 @@ give(json_t *answer, int is_fine)
     return is_fine ? EXIT_DONE : EXIT_PARTLY;
 }
 
+/* The reason goes where the answer would: `bongsu rules` says it, in its form. A name
+ * that is no UTF-8 cannot go there. */
 static int
-refuse(const char *reason)
+refuse(int code, const char *reason)
 {
-    fprintf(stderr, "%s\n", reason);
-    return EXIT_CONFIG;
+    json_t *answer = json_pack("{s:s}", "error", reason);
+
+    if (answer == NULL)
+        fprintf(stderr, "%s\n", reason);
+    else
+        give(answer, 0);
+    return code;
 }
 
 /* --- list --- */
@@ -65,7 +72,7 @@ list_rules(const char *rules)
     if (set == NULL) {
         json_decref(all);
         json_decref(refused);
-        return refuse(err.text);
+        return refuse(EXIT_CONFIG, err.text);
     }
     for (size_t i = 0; i < ruleset_count(set); i++)
         json_array_append_new(all, describe(ruleset_rule(set, i)));
@@ -156,7 +163,7 @@ test_rules(const char *rules, const char *cases)
     setenv("TZ", cases_zone, 1);
     if (timestamp_init(&err) != 0 || test_all(&run, rules, cases, &err) != 0) {
         json_decref(run.ctx);
-        return refuse(err.text);
+        return refuse(EXIT_CONFIG, err.text);
     }
     return give(json_pack("{s:I, s:o}", "cases", (json_int_t)run.cases, "failed", run.ctx),
                 run.failures == 0);
@@ -175,10 +182,10 @@ rules_tool_main(int argc, char **argv)
     }
     for (int i = 1; i < argc; i++)
         if (access(argv[i], R_OK) != 0) {
-            fprintf(stderr, "%s: %s\n", argv[i], strerror(errno));
-            return EXIT_NO_INPUT;
+            err_set(&err, "%s: %s", argv[i], strerror(errno));
+            return refuse(EXIT_NO_INPUT, err.text);
         }
     if (timestamp_init(&err) != 0)
-        return refuse(err.text);
+        return refuse(EXIT_CONFIG, err.text);
     return is_list ? list_rules(argv[1]) : test_rules(argv[1], argv[2]);
 }

@@ -614,6 +614,8 @@ what_goes_wrong_is_json_for_who_asked_for_it(void **state)
         { 64, "decode --json", "what is missing" },
         { 64, "health --json nonsense", "not one of the five" },
         { 66, "send no/such --json", "no/such" },
+        { 66, "rules check no/such --json", "no/such: No such file" },
+        { 66, "rules test no/such key --json", "no/such: No such file" },
         { 78, "incidents list --json --config no/such.yml", "no/such.yml" },
         { 78, "top --json --key-file no/such", "no/such" },
     };
