@@ -88,6 +88,28 @@ plan_restart(struct child *child, int64_t now_ms)
     child->restarts++;
 }
 
+/* Whether it says at its first start that another try would be no use. */
+static int
+is_hopeless(const struct child *child)
+{
+    return !child->was_ready &&
+           (child->last_exit == EXIT_CONFIG || child->last_exit == EXIT_TAKEN ||
+            child->last_exit == EXIT_USAGE || child->last_exit == 127);
+}
+
+static void
+log_restart(const struct child *child, int status)
+{
+    long long in_ms = child->restart_at_ms - clock_steady_ms();
+
+    if (WIFSIGNALED(status))
+        log_warn("died, starting again", "process=%s signal=%d in_ms=%lld restarts=%u",
+                 child->name, WTERMSIG(status), in_ms, child->restarts);
+    else
+        log_warn("ended, starting again", "process=%s exit=%d in_ms=%lld restarts=%u",
+                 child->name, child->last_exit, in_ms, child->restarts);
+}
+
 /* Note who has died. Returns a child that cannot start at all, or NULL. */
 static struct child *
 reap(struct supervisor *sv, int is_stopping)
@@ -107,18 +129,10 @@ reap(struct supervisor *sv, int is_stopping)
             if (is_stopping)
                 continue;
             plan_restart(child, clock_steady_ms());
-            if (WIFSIGNALED(status))
-                log_warn("died, starting again", "process=%s signal=%d in_ms=%lld restarts=%u",
-                         child->name, WTERMSIG(status),
-                         (long long)(child->restart_at_ms - clock_steady_ms()), child->restarts);
-            else
-                log_warn("ended, starting again", "process=%s exit=%d in_ms=%lld restarts=%u",
-                         child->name, child->last_exit,
-                         (long long)(child->restart_at_ms - clock_steady_ms()), child->restarts);
-            if (!child->was_ready && (child->last_exit == EXIT_CONFIG ||
-                                      child->last_exit == EXIT_TAKEN ||
-                                      child->last_exit == EXIT_USAGE || child->last_exit == 127))
+            if (is_hopeless(child))
                 hopeless = child;
+            else
+                log_restart(child, status);
         }
     return hopeless;
 }

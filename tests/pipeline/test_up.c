@@ -158,6 +158,8 @@ expect_refusal(struct instance *instance, int code, const char *first, const cha
     out = command_output(instance->up);
     if (strstr(out, first) == NULL || strstr(out, second) == NULL)
         fail_msg("not a word of \"%s\" and \"%s\":\n%s", first, second, out);
+    if (strstr(out, "starting again") != NULL)
+        fail_msg("it says that it goes on:\n%s", out);
     assert_int_equal(found, code);
 }
 
