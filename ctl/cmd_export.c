@@ -32,16 +32,31 @@ show_progress(const struct exporting *work, const char *end)
         fprintf(stderr, "\r\033[K%" PRIu64 " %s%s", work->written, work->pages.list, end);
 }
 
+/* What Bongsu sets itself no sender may: it goes, and the id becomes the name under
+ * which the event is stored once, however often it is sent. */
+static void
+make_sendable(json_t *event)
+{
+    static const char *const ours[] = { "id", "received_at", "received_from", "source_address" };
+
+    json_object_set(event, "idempotency_key", json_object_get(event, "id"));
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        json_object_del(event, ours[i]);
+}
+
 /* A page, whole and flushed; only then its place counts. */
 static int
-write_page(struct exporting *work, const json_t *items, struct err *err)
+write_page(struct exporting *work, json_t *items, struct err *err)
 {
     const char *error = NULL;
     json_t *item;
     size_t i;
 
-    json_array_foreach((json_t *)(uintptr_t)items, i, item)
+    json_array_foreach(items, i, item) {
+        if (work->call->to_send)
+            make_sendable(item);
         screen_print_json_line(item);
+    }
     if (fflush(stdout) != 0 || ferror(stdout))
         error = strerror(errno);
     if (error != NULL) {

@@ -23,6 +23,8 @@ describe(const struct call *call)
         json_array_append_new(all, given[i] == NULL ? json_null() : json_string(given[i]));
     for (int i = 0; i < call->arg_count; i++)
         json_array_append_new(all, json_string(call->args[i]));
+    if (call->to_send)
+        json_array_append_new(all, json_true());
     text = json_dumps(all, JSON_COMPACT);
     json_decref(all);
     return text;

@@ -62,6 +62,8 @@ const struct flag flags[] = {
     TEXT("lang", "lang", NULL, "LANGUAGE", "en ko", 0, lang, "en or ko"),
     TEXT("resume", "resume", NULL, "FILE", NULL, 1, resume,
          "keep the place in this file after each page, and go on from it"),
+    SWITCH("to-send", 0, "to-send", NULL, to_send,
+           "as `bongsu send` takes them elsewhere, their ids as keys: each is stored once"),
     SWITCH("no-progress", 0, "no-progress", "BONGSU_SEND_NO_PROGRESS", no_progress,
            "no bar on standard error"),
     SWITCH("no-sort", 0, "no-sort", "BONGSU_SEND_NO_SORT", no_sort,

@@ -159,12 +159,13 @@ const struct subcommand subcommands[] = {
     },
     {
         .name = "export events", .args = "[FIELD=VALUE]...", .run = export_run,
-        .flags = "since until text resume url key-file ca", .max_args = -1, .kind = ARGUMENT_ANY,
+        .flags = "since until text to-send resume url key-file ca", .max_args = -1, .kind = ARGUMENT_ANY,
         .summary = "Write events to standard output, one JSON object a line",
         .about = "All that there are, newest first, page by page. With --resume a broken export goes on\n"
                  "where it was: append its output. What fits and comes meanwhile is not in it.",
         .examples = { "bongsu export events --since 2026-11-01 --until 2026-12-01 > november.ndjson",
-                      "bongsu export events --since 30d --resume place >> events.ndjson" },
+                      "bongsu export events --since 30d --resume place >> events.ndjson",
+                      "bongsu export events --to-send | tac > events.ndjson" },
         .exits = { EXIT_IO, ASKING, EXIT_STOPPED },
     },
     {
