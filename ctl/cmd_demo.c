@@ -91,9 +91,8 @@ static void
 tell_what_to_see(const struct call *call, const struct demo_story *story,
                  const struct tally *tally)
 {
-    const struct settings *settings = &call->settings;
     char from[TIMESTAMP_LEN], to[TIMESTAMP_LEN], since[TIMESTAMP_LEN];
-    char *api = call_url(call, settings->public_url, settings->api_listen);
+    char *api = call_url_to_look(call);
 
     timestamp_format(story->end_us - DEMO_HOURS * 60 * minute_us, from);
     timestamp_format(story->end_us, to);

@@ -191,20 +191,17 @@ look_at_files(struct sending *sending, char **names, int count, struct err *err)
 static void
 print_dashboard(const struct sending *sending)
 {
-    const struct settings *settings = &sending->call->settings;
-    char from[TIMESTAMP_LEN], to[TIMESTAMP_LEN];
+    char from[TIMESTAMP_LEN], to[TIMESTAMP_LEN], *url;
     const int64_t second = 1000000;
 
     if (!sending->tally.has_time)
         return;
-
     timestamp_format(sending->tally.first_us / second * second, from);
     timestamp_format((sending->tally.last_us / second + 1) * second, to);
-    if (settings->public_url != NULL)
-        printf("see %s/dashboard?from=%s&to=%s\n", settings->public_url, from, to);
-    else
-        printf("see %s://%s/dashboard?from=%s&to=%s\n",
-               settings->tls_certificate == NULL ? "http" : "https", settings->api_listen, from, to);
+    url = call_url_to_look(sending->call);
+    if (url != NULL)
+        printf("see %s/dashboard?from=%s&to=%s\n", url, from, to);
+    free(url);
 }
 
 /* A failure ends up in the JSON, of which there is one. */

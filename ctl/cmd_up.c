@@ -163,6 +163,39 @@ count_ready(struct launch *launch)
     return ready;
 }
 
+/* The header that reading takes where it is not open; one too many does no harm. */
+static const char *
+reading_header(const struct settings *settings)
+{
+    static const char *const loopback[] = { "127.", "localhost:", "[::1]:" };
+
+    if (settings->reader_key != NULL)
+        return " -H \"X-API-Key: $READER_KEY\"";
+    if (settings->read_open)
+        return "";
+    for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+        if (strncmp(settings->api_listen, loopback[i], strlen(loopback[i])) == 0)
+            return "";
+    return " -H \"X-API-Key: $API_KEY\"";
+}
+
+static void
+suggest(const struct settings *settings)
+{
+    char *ingest = url_of(settings, NULL, settings->ingest_listen);
+    char *api = url_of(settings, NULL, settings->api_listen);
+
+    if (ingest != NULL && api != NULL)
+        printf("\nTry it:\n\n"
+               "  . ./.env; curl -s %s/log -H \"X-API-Key: $API_KEY\" \\\n"
+               "    -H 'Content-Type: application/json' \\\n"
+               "    -d '{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.45\",\"username\":\"root\",\"count\":5}'\n\n"
+               "  curl -s %s/incidents%s\n\n",
+               ingest, api, reading_header(settings));
+    free(ingest);
+    free(api);
+}
+
 static void
 greet(const struct launch *launch)
 {
@@ -172,22 +205,20 @@ greet(const struct launch *launch)
 
     printf("\nBongsu %s is up. Ctrl-C stops it.\n\n"
            "  send events to  %s://%s   (header X-API-Key)\n"
-           "  look at         %s://%s/dashboard\n"
+           "  look at         %s://%s/dashboard   (all paths: /docs)\n"
            "  API key         in .env (API_KEY)\n"
-           "  data            %s\n"
-           "  time zone       %s\n"
+           "  data            %s\n",
+           BONGSU_VERSION, scheme, settings->ingest_listen, scheme, settings->api_listen,
+           settings->data_dir);
+    if (settings->store_url != NULL)
+        printf("  store           %s (Elasticsearch)\n", settings->store_url);
+    printf("  time zone       %s\n"
            "  Slack           %s\n",
-           BONGSU_VERSION, scheme, settings->ingest_listen, scheme, settings->api_listen, settings->data_dir,
            timestamp_zone(),
            settings->slack_webhook_url != NULL ? "on" : "off (SLACK_WEBHOOK_URL is not set; incidents go to this log)");
     if (seen[0] != '\0')
         printf("  not set yet     %s (still as in .env.example)\n", seen);
-    printf("\nTry it:\n\n"
-           "  . ./.env; curl -s %s://%s/log -H \"X-API-Key: $API_KEY\" \\\n"
-           "    -H 'Content-Type: application/json' \\\n"
-           "    -d '{\"event_type\":\"login_failed\",\"source_ip\":\"203.0.113.45\",\"username\":\"root\",\"count\":5}'\n\n"
-           "  curl -s %s://%s/incidents\n\n",
-           scheme, settings->ingest_listen, scheme, settings->api_listen);
+    suggest(settings);
     fflush(stdout);
 }
 

@@ -73,9 +73,9 @@ static const struct { const char *any, *loopback; } anywhere[] = {
 };
 
 char *
-call_url(const struct call *call, const char *given, const char *listen)
+url_of(const struct settings *settings, const char *given, const char *listen)
 {
-    const char *scheme = call->settings.tls_certificate == NULL ? "http" : "https";
+    const char *scheme = settings->tls_certificate == NULL ? "http" : "https";
     struct buf url = { 0 };
     const char *start = "";
 
@@ -93,10 +93,23 @@ call_url(const struct call *call, const char *given, const char *listen)
     return buf_take(&url);
 }
 
+char *
+call_url(const struct call *call, const char *given, const char *listen)
+{
+    return url_of(&call->settings, given, listen);
+}
+
 const char *
 call_ca(const struct call *call, const char *given)
 {
     if (call->ca != NULL)
         return call->ca;
     return given == NULL ? call->settings.tls_certificate : NULL;
+}
+
+char *
+call_url_to_look(const struct call *call)
+{
+    return call_url(call, call->ingest_url != NULL ? call->ingest_url : call->settings.public_url,
+                    call->settings.api_listen);
 }

@@ -24,9 +24,14 @@ void key_make(char ret_key[KEY_TEXT_LEN]);
  * (0.0.0.0 is 127.0.0.1), without a slash at its end. The caller frees; NULL when out
  * of memory. */
 char *call_url(const struct call *call, const char *given, const char *listen);
+char *url_of(const struct settings *settings, const char *given, const char *listen);
 
 /* The authorities that an answer there must be signed by: --ca; else of our own server
  * the certificate itself; NULL: the system's. Borrowed. */
 const char *call_ca(const struct call *call, const char *given);
+
+/* Where what was sent can be looked at: below ingest's --url, which leads to its api,
+ * else public_url, else api.listen. The caller frees; NULL when out of memory. */
+char *call_url_to_look(const struct call *call);
 
 #endif

@@ -459,6 +459,23 @@ top_shows_it_once_when_nobody_watches(void **state)
     expect(0, words, "not seen from here");
 }
 
+/* Another machine's dashboard is not at this one's api. */
+static void
+what_was_sent_is_seen_where_it_was_sent_to(void **state)
+{
+    char words[128], place[128];
+
+    (void)state;
+    instance_write(&instance, "one.log", "a line\n");
+    snprintf(place, sizeof(place), "see http://%s/dashboard?from=", instance.api);
+    expect(0, "send one.log", place);
+    snprintf(words, sizeof(words), "send one.log --url http://%s/", instance.ingest);
+    snprintf(place, sizeof(place), "see http://%s/dashboard?from=", instance.ingest);
+    expect(0, words, place);
+    snprintf(words, sizeof(words), "demo --url http://%s", instance.ingest);
+    expect(0, words, place);
+}
+
 static void
 rules_are_listed_checked_and_tested(void **state)
 {
@@ -718,6 +735,7 @@ main(void)
         cmocka_unit_test(a_report_is_json_for_programs),
         cmocka_unit_test(an_export_has_every_event_and_goes_on_from_its_place),
         cmocka_unit_test(top_shows_it_once_when_nobody_watches),
+        cmocka_unit_test(what_was_sent_is_seen_where_it_was_sent_to),
         cmocka_unit_test(rules_are_listed_checked_and_tested),
         cmocka_unit_test(what_goes_wrong_is_json_for_who_asked_for_it),
         cmocka_unit_test(an_output_that_goes_away_ends_it_quietly),

@@ -180,6 +180,23 @@ a_taken_port_names_its_flag(void **state)
 }
 
 static void
+what_it_suggests_has_the_key_that_reading_takes(void **state)
+{
+    char words[128];
+    int port = free_port();
+
+    (void)state;
+    snprintf(one.api, sizeof(one.api), "0.0.0.0:%d", port);
+    instance_start_and_wait(&one, KEY);
+    snprintf(words, sizeof(words),
+             "curl -s http://127.0.0.1:%d/incidents -H \"X-API-Key: $API_KEY\"\n", port);
+    command_expect(one.up, words, 1000);
+    instance_start_and_wait(&two, KEY);
+    snprintf(words, sizeof(words), "curl -s http://%s/incidents\n", two.api);
+    command_expect(two.up, words, 1000);
+}
+
+static void
 a_data_folder_in_use_is_named(void **state)
 {
     (void)state;
@@ -296,6 +313,7 @@ main(void)
         TEST(sigint_does_the_same),
         TEST(two_instances_run_side_by_side),
         TEST(a_taken_port_names_its_flag),
+        TEST(what_it_suggests_has_the_key_that_reading_takes),
         TEST(a_data_folder_in_use_is_named),
         TEST(a_data_folder_of_another_owner_is_named),
         TEST(sockets_of_a_long_data_folder_are_elsewhere),
