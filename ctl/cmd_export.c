@@ -37,7 +37,8 @@ show_progress(const struct exporting *work, const char *end)
 static void
 make_sendable(json_t *event)
 {
-    static const char *const ours[] = { "id", "received_at", "received_from", "source_address" };
+    static const char *const ours[] = { "id", "received_at", "received_from", "received_key",
+                                         "source_address" };
 
     json_object_set(event, "idempotency_key", json_object_get(event, "id"));
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
