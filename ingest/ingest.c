@@ -174,6 +174,14 @@ commit_turn(void *self, struct err *err)
 }
 
 static void
+commit_turn_then(void *self, void (*over)(void *turn, enum journal_outcome outcome,
+                                          const char *reason), void *turn)
+{
+    requests_commit_then(((struct ingest *)self)->requests,
+                         &(const struct requests_over){ over, turn });
+}
+
+static void
 show_status(void *self, json_t *status)
 {
     struct ingest *ingest = self;
@@ -204,7 +212,8 @@ open_syslog(struct ingest *ingest, int *ret_code, struct err *err)
 {
     struct daemon *daemon = ingest->daemon;
     const struct syslog_spec spec = { .intake = ingest->intake, .tls = ingest->tls,
-                                      .commit = commit_turn, .self = ingest };
+                                      .commit = commit_turn,
+                                      .commit_then = commit_turn_then, .self = ingest };
 
     if (!syslog_is_wanted(daemon->settings))
         return 0;

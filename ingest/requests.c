@@ -1,5 +1,6 @@
 #include "ingest/requests.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ struct crowd {
     size_t count, cap;
     size_t bytes;               /* of their events, and of those without a request */
     size_t own_bytes;           /* of what their answers hold */
+    struct requests_over overs[REQUESTS_MAX_OVERS];
+    size_t over_count;
 };
 
 struct requests {
@@ -176,6 +179,16 @@ requests_refuse(struct requests *self, struct http_request *req, enum intake_out
 /* --- the end of a turn --- */
 
 static void
+tell_overs(struct crowd *crowd, enum journal_outcome outcome, const char *reason)
+{
+    const size_t count = crowd->over_count;
+
+    crowd->over_count = 0;
+    for (size_t i = 0; i < count; i++)
+        crowd->overs[i].tell(crowd->overs[i].self, outcome, reason);
+}
+
+static void
 answer_stored(struct requests *self, struct crowd *crowd)
 {
     ++*self->commits;
@@ -189,6 +202,7 @@ answer_stored(struct requests *self, struct crowd *crowd)
         fault_point("ingest.after_reply");
     }
     crowd->count = crowd->own_bytes = 0;
+    tell_overs(crowd, JOURNAL_DONE, "");
     self->spec.on_commit(self->spec.self);
 }
 
@@ -201,6 +215,7 @@ answer_failed(struct requests *self, struct crowd *crowd, enum journal_outcome o
         refuse_for_now(self, crowd->all[i].req, outcome, reason);
     }
     crowd->count = crowd->own_bytes = 0;
+    tell_overs(crowd, outcome, reason);
     if (outcome == JOURNAL_UNCLEAR && !self->is_broken) {
         self->is_broken = 1;
         self->spec.on_unclear(self->spec.self, reason);
@@ -290,4 +305,28 @@ requests_commit(struct requests *self, struct err *err)
     answer_stored(self, &self->next);
     journal_tidy(self->journal);
     return JOURNAL_DONE;
+}
+
+void
+requests_commit_then(struct requests *self, const struct requests_over *over)
+{
+    struct crowd *next = &self->next;
+    struct err err;
+
+    self->is_turn_open = 0;
+    if (self->is_broken) {
+        over->tell(over->self, JOURNAL_UNCLEAR, "the journal's disk fails");
+        return;
+    }
+    assert(next->over_count < REQUESTS_MAX_OVERS);
+    next->overs[next->over_count++] = *over;
+    if (land(self, &err) != JOURNAL_DONE)
+        return;
+    journal_tidy(self->journal);
+    if (journal_is_flying(self->journal))
+        return;                 /* a checkpoint: it departs after that */
+    if (!journal_has_turn(self->journal) && next->count == 0)
+        tell_overs(next, JOURNAL_DONE, "");
+    else
+        depart(self);
 }

@@ -75,4 +75,14 @@ void requests_on_disk(void *self);
 /* Commit now, for one who put events into the turn without a request. */
 enum journal_outcome requests_commit(struct requests *self, struct err *err);
 
+/* The same without waiting for it; one that is under way is waited for. over is told once
+ * how it ended, perhaps before this returns; at most REQUESTS_MAX_OVERS are untold. When a
+ * commit fails those told of it are told in the order of their calls. */
+enum { REQUESTS_MAX_OVERS = 2 };
+struct requests_over {
+    void (*tell)(void *self, enum journal_outcome outcome, const char *reason);
+    void *self;
+};
+void requests_commit_then(struct requests *self, const struct requests_over *over);
+
 #endif

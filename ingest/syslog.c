@@ -236,16 +236,20 @@ void
 syslog_destroy(struct syslog **syslog_ptr)
 {
     struct syslog *syslog = *syslog_ptr;
+    struct err err;
 
     if (syslog == NULL)
         return;
     syslog_stop(syslog);
+    if (syslog->turns[0].is_handed || syslog->turns[1].is_handed)
+        syslog->spec.commit(syslog->spec.self, &err);   /* nobody may be told afterwards */
     while (syslog->connections != NULL)
         syslog_connection_end(syslog, syslog->connections);
     close_listeners(syslog);
     if (syslog->epoll_fd >= 0)
         close(syslog->epoll_fd);
-    free(syslog->turn.bytes);
+    for (int i = 0; i < SYSLOG_TURNS; i++)
+        free(syslog->turns[i].bytes);
     syslog_datagrams_free(syslog);
     networks_release(&syslog->allowed);
     networks_release(&syslog->proxies);

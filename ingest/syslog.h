@@ -21,8 +21,11 @@ struct tls;
 struct syslog_spec {
     struct intake *intake;      /* lent */
     struct tls *tls;            /* lent; NULL: no certificate is set */
-    /* Commit the journal's turn. */
+    /* Commit the journal's turn, now; or without waiting, and tell over(turn) how it ended,
+     * perhaps at once (requests_commit_then). */
     enum journal_outcome (*commit)(void *self, struct err *err);
+    void (*commit_then)(void *self, void (*over)(void *turn, enum journal_outcome outcome,
+                                                 const char *reason), void *turn);
     void *self;
 };
 

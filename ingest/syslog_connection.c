@@ -23,6 +23,7 @@ watch(struct syslog *syslog, struct syslog_connection *conn, int op)
         .events = EPOLLIN | EPOLLRDHUP | (conn->wants_write ? (uint32_t)EPOLLOUT : 0),
         .data.ptr = conn };
 
+    conn->is_watched = op != EPOLL_CTL_DEL;
     return epoll_ctl(syslog->epoll_fd, op, conn->fd, &event);
 }
 
@@ -189,23 +190,21 @@ read_some(struct syslog_connection *conn, char *bytes, size_t len)
 
 /* Behind what is left of it, into the turn. */
 static void
-fill(struct syslog *syslog, struct syslog_connection *conn)
+fill(struct syslog *syslog, struct syslog_connection *conn, struct syslog_share *share)
 {
-    struct syslog_turn *turn = &syslog->turn;
+    struct syslog_turn *turn = syslog->turn;
     const size_t least = conn->tls != NULL ? RECORD_BYTES : 1;
-    size_t room = SYSLOG_TURN_BYTES - turn->used;
+    size_t room = SYSLOG_SPACE_BYTES - turn->used;
 
     if (room > SYSLOG_READ_BYTES)
         room = SYSLOG_READ_BYTES;
-    conn->start = turn->used;
-    conn->len = conn->rest.len;
-    conn->done = 0;
-    conn->before = conn->framing;
+    *share = (struct syslog_share){ .conn = conn, .start = turn->used, .len = conn->rest.len,
+                                    .before = conn->framing };
     if (conn->rest.len > 0)
-        memcpy(turn->bytes + conn->start, conn->rest.ptr, conn->rest.len);
-    while (!conn->is_at_end && conn->len + least <= room) {
-        size_t asked = room - conn->len;
-        ssize_t len = read_some(conn, turn->bytes + conn->start + conn->len, asked);
+        memcpy(turn->bytes + share->start, conn->rest.ptr, conn->rest.len);
+    while (!conn->is_at_end && share->len + least <= room) {
+        size_t asked = room - share->len;
+        ssize_t len = read_some(conn, turn->bytes + share->start + share->len, asked);
 
         if (len < 0 && (errno == EAGAIN || errno == EINTR))
             break;
@@ -214,14 +213,14 @@ fill(struct syslog *syslog, struct syslog_connection *conn)
             conn->is_at_end = 1;
             break;
         }
-        conn->len += (size_t)len;
+        share->len += (size_t)len;
         turn->taken += (size_t)len;
         *syslog->numbers.bytes[conn->transport] += (size_t)len;
         if ((size_t)len < asked && conn->tls == NULL)
             break;
     }
     conn->is_waiting = !conn->is_at_end && conn->tls != NULL && syslog_tls_has_bytes(conn->tls);
-    turn->used += conn->len;
+    turn->used += share->len;
 }
 
 /* One message into the turn. 0, or -1: the journal takes no more. */
@@ -229,7 +228,7 @@ static int
 keep(struct syslog *syslog, const struct syslog_connection *conn,
      const struct syslog_frame *frame)
 {
-    struct syslog_turn *turn = &syslog->turn;
+    struct syslog_turn *turn = syslog->turn;
     struct journal *journal = intake_journal(syslog->spec.intake);
     const struct intake_origin origin = { .received_from = text_of(conn->peer),
                                           .is_unanswered = 1 };
@@ -252,72 +251,108 @@ keep(struct syslog *syslog, const struct syslog_connection *conn,
 }
 
 static void
-take_messages(struct syslog *syslog, struct syslog_connection *conn)
+take_messages(struct syslog *syslog, struct syslog_connection *conn, struct syslog_share *share)
 {
-    const char *bytes = syslog->turn.bytes + conn->start;
+    const struct syslog_turn *turn = syslog->turn;
+    const char *bytes = turn->bytes + share->start;
 
-    while (syslog->turn.stop == JOURNAL_DONE) {
+    while (turn->stop == JOURNAL_DONE) {
         const struct syslog_framing before = conn->framing;
         struct syslog_frame frame;
         size_t used;
         enum syslog_framed framed = syslog_framing_next(
-            &conn->framing, (struct text){ bytes + conn->done, conn->len - conn->done },
+            &conn->framing, (struct text){ bytes + share->done, share->len - share->done },
             conn->is_at_end, &frame, &used);
 
         if (framed == SYSLOG_MESSAGE && keep(syslog, conn, &frame) != 0) {
             conn->framing = before;
             break;
         }
-        conn->done += used;
+        share->done += used;
         conn->is_hopeless = framed == SYSLOG_HOPELESS;
         if (framed != SYSLOG_MESSAGE)
             break;
     }
+    conn->is_waiting |= turn->stop != JOURNAL_DONE;
+}
+
+/* What is left of the bytes, for the next turn. */
+static void
+keep_rest(struct syslog_connection *conn, struct text bytes)
+{
+    buf_clear(&conn->rest);
+    if (bytes.len == 0 && conn->rest.cap > IDLE_BUF_BYTES)
+        buf_release(&conn->rest);
+    if (buf_append(&conn->rest, bytes.ptr, bytes.len) != 0)
+        conn->is_lost = 1;
+}
+
+static int
+is_over(const struct syslog_connection *conn)
+{
+    return conn->is_lost || conn->is_hopeless || (conn->is_at_end && !conn->is_waiting);
 }
 
 void
 syslog_connection_work(struct syslog *syslog, struct syslog_connection *conn)
 {
-    struct syslog_turn *turn = &syslog->turn;
+    struct syslog_turn *turn = syslog->turn;
+    struct syslog_share *share = &turn->shares[turn->count];
 
+    if (conn->turns > 0 && is_over(conn))
+        return;
     conn->heard_ms = clock_steady_ms();
     if (conn->stage == STAGE_PROXY && read_proxy(syslog, conn) != 0)
         return;
     if (conn->stage == STAGE_HANDSHAKE && shake_hands(syslog, conn) != 0)
         return;
-    fill(syslog, conn);
-    take_messages(syslog, conn);
-    conn->is_member = 1;
-    turn->members[turn->count++] = conn;
+    fill(syslog, conn, share);
+    take_messages(syslog, conn, share);
+    keep_rest(conn, (struct text){ turn->bytes + share->start + share->done,
+                                   share->len - share->done });
+    if (conn->is_watched && (conn->is_at_end || conn->is_hopeless))
+        watch(syslog, conn, EPOLL_CTL_DEL);     /* it has nothing more to say */
+    conn->turns++;
+    turn->count++;
 }
 
 /* --- the end of a turn --- */
 
-int
-syslog_connection_settle(struct syslog *syslog, struct syslog_connection *conn, int is_stored)
+/* Its messages are not on disk: its bytes are to be read again, before what came after. */
+static void
+take_back(struct syslog_connection *conn, const struct syslog_turn *turn,
+          const struct syslog_share *share)
 {
-    const char *bytes = syslog->turn.bytes + conn->start;
-    const int is_all = is_stored && syslog->turn.stop == JOURNAL_DONE;
-    size_t from = is_stored ? conn->done : 0;
+    struct buf rest = { 0 };
 
-    conn->is_member = 0;
+    if (buf_append(&rest, turn->bytes + share->start, share->done) != 0 ||
+        buf_append(&rest, conn->rest.ptr, conn->rest.len) != 0)
+        conn->is_lost = 1;
+    buf_release(&conn->rest);
+    conn->rest = rest;
+    conn->framing = share->before;
+    conn->is_hopeless = 0;
+    conn->is_waiting = 1;
+}
+
+int
+syslog_connection_settle(struct syslog *syslog, const struct syslog_turn *turn,
+                         const struct syslog_share *share, int is_stored)
+{
+    struct syslog_connection *conn = share->conn;
+
+    conn->turns--;
     if (!is_stored)
-        conn->framing = conn->before;
-    if (is_all && (conn->is_at_end || conn->is_hopeless)) {
-        if (conn->is_hopeless)
-            syslog_connection_refuse(syslog, conn, SYSLOG_REFUSED_LENGTH,
-                                     "it counts more octets than a message can have");
-        else
-            syslog_connection_end(syslog, conn);
-        return 0;
-    }
-    conn->is_waiting |= !is_all;
-    buf_clear(&conn->rest);
-    if (conn->len == from && conn->rest.cap > IDLE_BUF_BYTES)
-        buf_release(&conn->rest);
-    if (buf_append(&conn->rest, bytes + from, conn->len - from) == 0)
+        take_back(conn, turn, share);
+    if (conn->turns > 0 || !is_over(conn))
         return conn->is_waiting;
-    syslog_connection_refuse(syslog, conn, SYSLOG_REFUSED_MEMORY,
-                             "out of memory for what it has sent");
+    if (conn->is_lost)
+        syslog_connection_refuse(syslog, conn, SYSLOG_REFUSED_MEMORY,
+                                 "out of memory for what it has sent");
+    else if (conn->is_hopeless)
+        syslog_connection_refuse(syslog, conn, SYSLOG_REFUSED_LENGTH,
+                                 "it counts more octets than a message can have");
+    else
+        syslog_connection_end(syslog, conn);
     return 0;
 }

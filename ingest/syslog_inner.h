@@ -23,7 +23,9 @@ enum {
     SYSLOG_MAX_LISTENERS = 16,
     SYSLOG_READ_BYTES = 512 * 1024,     /* of one connection in one turn */
     SYSLOG_TURN_BYTES = 1024 * 1024,    /* of all */
-    SYSLOG_TURN_MEMBERS = 256,
+    /* What two failed turns had of one connection must fit into the next one. */
+    SYSLOG_SPACE_BYTES = 2 * 1024 * 1024,
+    SYSLOG_TURN_SHARES = 256, SYSLOG_TURNS = 2,
     SYSLOG_BEGIN_MS = 10000,            /* for the PROXY header, and for TLS's handshake */
     SYSLOG_LEAVE_MS = 10000             /* for the sender to see that he is asked to leave */
 };
@@ -84,23 +86,35 @@ struct syslog_connection {
     char peer[INET6_ADDRSTRLEN];        /* received_from */
     struct syslog_tls *tls;             /* NULL: none */
     int wants_write;                    /* TLS does, to go on */
+    int is_watched;                     /* by the epoll */
     int64_t begun_ms, heard_ms;
     int64_t leaving_ms;                 /* was asked to leave then; 0: not */
     struct buf rest;                    /* read, and not in the journal; PROXY's header before */
     struct syslog_framing framing;      /* at the start of rest */
     int is_at_end;                      /* nothing comes behind rest */
     int is_waiting;                     /* rest may hold messages, or TLS does */
-    /* of the turn: its bytes in turn.bytes, those done with, framing at their start */
-    size_t start, len, done;
-    struct syslog_framing before;
-    int is_member, is_hopeless;
+    unsigned turns;                     /* of which it is a member */
+    int is_hopeless, is_lost;           /* it ends when it is a member of none */
 };
 
+/* What one connection brought to a turn. */
+struct syslog_share {
+    struct syslog_connection *conn;
+    size_t start, len;                  /* in the turn's bytes */
+    size_t done;                        /* of len: in messages of the turn */
+    struct syslog_framing before;       /* at their start */
+};
+
+/* Messages on their way to the disk. Two turns take turns: while one is being committed
+ * the other is filled. */
 struct syslog_turn {
-    char *bytes;                        /* SYSLOG_TURN_BYTES */
+    struct syslog *syslog;
+    char *bytes;                        /* SYSLOG_SPACE_BYTES */
     size_t used;
-    struct syslog_connection *members[SYSLOG_TURN_MEMBERS];
+    struct syslog_share shares[SYSLOG_TURN_SHARES];
     size_t count;
+    int is_handed;                      /* its commit is to come, or under way */
+    int has_failed;                     /* and the other one's, which came after, will */
     struct intake_kept kept;
     uint64_t messages[SYSLOG_TRANSPORTS];
     size_t taken;                       /* bytes read */
@@ -123,8 +137,10 @@ struct syslog {
     zmq_pollitem_t poll;
     int is_polled;
     int is_deaf;                        /* nobody is accepted for now */
-    struct syslog_turn turn;
+    struct syslog_turn turns[SYSLOG_TURNS];
+    struct syslog_turn *turn;           /* that is filled; NULL: both are handed over */
     struct syslog_datagrams *datagrams; /* NULL: none */
+    int is_careful;                     /* a commit failed: one turn at a time until one succeeds */
     unsigned rotation;                  /* whose turn it is, of those that are ready */
     int is_full;                        /* the journal takes nothing: streams wait */
     int is_stopped;
@@ -169,13 +185,13 @@ void syslog_connection_refuse(struct syslog *syslog, struct syslog_connection *c
                               enum syslog_refusal why, const char *reason);
 
 /* Read what is there into the turn, as far as both have room, and take its messages.
- * It may be gone afterwards. */
+ * It may be gone afterwards, unless it is a member of a turn. */
 void syslog_connection_work(struct syslog *syslog, struct syslog_connection *conn);
 
-/* The turn is over: 1 when it has something to do without further bytes. It may be gone
- * afterwards. */
-int syslog_connection_settle(struct syslog *syslog, struct syslog_connection *conn,
-                              int is_stored);
+/* The turn of this share is over; of two that failed the later one is settled first. 1 when
+ * there is something to do without further bytes. The connection may be gone afterwards. */
+int syslog_connection_settle(struct syslog *syslog, const struct syslog_turn *turn,
+                             const struct syslog_share *share, int is_stored);
 
 /* Ask the sender of an open one to leave: nothing that he still sends is lost. */
 void syslog_connection_see_off(struct syslog_connection *conn, int64_t now_ms);

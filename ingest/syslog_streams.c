@@ -65,57 +65,113 @@ wait_for_room(struct syslog *syslog, const struct err *why)
 
 /* --- the turn --- */
 
-static void
-begin_turn(struct syslog *syslog)
-{
-    intake_set_time(syslog->spec.intake, clock_real_us());
-}
-
 static int
 has_room(const struct syslog_turn *turn, const struct syslog_connection *conn)
 {
-    return turn->count < SYSLOG_TURN_MEMBERS &&
-           turn->used + conn->rest.len + WORTH_BYTES <= SYSLOG_TURN_BYTES;
+    return turn->count == 0 ||
+           (turn->count < SYSLOG_TURN_SHARES &&
+            turn->used + conn->rest.len + WORTH_BYTES <= SYSLOG_TURN_BYTES);
+}
+
+/* 1 when there is a turn to fill. */
+static int
+begin_turn(struct syslog *syslog)
+{
+    const int handed = syslog->turns[0].is_handed + syslog->turns[1].is_handed;
+
+    syslog->turn = NULL;
+    if (handed == 0 || (handed == 1 && !syslog->is_careful))
+        syslog->turn = &syslog->turns[syslog->turns[0].is_handed];
+    if (syslog->turn == NULL) {
+        stop_reading(syslog);           /* until one is settled */
+        return 0;
+    }
+    intake_set_time(syslog->spec.intake, clock_real_us());
+    return 1;
 }
 
 static void
 clear_turn(struct syslog_turn *turn)
 {
     turn->used = turn->count = turn->taken = 0;
+    turn->is_handed = turn->has_failed = 0;
     memset(&turn->kept, 0, sizeof(turn->kept));
     memset(turn->messages, 0, sizeof(turn->messages));
     turn->stop = JOURNAL_DONE;
 }
 
-/* What is not on disk then is kept for the next. */
-static void
-end_turn(struct syslog *syslog)
+/* What is not on disk is kept for the next turn. Returns 1 when somebody waits. */
+static int
+settle(struct syslog_turn *turn, int is_stored)
 {
-    struct syslog_turn *turn = &syslog->turn;
-    enum journal_outcome outcome, stop = turn->stop;
-    struct err why = { "" };
+    struct syslog *syslog = turn->syslog;
     int is_waiting = 0;
 
-    if (turn->count == 0)
-        return;
-    outcome = syslog->spec.commit(syslog->spec.self, &why);
-    if (outcome == JOURNAL_DONE)
+    if (is_stored)
         syslog_count(syslog, turn);
     else
         ++*syslog->numbers.commit_failures;
     for (size_t i = 0; i < turn->count; i++)
-        is_waiting |= syslog_connection_settle(syslog, turn->members[i], outcome == JOURNAL_DONE);
-    if (outcome == JOURNAL_DONE && stop != JOURNAL_DONE) {
-        outcome = stop == JOURNAL_TURN_FULL ? JOURNAL_DONE : stop;
-        why = turn->why;
-    }
+        is_waiting |= syslog_connection_settle(syslog, turn, &turn->shares[i], is_stored);
     clear_turn(turn);
+    return is_waiting;
+}
+
+static void
+settle_failed(struct syslog_turn *turn, enum journal_outcome outcome, const char *reason)
+{
+    struct syslog *syslog = turn->syslog;
+    struct syslog_turn *other = &syslog->turns[turn == &syslog->turns[0]];
+    struct err why;
+
+    if (other->is_handed && !other->has_failed) {
+        turn->has_failed = 1;           /* the other one's came after, and fails too */
+        return;
+    }
+    syslog->is_careful = 1;
+    settle(turn, 0);
+    if (other->has_failed)
+        settle(other, 0);
+    err_set(&why, "%s", reason);
     if (outcome == JOURNAL_UNCLEAR)
         syslog_stop(syslog);
-    else if (outcome != JOURNAL_DONE)
+    else
         wait_for_room(syslog, &why);
-    else if (is_waiting)
+}
+
+/* A turn's commit is over. */
+static void
+on_over(void *self, enum journal_outcome outcome, const char *reason)
+{
+    struct syslog_turn *turn = self;
+    struct syslog *syslog = turn->syslog;
+    const enum journal_outcome stop = turn->stop;
+    const struct err why = turn->why;
+
+    if (outcome != JOURNAL_DONE) {
+        settle_failed(turn, outcome, reason);
+        return;
+    }
+    syslog->is_careful = 0;
+    if (settle(turn, 1))
         come_back(syslog, SOON_MS);
+    if (stop != JOURNAL_DONE && stop != JOURNAL_TURN_FULL)
+        wait_for_room(syslog, &why);
+    else if (!syslog->is_full)
+        start_reading(syslog);
+}
+
+/* Have it committed; the other one can be filled meanwhile. */
+static void
+end_turn(struct syslog *syslog)
+{
+    struct syslog_turn *turn = syslog->turn;
+
+    syslog->turn = NULL;
+    if (turn->count == 0)
+        return;
+    turn->is_handed = 1;
+    syslog->spec.commit_then(syslog->spec.self, on_over, turn);
 }
 
 static int
@@ -136,12 +192,13 @@ on_soon(zloop_t *loop, int timer, void *self)
     syslog->is_full = 0;
     if (start_reading(syslog) != 0)
         come_back(syslog, FULL_MS);
-    begin_turn(syslog);
+    if (!begin_turn(syslog))
+        return 0;
     for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
         next = conn->next;
         if (!conn->is_waiting)
             continue;
-        if (!has_room(&syslog->turn, conn)) {
+        if (!has_room(syslog->turn, conn)) {
             come_back(syslog, SOON_MS);
             break;
         }
@@ -277,10 +334,12 @@ on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self)
 {
     struct epoll_event events[EVENTS];
     struct syslog *syslog = self;
-    int count = epoll_wait(syslog->epoll_fd, events, EVENTS, 0);
+    int count;
 
     (void)loop, (void)item;
-    begin_turn(syslog);
+    if (!begin_turn(syslog))
+        return 0;
+    count = epoll_wait(syslog->epoll_fd, events, EVENTS, 0);
     /* who fills the turn is not the first of the next one, too */
     syslog->rotation++;
     for (int i = 0; i < count; i++) {
@@ -288,7 +347,7 @@ on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self)
 
         if (*(enum syslog_source *)source == SOURCE_LISTENER)
             accept_some(syslog, source);
-        else if (has_room(&syslog->turn, source))
+        else if (has_room(syslog->turn, source))
             syslog_connection_work(syslog, source);
     }
     end_turn(syslog);
@@ -314,9 +373,13 @@ syslog_streams_start(struct syslog *syslog, struct err *err)
     }
     if (syslog->epoll_fd < 0)
         return 0;
-    syslog->turn.bytes = malloc(SYSLOG_TURN_BYTES);
+    for (int i = 0; i < SYSLOG_TURNS; i++) {
+        syslog->turns[i].syslog = syslog;
+        syslog->turns[i].bytes = malloc(SYSLOG_SPACE_BYTES);
+    }
     syslog->poll = (zmq_pollitem_t){ .fd = syslog->epoll_fd, .events = ZMQ_POLLIN };
-    if (syslog->turn.bytes != NULL && start_reading(syslog) == 0)
+    if (syslog->turns[0].bytes != NULL && syslog->turns[1].bytes != NULL &&
+        start_reading(syslog) == 0)
         return 0;
     err_set(err, "out of memory");
     return -1;
@@ -336,7 +399,9 @@ look_after(struct syslog *syslog, struct syslog_connection *conn, int64_t now_ms
 {
     const int64_t idle_ms = syslog->settings->syslog_idle_ms;
 
-    if (syslog->is_full)                /* nobody is heard */
+    if (conn->turns > 0)
+        ;
+    else if (syslog->is_full)           /* nobody is heard */
         conn->begun_ms = conn->heard_ms = now_ms;
     else if (conn->stage != STAGE_OPEN && now_ms - conn->begun_ms > SYSLOG_BEGIN_MS)
         syslog_connection_refuse(syslog, conn, SYSLOG_REFUSED_LATE, "it takes too long to begin");
@@ -361,20 +426,22 @@ syslog_streams_tick(struct syslog *syslog, int64_t now_ms)
     hear(syslog, 0);
 }
 
-/* Work on all that are open; returns the bytes that they brought. */
+/* Work on all that are open, to the disk; returns the bytes that they brought. */
 static size_t
 work_on_all(struct syslog *syslog)
 {
     struct syslog_connection *next;
     size_t taken = 0;
+    struct err err;
 
     for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->stage != STAGE_OPEN || syslog->is_full)
+        if (conn->stage != STAGE_OPEN || syslog->is_full || !begin_turn(syslog))
             continue;
         syslog_connection_work(syslog, conn);
-        taken += syslog->turn.taken;
+        taken += syslog->turn->taken;
         end_turn(syslog);
+        syslog->spec.commit(syslog->spec.self, &err);   /* on_over is told of it */
     }
     return taken;
 }
@@ -382,9 +449,11 @@ work_on_all(struct syslog *syslog)
 void
 syslog_streams_drain(struct syslog *syslog)
 {
+    struct err err;
+
     if (syslog->epoll_fd < 0 || syslog->is_stopped)
         return;
-    begin_turn(syslog);
+    syslog->spec.commit(syslog->spec.self, &err);
     for (int i = 0; i < DRAIN_ROUNDS && work_on_all(syslog) > 0; i++)
         ;
     for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = conn->next)
