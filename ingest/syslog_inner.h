@@ -1,9 +1,9 @@
 /*
  * syslog_inner.h - syslog's own state, for syslog*.c alone
  *
- * syslog.c opens and ends, syslog_streams.c accepts and commits turns, syslog_connection.c
- * reads one connection, with syslog_tls.c for those of TLS; syslog_udp.c is datagrams,
- * syslog_status.c shows.
+ * syslog.c opens and ends, syslog_streams.c accepts and says whose turn it is,
+ * syslog_turns.c brings turns to the disk, syslog_connection.c reads one connection, with
+ * syslog_tls.c for those of TLS; syslog_udp.c is datagrams, syslog_status.c shows.
  */
 #ifndef INGEST_SYSLOG_INNER_H
 #define INGEST_SYSLOG_INNER_H
@@ -171,6 +171,22 @@ void syslog_streams_stop(struct syslog *syslog);
 /* Once a second: deadlines. */
 void syslog_streams_tick(struct syslog *syslog, int64_t now_ms);
 void syslog_streams_drain(struct syslog *syslog);
+
+/* What the epoll of all streams shows (a zloop_fn). */
+int syslog_on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self);
+
+/* --- syslog_turns.c --- */
+
+/* Join the loop, or leave it. 0 or -1. */
+int syslog_start_reading(struct syslog *syslog);
+void syslog_stop_reading(struct syslog *syslog);
+
+/* 1 when there is a turn to fill, syslog->turn; has it room for what this one brings? */
+int syslog_begin_turn(struct syslog *syslog);
+int syslog_has_room(const struct syslog_turn *turn, const struct syslog_connection *conn);
+
+/* Have it committed; the other one can be filled meanwhile. */
+void syslog_end_turn(struct syslog *syslog);
 
 /* --- syslog_connection.c --- */
 

@@ -15,198 +15,9 @@
 
 enum {
     EVENTS = 64, ACCEPTS = 64,
-    SOON_MS = 1, FULL_MS = 250,
-    WORTH_BYTES = 64 * 1024,            /* less room in the turn is not worth a read */
     YOUNG_MS = 5000,                    /* who was heard since is not asked to leave */
     DRAIN_ROUNDS = 16
 };
-
-static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self);
-static int on_soon(zloop_t *loop, int timer, void *self);
-
-/* --- waiting --- */
-
-static void
-come_back(struct syslog *syslog, int delay_ms)
-{
-    if (syslog->soon < 0 && !syslog->is_stopped)
-        syslog->soon = zloop_timer(syslog->daemon->loop, (size_t)delay_ms, 1, on_soon, syslog);
-}
-
-static void
-stop_reading(struct syslog *syslog)
-{
-    if (syslog->is_polled)
-        zloop_poller_end(syslog->daemon->loop, &syslog->poll);
-    syslog->is_polled = 0;
-}
-
-static int
-start_reading(struct syslog *syslog)
-{
-    if (!syslog->is_polled && !syslog->is_stopped && syslog->epoll_fd >= 0 &&
-        zloop_poller(syslog->daemon->loop, &syslog->poll, on_ready, syslog) == 0)
-        syslog->is_polled = 1;
-    return syslog->is_polled ? 0 : -1;
-}
-
-/* Senders feel it: their kernels have nowhere to put what they write. */
-static void
-wait_for_room(struct syslog *syslog, const struct err *why)
-{
-    if (!syslog->is_full)
-        ++*syslog->numbers.waits;
-    syslog->is_full = 1;
-    syslog->why = *why;
-    log_warn_burst(&syslog->wait_burst, "syslog waits", "reason=\"%s\"", why->text);
-    stop_reading(syslog);
-    come_back(syslog, FULL_MS);
-}
-
-/* --- the turn --- */
-
-static int
-has_room(const struct syslog_turn *turn, const struct syslog_connection *conn)
-{
-    return turn->count == 0 ||
-           (turn->count < SYSLOG_TURN_SHARES &&
-            turn->used + conn->rest.len + WORTH_BYTES <= SYSLOG_TURN_BYTES);
-}
-
-/* 1 when there is a turn to fill. */
-static int
-begin_turn(struct syslog *syslog)
-{
-    const int handed = syslog->turns[0].is_handed + syslog->turns[1].is_handed;
-
-    syslog->turn = NULL;
-    if (handed == 0 || (handed == 1 && !syslog->is_careful))
-        syslog->turn = &syslog->turns[syslog->turns[0].is_handed];
-    if (syslog->turn == NULL) {
-        stop_reading(syslog);           /* until one is settled */
-        return 0;
-    }
-    intake_set_time(syslog->spec.intake, clock_real_us());
-    return 1;
-}
-
-static void
-clear_turn(struct syslog_turn *turn)
-{
-    turn->used = turn->count = turn->taken = 0;
-    turn->is_handed = turn->has_failed = 0;
-    memset(&turn->kept, 0, sizeof(turn->kept));
-    memset(turn->messages, 0, sizeof(turn->messages));
-    turn->stop = JOURNAL_DONE;
-}
-
-/* What is not on disk is kept for the next turn. Returns 1 when somebody waits. */
-static int
-settle(struct syslog_turn *turn, int is_stored)
-{
-    struct syslog *syslog = turn->syslog;
-    int is_waiting = 0;
-
-    if (is_stored)
-        syslog_count(syslog, turn);
-    else
-        ++*syslog->numbers.commit_failures;
-    for (size_t i = 0; i < turn->count; i++)
-        is_waiting |= syslog_connection_settle(syslog, turn, &turn->shares[i], is_stored);
-    clear_turn(turn);
-    return is_waiting;
-}
-
-static void
-settle_failed(struct syslog_turn *turn, enum journal_outcome outcome, const char *reason)
-{
-    struct syslog *syslog = turn->syslog;
-    struct syslog_turn *other = &syslog->turns[turn == &syslog->turns[0]];
-    struct err why;
-
-    if (other->is_handed && !other->has_failed) {
-        turn->has_failed = 1;           /* the other one's came after, and fails too */
-        return;
-    }
-    syslog->is_careful = 1;
-    settle(turn, 0);
-    if (other->has_failed)
-        settle(other, 0);
-    err_set(&why, "%s", reason);
-    if (outcome == JOURNAL_UNCLEAR)
-        syslog_stop(syslog);
-    else
-        wait_for_room(syslog, &why);
-}
-
-/* A turn's commit is over. */
-static void
-on_over(void *self, enum journal_outcome outcome, const char *reason)
-{
-    struct syslog_turn *turn = self;
-    struct syslog *syslog = turn->syslog;
-    const enum journal_outcome stop = turn->stop;
-    const struct err why = turn->why;
-
-    if (outcome != JOURNAL_DONE) {
-        settle_failed(turn, outcome, reason);
-        return;
-    }
-    syslog->is_careful = 0;
-    if (settle(turn, 1))
-        come_back(syslog, SOON_MS);
-    if (stop != JOURNAL_DONE && stop != JOURNAL_TURN_FULL)
-        wait_for_room(syslog, &why);
-    else if (!syslog->is_full)
-        start_reading(syslog);
-}
-
-/* Have it committed; the other one can be filled meanwhile. */
-static void
-end_turn(struct syslog *syslog)
-{
-    struct syslog_turn *turn = syslog->turn;
-
-    syslog->turn = NULL;
-    if (turn->count == 0)
-        return;
-    turn->is_handed = 1;
-    syslog->spec.commit_then(syslog->spec.self, on_over, turn);
-}
-
-static int
-on_soon(zloop_t *loop, int timer, void *self)
-{
-    struct syslog *syslog = self;
-    struct syslog_connection *next;
-
-    (void)loop, (void)timer;
-    syslog->soon = -1;
-    if (syslog->is_stopped)
-        return 0;
-    if (syslog->is_full &&
-        journal_check(intake_journal(syslog->spec.intake), &syslog->why) != JOURNAL_DONE) {
-        come_back(syslog, FULL_MS);
-        return 0;
-    }
-    syslog->is_full = 0;
-    if (start_reading(syslog) != 0)
-        come_back(syslog, FULL_MS);
-    if (!begin_turn(syslog))
-        return 0;
-    for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
-        next = conn->next;
-        if (!conn->is_waiting)
-            continue;
-        if (!has_room(syslog->turn, conn)) {
-            come_back(syslog, SOON_MS);
-            break;
-        }
-        syslog_connection_work(syslog, conn);
-    }
-    end_turn(syslog);
-    return 0;
-}
 
 /* --- new connections --- */
 
@@ -329,15 +140,15 @@ accept_some(struct syslog *syslog, const struct syslog_listener *listener)
 
 /* --- the loop --- */
 
-static int
-on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self)
+int
+syslog_on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self)
 {
     struct epoll_event events[EVENTS];
     struct syslog *syslog = self;
     int count;
 
     (void)loop, (void)item;
-    if (!begin_turn(syslog))
+    if (!syslog_begin_turn(syslog))
         return 0;
     count = epoll_wait(syslog->epoll_fd, events, EVENTS, 0);
     /* who fills the turn is not the first of the next one, too */
@@ -347,10 +158,10 @@ on_ready(zloop_t *loop, zmq_pollitem_t *item, void *self)
 
         if (*(enum syslog_source *)source == SOURCE_LISTENER)
             accept_some(syslog, source);
-        else if (has_room(syslog->turn, source))
+        else if (syslog_has_room(syslog->turn, source))
             syslog_connection_work(syslog, source);
     }
-    end_turn(syslog);
+    syslog_end_turn(syslog);
     return 0;
 }
 
@@ -379,7 +190,7 @@ syslog_streams_start(struct syslog *syslog, struct err *err)
     }
     syslog->poll = (zmq_pollitem_t){ .fd = syslog->epoll_fd, .events = ZMQ_POLLIN };
     if (syslog->turns[0].bytes != NULL && syslog->turns[1].bytes != NULL &&
-        start_reading(syslog) == 0)
+        syslog_start_reading(syslog) == 0)
         return 0;
     err_set(err, "out of memory");
     return -1;
@@ -388,7 +199,7 @@ syslog_streams_start(struct syslog *syslog, struct err *err)
 void
 syslog_streams_stop(struct syslog *syslog)
 {
-    stop_reading(syslog);
+    syslog_stop_reading(syslog);
     if (syslog->soon >= 0)
         zloop_timer_end(syslog->daemon->loop, syslog->soon);
     syslog->soon = -1;
@@ -436,11 +247,11 @@ work_on_all(struct syslog *syslog)
 
     for (struct syslog_connection *conn = syslog->connections; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->stage != STAGE_OPEN || syslog->is_full || !begin_turn(syslog))
+        if (conn->stage != STAGE_OPEN || syslog->is_full || !syslog_begin_turn(syslog))
             continue;
         syslog_connection_work(syslog, conn);
         taken += syslog->turn->taken;
-        end_turn(syslog);
+        syslog_end_turn(syslog);
         syslog->spec.commit(syslog->spec.self, &err);   /* on_over is told of it */
     }
     return taken;
