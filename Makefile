@@ -82,7 +82,7 @@ ELASTIC_TESTS := $(patsubst tests/elasticsearch/%.c,$(BUILD)/tests/%,$(wildcard 
 TORTURE := test_kill test_faults
 # The long ones begin, so that none is left over at the end. What measures time, and
 # so wants the machine for itself, runs last and alone; sanitizers measure none.
-LONG := test_faults test_stopped test_poisoned test_full_disk test_order test_up test_restored \
+LONG := test_faults test_syslog test_stopped test_poisoned test_full_disk test_order test_up test_restored \
         test_silent test_kill test_corpus test_deliver test_chain
 ALONE := $(if $(SANITIZE),,test_stopped test_slow test_hostile test_chain test_supervisor)
 built = $(1:%=$(BUILD)/tests/%)
