@@ -385,3 +385,11 @@ timestamp_utc_day(int64_t us)
 {
     return (int32_t)floor_div(us, (int64_t)DAY_S * MICRO);
 }
+
+int32_t
+timestamp_local_day(int64_t us)
+{
+    int64_t second = floor_div(us, MICRO);
+
+    return (int32_t)floor_div(second + offset_at(second), DAY_S);
+}

@@ -53,6 +53,7 @@ int64_t timestamp_from_local(int year, int month, int day,
 
 /* The UTC day of a time, in days since 1970-01-01, and its "YYYY-MM-DD". */
 int32_t timestamp_utc_day(int64_t us);
+int32_t timestamp_local_day(int64_t us);        /* the same of the site's zone */
 void timestamp_format_day(int32_t day, char out[TIMESTAMP_LEN]);
 
 /* "YYYY-MM-DD" -> days since 1970-01-01. 0 or -1. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "proto/base/civil.h"
 #include "proto/base/timestamp.h"
 
 #define SEC(n) ((int64_t)(n) * 1000000)
@@ -219,6 +220,25 @@ days_are_utc_days_even_before_1970(void **state)
     assert_string_equal(out, "2026-11-22");
 }
 
+/* The zone changed its offset, and in 2011 left out a day. */
+static void
+local_days_are_those_of_the_calendar(void **state)
+{
+    static const char *const zones[] = { "Asia/Seoul", "America/New_York", "Pacific/Apia", "UTC" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+        in_zone(zones[i]);
+        for (int64_t at_s = -INT64_C(2000000000); at_s < 2000000000; at_s += 4321987) {
+            struct local_time local;
+
+            timestamp_to_local(SEC(at_s), &local);
+            assert_int_equal(timestamp_local_day(SEC(at_s)),
+                             civil_to_days(local.year, local.month, local.day));
+        }
+    }
+}
+
 static void
 a_day_is_ten_characters_of_a_real_date(void **state)
 {
@@ -382,6 +402,7 @@ main(void)
         cmocka_unit_test(a_fraction_is_written_three_digits_at_a_time),
         cmocka_unit_test(the_farthest_times_can_be_written),
         cmocka_unit_test(days_are_utc_days_even_before_1970),
+        cmocka_unit_test(local_days_are_those_of_the_calendar),
         cmocka_unit_test(a_day_is_ten_characters_of_a_real_date),
         cmocka_unit_test(a_time_without_zone_is_the_sites),
         cmocka_unit_test(new_york_changes_on_the_second),

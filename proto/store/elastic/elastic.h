@@ -19,8 +19,6 @@
 #include "proto/http/http_client.h"
 #include "proto/store/store.h"
 
-struct yyjson_mut_doc;
-struct yyjson_mut_val;
 struct yyjson_val;
 
 enum {
@@ -141,7 +139,7 @@ enum elastic_name elastic_name_read(struct text key, enum event_field *ret_field
 /* Whether a map or an array of a further field of this name fits a mapping that is made
  * of it: not too deep, no name inside that Elasticsearch refuses, each place of one type.
  * If not, the whole document would be refused. */
-int elastic_is_mappable(struct text name, struct yyjson_mut_val *value);
+int elastic_is_mappable(struct text name, const struct value *value);
 
 /* --- elastic_category.c: what an event_type is in ECS --- */
 
@@ -156,8 +154,8 @@ const struct elastic_category *elastic_category_find(struct text event_type);
 
 /* --- elastic_value.c, elastic_document.c, elastic_event.c: a document, and back --- */
 
-/* The value as part of doc; it borrows what the value borrows. NULL: no memory. */
-struct yyjson_mut_val *elastic_value(struct yyjson_mut_doc *doc, const struct value *value);
+/* Append the value as JSON. 0, or -1: no memory. */
+int elastic_value_write(const struct value *value, struct buf *out);
 
 /* Where an event stands in its journal. */
 struct elastic_place {

@@ -5,44 +5,55 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yyjson.h>
 
-#include "proto/base/civil.h"
 #include "proto/base/timestamp.h"
+#include "proto/json_write.h"
 #include "proto/store/elastic/elastic.h"
 
-/* Memory of one document: its values' nodes and its text. */
-enum { POOL_FIRST = 256 * 1024 };
+enum { MEMBER_LEN = 64 };       /* of ,"name": */
 
+/* What is the same for many documents is written once. */
 struct elastic_writer {
-    char *pool;
-    size_t pool_len;
-    uint64_t last_journal;      /* written out below */
+    char members[EVENT_FIELD_COUNT][MEMBER_LEN];
+    size_t member_lens[EVENT_FIELD_COUNT];
+    struct buf as_sent, sent;   /* bongsu.as_sent and bongsu.sent of the document at hand */
+    int64_t last_received_us;
+    char last_received[TIMESTAMP_LEN];
+    uint64_t last_journal;
     char last_name[17];
 };
 
-/* What the helpers of one document share. */
+/* What the helpers of one document share. Nobody asks each whether memory was
+ * enough: is_short says so at the end. */
 struct writing {
     struct elastic_writer *writer;
-    yyjson_mut_doc *doc;
-    yyjson_mut_val *root;
+    struct buf *out;
     const struct event *ev;
     const struct elastic_category *category;    /* or NULL */
-    yyjson_mut_val *as_sent, *sent;     /* NULL until needed */
     int has_category, has_type, has_outcome;
+    int is_short;
 };
+
+static void
+name_members(struct elastic_writer *writer)
+{
+    for (int field = 0; field < EVENT_FIELD_COUNT; field++) {
+        const char *name = elastic_name_of_known(field);
+
+        /* the timestamp has its own place, and no name of ours needs an escape */
+        if (name != NULL)
+            writer->member_lens[field] = (size_t)snprintf(writer->members[field], MEMBER_LEN,
+                                                          ",\"%s\":", name);
+    }
+}
 
 struct elastic_writer *
 elastic_writer_new(void)
 {
     struct elastic_writer *writer = calloc(1, sizeof(*writer));
 
-    if (writer == NULL)
-        return NULL;
-    writer->pool_len = POOL_FIRST;
-    writer->pool = malloc(writer->pool_len);
-    if (writer->pool == NULL)
-        elastic_writer_destroy(&writer);
+    if (writer != NULL)
+        name_members(writer);
     return writer;
 }
 
@@ -51,67 +62,103 @@ elastic_writer_destroy(struct elastic_writer **writer)
 {
     if (*writer == NULL)
         return;
-    free((*writer)->pool);
+    buf_release(&(*writer)->as_sent);
+    buf_release(&(*writer)->sent);
     free(*writer);
     *writer = NULL;
 }
 
-static yyjson_mut_val *
-text_value(struct writing *w, struct text text)
+/* --- pieces --- */
+
+static void
+put_bytes(struct writing *w, const char *bytes, size_t len)
 {
-    return yyjson_mut_strn(w->doc, text.len > 0 ? text.ptr : "", text.len);
+    struct buf *out = w->out;
+
+    if (out->cap - out->len <= len && buf_reserve(out, len) != 0) {
+        w->is_short = 1;
+        return;
+    }
+    memcpy(out->ptr + out->len, bytes, len);
+    out->len += len;
 }
 
-static yyjson_mut_val *
-value_of(struct writing *w, const struct value *value)
+/* Of a literal the compiler knows the length. */
+static inline void
+put(struct writing *w, const char *str)
 {
-    return elastic_value(w->doc, value);
+    put_bytes(w, str, strlen(str));
 }
 
-static int
-add(struct writing *w, const char *name, yyjson_mut_val *value)
+static void
+put_text(struct writing *w, struct text text)
 {
-    return yyjson_mut_obj_add(w->root, yyjson_mut_str(w->doc, name), value) ? 0 : -1;
+    w->is_short |= json_write_text(w->out, text) != 0;
 }
 
-static int
-add_copy(struct writing *w, const char *name, const char *text)
+static void
+put_value(struct writing *w, const struct value *value)
 {
-    return add(w, name, yyjson_mut_strcpy(w->doc, text));
+    w->is_short |= elastic_value_write(value, w->out) != 0;
+}
+
+static void
+put_int(struct writing *w, int64_t number)
+{
+    w->is_short |= json_write_int(w->out, number) != 0;
 }
 
 /* --- the event's own fields --- */
 
 static const int severity_numbers[] = { 21, 47, 73, 99 };   /* Elastic's low..critical */
 
-static int
+static void
 add_severity(struct writing *w, struct text severity)
 {
     int level = severity_parse(severity);
 
-    return level < 0 ? 0 : add(w, "event.severity", yyjson_mut_int(w->doc, severity_numbers[level]));
+    if (level < 0)
+        return;
+    put(w, ",\"event.severity\":");
+    put_int(w, severity_numbers[level]);
+}
+
+/* When it was received; a whole batch at once. */
+static const char *
+received(struct writing *w)
+{
+    struct elastic_writer *writer = w->writer;
+
+    if (writer->last_received[0] == '\0' || writer->last_received_us != w->ev->received_us) {
+        timestamp_format(w->ev->received_us, writer->last_received);
+        writer->last_received_us = w->ev->received_us;
+    }
+    return writer->last_received;
 }
 
 /* The event's time as Elasticsearch reads it; and as it was sent, when that differs. */
-static int
+static void
 add_times(struct writing *w)
 {
     struct text sent = value_get_text(&w->ev->known[EVENT_TIMESTAMP]);
-    char at[TIMESTAMP_LEN], received[TIMESTAMP_LEN];
-    struct local_time local;
+    char at[TIMESTAMP_LEN];
 
     timestamp_format(w->ev->at_us, at);
-    timestamp_format(w->ev->received_us, received);
-    timestamp_to_local(w->ev->at_us, &local);
-    if (add_copy(w, "@timestamp", at) != 0 || add_copy(w, "event.ingested", received) != 0 ||
-        add(w, "bongsu.at", yyjson_mut_sint(w->doc, w->ev->at_us)) != 0 ||
-        add(w, "bongsu.day", yyjson_mut_sint(w->doc, civil_to_days(local.year, local.month,
-                                                                    local.day))) != 0)
-        return -1;
-    return text_is(sent, at) ? 0 : add(w, "bongsu.timestamp", value_of(w, &w->ev->known[EVENT_TIMESTAMP]));
+    put(w, "{\"@timestamp\":\"");
+    put(w, at);
+    put(w, "\",\"event.ingested\":\"");
+    put(w, received(w));
+    put(w, "\",\"bongsu.at\":");
+    put_int(w, w->ev->at_us);
+    put(w, ",\"bongsu.day\":");
+    put_int(w, timestamp_local_day(w->ev->at_us));
+    if (text_is(sent, at))
+        return;
+    put(w, ",\"bongsu.timestamp\":");
+    put_value(w, &w->ev->known[EVENT_TIMESTAMP]);
 }
 
-static int
+static void
 add_known(struct writing *w)
 {
     for (int field = 0; field < EVENT_FIELD_COUNT; field++) {
@@ -119,38 +166,51 @@ add_known(struct writing *w)
 
         if (field == EVENT_TIMESTAMP || value->kind == VALUE_ABSENT)
             continue;
-        if (add(w, elastic_name_of_known(field), value_of(w, value)) != 0)
-            return -1;
+        put_bytes(w, w->writer->members[field], w->writer->member_lens[field]);
+        put_value(w, value);
     }
-    return add_severity(w, value_get_text(&w->ev->known[EVENT_SEVERITY]));
+    add_severity(w, value_get_text(&w->ev->known[EVENT_SEVERITY]));
 }
 
 /* --- the further ones --- */
 
-static int
-add_as_sent(struct writing *w, const struct extra *extra, yyjson_mut_val *value)
+static void
+put_member(struct writing *w, struct text name, const struct value *value)
 {
-    if (w->as_sent == NULL)
-        w->as_sent = yyjson_mut_obj(w->doc);
-    return w->as_sent != NULL &&
-           yyjson_mut_obj_add(w->as_sent, text_value(w, extra->name), value) ? 0 : -1;
+    put(w, ",");
+    put_text(w, name);
+    put(w, ":");
+    put_value(w, value);
 }
 
-static int
+static void
+add_as_sent(struct writing *w, const struct extra *extra)
+{
+    struct buf *document = w->out;
+
+    w->out = &w->writer->as_sent;
+    put_member(w, extra->name, &extra->value);
+    w->out = document;
+}
+
+static void
 add_sent(struct writing *w, struct text name)
 {
-    if (w->sent == NULL)
-        w->sent = yyjson_mut_arr(w->doc);
-    return w->sent != NULL && yyjson_mut_arr_append(w->sent, text_value(w, name)) ? 0 : -1;
+    struct buf *document = w->out;
+
+    w->out = &w->writer->sent;
+    put(w, ",");
+    put_text(w, name);
+    w->out = document;
 }
 
 /* What we would have made ourselves, and the client or a decoder did: named, so
  * that reading does not take it for ours. */
-static int
+static void
 note_derived(struct writing *w, struct text name)
 {
     if (!text_starts_with(name, "event."))
-        return 0;
+        return;
     if (text_is(name, "event.category"))
         w->has_category = 1;
     else if (text_is(name, "event.type"))
@@ -158,154 +218,164 @@ note_derived(struct writing *w, struct text name)
     else if (text_is(name, "event.outcome") && w->category != NULL && w->category->outcome != NULL)
         w->has_outcome = 1;
     else
-        return 0;
-    return add_sent(w, name);
+        return;
+    add_sent(w, name);
 }
 
-static int
+static void
 add_extra(struct writing *w, const struct extra *extra)
 {
     enum value_kind kind = extra->value.kind;
     int is_nested = kind == VALUE_PACKED || kind == VALUE_OBJECT;
-    yyjson_mut_val *value = value_of(w, &extra->value);
     struct text name;
 
     if (elastic_name_of_extra(extra->name, is_nested, &name) == ELASTIC_NAME_AS_SENT ||
-        (is_nested && value != NULL && !elastic_is_mappable(name, value)))
-        return add_as_sent(w, extra, value);
-    if (!yyjson_mut_obj_add(w->root, text_value(w, name), value))
-        return -1;
-    return note_derived(w, name);
+        (is_nested && !elastic_is_mappable(name, &extra->value))) {
+        add_as_sent(w, extra);
+        return;
+    }
+    put_member(w, name, &extra->value);
+    note_derived(w, name);
 }
 
 /* --- what ECS wants beside --- */
 
-static int
-add_list(struct writing *w, const char *name, const char *const *texts, size_t max)
+static void
+put_list(struct writing *w, const char *const *texts, size_t max)
 {
-    yyjson_mut_val *list = yyjson_mut_arr(w->doc);
-
-    for (size_t i = 0; list != NULL && i < max && texts[i] != NULL; i++)
-        if (!yyjson_mut_arr_add_str(w->doc, list, texts[i]))
-            return -1;
-    return list == NULL ? -1 : add(w, name, list);
+    for (size_t i = 0; i < max && texts[i] != NULL; i++) {
+        put(w, i == 0 ? "[\"" : "\",\"");
+        put(w, texts[i]);
+    }
+    put(w, "\"]");
 }
 
-static int
+/* Their words are the table's own, and need no escape. */
+static void
 add_category(struct writing *w)
 {
     const struct elastic_category *row = w->category;
 
     if (row == NULL)
-        return 0;
-    if (!w->has_category && add_list(w, "event.category", row->categories, 3) != 0)
-        return -1;
-    if (!w->has_type && add_list(w, "event.type", row->types, 3) != 0)
-        return -1;
-    return row->outcome == NULL || w->has_outcome ? 0 : add(w, "event.outcome", yyjson_mut_str(w->doc, row->outcome));
+        return;
+    if (!w->has_category) {
+        put(w, ",\"event.category\":");
+        put_list(w, row->categories, 3);
+    }
+    if (!w->has_type) {
+        put(w, ",\"event.type\":");
+        put_list(w, row->types, 3);
+    }
+    if (row->outcome == NULL || w->has_outcome)
+        return;
+    put(w, ",\"event.outcome\":\"");
+    put(w, row->outcome);
+    put(w, "\"");
 }
 
-static int
+/* name is a member's beginning: ,"related.ip":[ */
+static void
 add_related(struct writing *w, const char *name, enum event_field first, enum event_field second)
 {
     struct text a = value_get_text(&w->ev->known[first]), b = value_get_text(&w->ev->known[second]);
-    yyjson_mut_val *list;
 
     if (first == second || text_equals(a, b))
         b = (struct text){ NULL, 0 };
     if (a.len == 0 && b.len == 0)
-        return 0;
-    list = yyjson_mut_arr(w->doc);
-    if (list == NULL || (a.len > 0 && !yyjson_mut_arr_append(list, text_value(w, a))) ||
-        (b.len > 0 && !yyjson_mut_arr_append(list, text_value(w, b))))
-        return -1;
-    return add(w, name, list);
+        return;
+    put(w, name);
+    if (a.len > 0)
+        put_text(w, a);
+    if (a.len > 0 && b.len > 0)
+        put(w, ",");
+    if (b.len > 0)
+        put_text(w, b);
+    put(w, "]");
 }
 
-static int
+static void
 add_place(struct writing *w, const struct elastic_place *place)
 {
     struct elastic_writer *writer = w->writer;
     char id[EVENT_ID_TEXT_LEN];
 
     event_id_format(&w->ev->id, id);
-    if (add_copy(w, "event.id", id) != 0 || add(w, "event.kind", yyjson_mut_str(w->doc, "event")) != 0 ||
-        add(w, "ecs.version", yyjson_mut_str(w->doc, "8.11.0")) != 0)
-        return -1;
+    put(w, ",\"event.id\":\"");
+    put(w, id);
+    put(w, "\",\"event.kind\":\"event\",\"ecs.version\":\"8.11.0\"");
     if (place->journal == 0 && place->sequence == 0)
-        return 0;
+        return;
     if (writer->last_name[0] == '\0' || writer->last_journal != place->journal) {
         snprintf(writer->last_name, sizeof(writer->last_name), "%016llx",
                  (unsigned long long)place->journal);
         writer->last_journal = place->journal;
     }
-    if (add(w, "bongsu.journal", yyjson_mut_str(w->doc, writer->last_name)) != 0)
-        return -1;
-    return w->ev->is_keyed ? add(w, "bongsu.sequence", yyjson_mut_uint(w->doc, place->sequence)) : 0;
+    put(w, ",\"bongsu.journal\":\"");
+    put(w, writer->last_name);
+    put(w, "\"");
+    if (!w->ev->is_keyed)
+        return;
+    put(w, ",\"bongsu.sequence\":");
+    w->is_short |= json_write_uint(w->out, place->sequence) != 0;
 }
 
-static int
+/* Members were put with a comma before each: the first comma is the bracket's place. */
+static void
+add_gathered(struct writing *w, const char *name, const struct buf *members, char open,
+             const char *close)
+{
+    if (members->len == 0)
+        return;
+    put(w, name);
+    put_bytes(w, &open, 1);
+    put_bytes(w, members->ptr + 1, members->len - 1);
+    put(w, close);
+}
+
+static void
 add_all(struct writing *w, const struct elastic_place *place)
 {
-    if (add_times(w) != 0 || add_known(w) != 0)
-        return -1;
+    add_times(w);
+    add_known(w);
     for (size_t i = 0; i < w->ev->extra_count; i++)
-        if (add_extra(w, &w->ev->extras[i]) != 0)
-            return -1;
-    if (add_category(w) != 0 ||
-        add_related(w, "related.ip", EVENT_SOURCE_IP, EVENT_DESTINATION_IP) != 0 ||
-        add_related(w, "related.user", EVENT_USERNAME, EVENT_USERNAME) != 0 ||
-        add_related(w, "related.hosts", EVENT_SOURCE_HOST, EVENT_SOURCE_HOST) != 0 ||
-        add_place(w, place) != 0)
-        return -1;
-    if (w->as_sent != NULL && add(w, "bongsu.as_sent", w->as_sent) != 0)
-        return -1;
-    return w->sent == NULL ? 0 : add(w, "bongsu.sent", w->sent);
+        add_extra(w, &w->ev->extras[i]);
+    add_category(w);
+    add_related(w, ",\"related.ip\":[", EVENT_SOURCE_IP, EVENT_DESTINATION_IP);
+    add_related(w, ",\"related.user\":[", EVENT_USERNAME, EVENT_USERNAME);
+    add_related(w, ",\"related.hosts\":[", EVENT_SOURCE_HOST, EVENT_SOURCE_HOST);
+    add_place(w, place);
+    add_gathered(w, ",\"bongsu.as_sent\":", &w->writer->as_sent, '{', "}");
+    add_gathered(w, ",\"bongsu.sent\":", &w->writer->sent, '[', "]");
+    put(w, "}");
 }
 
-/* Everything of this document is in the pool; 1 when it was too small. */
-static int
-write_in_pool(struct elastic_writer *writer, const struct event *ev,
-              const struct elastic_place *place, struct buf *out)
+/* One that was large must not stay so for ever. */
+static void
+forget(struct buf *members)
 {
-    struct writing w = { .writer = writer, .ev = ev,
-        .category = elastic_category_find(value_get_text(&ev->known[EVENT_TYPE])) };
-    yyjson_alc alc;
-    size_t len = 0;
-    char *json = NULL;
-
-    if (!yyjson_alc_pool_init(&alc, writer->pool, writer->pool_len))
-        return -1;
-    w.doc = yyjson_mut_doc_new(&alc);
-    w.root = w.doc == NULL ? NULL : yyjson_mut_obj(w.doc);
-    if (w.root == NULL || add_all(&w, place) != 0)
-        return 1;
-    yyjson_mut_doc_set_root(w.doc, w.root);
-    json = yyjson_mut_write_opts(w.doc, YYJSON_WRITE_ALLOW_INVALID_UNICODE, &alc, &len, NULL);
-    if (json == NULL)
-        return 1;
-    return buf_append(out, json, len) == 0 ? 0 : -1;
+    if (members->cap > EVENT_MAX_BYTES)
+        buf_release(members);
+    members->len = 0;
 }
 
 int
 elastic_document_write(struct elastic_writer *writer, const struct event *ev,
                        const struct elastic_place *place, struct buf *out, struct err *err)
 {
-    size_t largest = EVENT_MAX_BYTES * 64;
-    int rc;
+    struct writing w = { .writer = writer, .out = out, .ev = ev,
+        .category = elastic_category_find(value_get_text(&ev->known[EVENT_TYPE])) };
+    size_t before = out->len;
 
-    while ((rc = write_in_pool(writer, ev, place, out)) == 1 && writer->pool_len < largest) {
-        char *larger = malloc(writer->pool_len * 4);
-
-        if (larger == NULL)
-            break;
-        free(writer->pool);
-        writer->pool = larger;
-        writer->pool_len *= 4;
+    forget(&writer->as_sent);
+    forget(&writer->sent);
+    add_all(&w, place);
+    if (!w.is_short) {
+        out->ptr[out->len] = '\0';
+        return 0;
     }
-    if (rc != 0)
-        err_set(err, "event: out of memory while it becomes a document");
-    return rc == 0 ? 0 : -1;
+    out->len = before;
+    err_set(err, "event: out of memory while it becomes a document");
+    return -1;
 }
 
 void

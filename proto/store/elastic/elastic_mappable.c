@@ -3,10 +3,9 @@
  * a place from its first value, and refuses the document when another one within it
  * has another type: [1, 2.5], ["a", 1], [{"a": 1}, {"a": "b"}].
  */
-#include <yyjson.h>
-
 #include "proto/base/hash.h"
 #include "proto/store/elastic/elastic.h"
+#include "proto/wire.h"
 
 enum kind { KIND_NONE, KIND_OBJECT, KIND_TEXT, KIND_BOOL, KIND_INT, KIND_REAL };
 
@@ -18,17 +17,24 @@ struct places {
 };
 
 static enum kind
-kind_of(yyjson_mut_val *value)
+kind_of(const msgpack_object *value)
 {
-    if (yyjson_mut_is_obj(value))
+    switch (value->type) {
+    case MSGPACK_OBJECT_MAP:
         return KIND_OBJECT;
-    if (yyjson_mut_is_str(value))
+    case MSGPACK_OBJECT_STR:
         return KIND_TEXT;
-    if (yyjson_mut_is_bool(value))
+    case MSGPACK_OBJECT_BOOLEAN:
         return KIND_BOOL;
-    if (yyjson_mut_is_int(value))
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
         return KIND_INT;
-    return yyjson_mut_is_real(value) ? KIND_REAL : KIND_NONE;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        return KIND_REAL;
+    default:
+        return KIND_NONE;
+    }
 }
 
 /* 1 when the place had no type or this one. */
@@ -50,39 +56,57 @@ agrees(struct places *places, uint64_t name, enum kind kind)
     return 1;
 }
 
-/* Recursion is bounded as elastic_value's, and by room. */
-static int
-fits(struct places *places, yyjson_mut_val *value, uint64_t place, int room)
-{
-    yyjson_mut_val *key, *inside;
-    size_t i, max;
+static int fits(struct places *places, const msgpack_object *value, uint64_t place, int room);
 
-    if (yyjson_mut_is_arr(value)) {
-        yyjson_mut_arr_foreach(value, i, max, inside)
-            if (!fits(places, inside, place, room))
+/* Keys that are no text are left out of documents (elastic_value.c). */
+static int
+members_fit(struct places *places, const msgpack_object_map *map, uint64_t place, int room)
+{
+    struct text name;
+
+    for (uint32_t i = 0; i < map->size; i++) {
+        uint64_t pair[2] = { place, 0 };
+        int parts;
+
+        if (wire_get_text(&map->ptr[i].key, &name) != 0)
+            continue;
+        parts = elastic_name_parts(name);
+        if (parts == 0 || parts > room)
+            return 0;
+        pair[1] = hash64(name.ptr, name.len);
+        if (!fits(places, &map->ptr[i].val, hash64(pair, sizeof(pair)), room - parts))
+            return 0;
+    }
+    return 1;
+}
+
+/* Recursion is bounded as in elastic_value.c, and by room. */
+static int
+fits(struct places *places, const msgpack_object *value, uint64_t place, int room)
+{
+    if (value->type == MSGPACK_OBJECT_ARRAY) {
+        for (uint32_t i = 0; i < value->via.array.size; i++)
+            if (!fits(places, &value->via.array.ptr[i], place, room))
                 return 0;
         return 1;
     }
     if (!agrees(places, place, kind_of(value)))
         return 0;
-    if (yyjson_mut_is_obj(value)) {
-        yyjson_mut_obj_foreach(value, i, max, key, inside) {
-            struct text name = { yyjson_mut_get_str(key), yyjson_mut_get_len(key) };
-            int parts = elastic_name_parts(name);
-            uint64_t pair[2] = { place, parts == 0 ? 0 : hash64(name.ptr, name.len) };
-
-            if (parts == 0 || parts > room ||
-                !fits(places, inside, hash64(pair, sizeof(pair)), room - parts))
-                return 0;
-        }
-    }
-    return 1;
+    return value->type != MSGPACK_OBJECT_MAP || members_fit(places, &value->via.map, place, room);
 }
 
 int
-elastic_is_mappable(struct text name, struct yyjson_mut_val *value)
+elastic_is_mappable(struct text name, const struct value *value)
 {
     struct places places = { 0 };
+    int room = ELASTIC_MAX_PARTS - elastic_name_parts(name), is_good = 0;
+    msgpack_unpacked unpacked;
 
-    return fits(&places, value, 0, ELASTIC_MAX_PARTS - elastic_name_parts(name));
+    if (value->kind == VALUE_OBJECT)
+        return fits(&places, value->as.object, 0, room);
+    msgpack_unpacked_init(&unpacked);
+    if (wire_open(value->as.text.ptr, value->as.text.len, &unpacked, NULL) == 0)
+        is_good = fits(&places, &unpacked.data, 0, room);
+    msgpack_unpacked_destroy(&unpacked);
+    return is_good;
 }

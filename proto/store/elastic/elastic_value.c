@@ -1,113 +1,113 @@
 /* Values of JSON documents: a struct value put in, a text taken out. */
-#include <math.h>
 #include <yyjson.h>
 
+#include "proto/json_write.h"
 #include "proto/store/elastic/elastic.h"
 #include "proto/wire.h"
 
-static yyjson_mut_val *
-text_value(yyjson_mut_doc *doc, struct text text)
+static int write_object(struct buf *out, const msgpack_object *object);
+
+static int
+write_array(struct buf *out, const msgpack_object_array *items)
 {
-    return yyjson_mut_strn(doc, text.len > 0 ? text.ptr : "", text.len);
-}
+    int rc = buf_append_char(out, '[');
 
-/* NaN and infinities are no JSON; only a peer's msgpack could bring one. */
-static yyjson_mut_val *
-real_value(yyjson_mut_doc *doc, double real)
-{
-    return isfinite(real) ? yyjson_mut_real(doc, real) : yyjson_mut_null(doc);
-}
-
-static yyjson_mut_val *object_value(yyjson_mut_doc *doc, const msgpack_object *object);
-
-static yyjson_mut_val *
-array_value(yyjson_mut_doc *doc, const msgpack_object_array *items)
-{
-    yyjson_mut_val *array = yyjson_mut_arr(doc);
-
-    for (uint32_t i = 0; array != NULL && i < items->size; i++)
-        if (!yyjson_mut_arr_append(array, object_value(doc, &items->ptr[i])))
-            return NULL;
-    return array;
-}
-
-static yyjson_mut_val *
-map_value(yyjson_mut_doc *doc, const msgpack_object_map *entries)
-{
-    yyjson_mut_val *map = yyjson_mut_obj(doc);
-
-    for (uint32_t i = 0; map != NULL && i < entries->size; i++) {
-        const msgpack_object_kv *entry = &entries->ptr[i];
-        struct text name;
-
-        if (wire_get_text(&entry->key, &name) == 0 &&
-            !yyjson_mut_obj_add(map, text_value(doc, name), object_value(doc, &entry->val)))
-            return NULL;
+    for (uint32_t i = 0; i < items->size && rc == 0; i++) {
+        rc = i == 0 ? 0 : buf_append_char(out, ',');
+        if (rc == 0)
+            rc = write_object(out, &items->ptr[i]);
     }
-    return map;
+    return rc == 0 ? buf_append_char(out, ']') : -1;
+}
+
+/* A key that is no text has no place in JSON; no event of ours has one. */
+static int
+write_map(struct buf *out, const msgpack_object_map *entries)
+{
+    const char *separator = "{";
+    struct text name;
+
+    for (uint32_t i = 0; i < entries->size; i++) {
+        const msgpack_object_kv *entry = &entries->ptr[i];
+
+        if (wire_get_text(&entry->key, &name) != 0)
+            continue;
+        if (buf_append_char(out, separator[0]) != 0 || json_write_text(out, name) != 0 ||
+            buf_append_char(out, ':') != 0 || write_object(out, &entry->val) != 0)
+            return -1;
+        separator = ",";
+    }
+    return separator[0] == '{' ? buf_append(out, "{}", 2) : buf_append_char(out, '}');
+}
+
+static int
+write_bool(struct buf *out, int is_true)
+{
+    return is_true ? buf_append(out, "true", 4) : buf_append(out, "false", 5);
 }
 
 /* Recursion is bounded: wire_decode'd objects are WIRE_MAX_DEPTH deep at most. */
-static yyjson_mut_val *
-object_value(yyjson_mut_doc *doc, const msgpack_object *object)
+static int
+write_object(struct buf *out, const msgpack_object *object)
 {
     switch (object->type) {
     case MSGPACK_OBJECT_BOOLEAN:
-        return yyjson_mut_bool(doc, object->via.boolean);
+        return write_bool(out, object->via.boolean);
     case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        return yyjson_mut_sint(doc, object->via.i64);
+        return json_write_int(out, object->via.i64);
     case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        return yyjson_mut_uint(doc, object->via.u64);
+        return json_write_uint(out, object->via.u64);
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        return real_value(doc, object->via.f64);
+        return json_write_real(out, object->via.f64);
     case MSGPACK_OBJECT_STR:
-        return text_value(doc, (struct text){ object->via.str.ptr, object->via.str.size });
+        return json_write_text(out, (struct text){ object->via.str.ptr, object->via.str.size });
     case MSGPACK_OBJECT_ARRAY:
-        return array_value(doc, &object->via.array);
+        return write_array(out, &object->via.array);
     case MSGPACK_OBJECT_MAP:
-        return map_value(doc, &object->via.map);
+        return write_map(out, &object->via.map);
     default:
-        return yyjson_mut_null(doc);
+        return buf_append(out, "null", 4);
     }
 }
 
-static yyjson_mut_val *
-packed_value(yyjson_mut_doc *doc, struct text packed)
+static int
+write_packed(struct buf *out, struct text packed)
 {
     msgpack_unpacked unpacked;
-    yyjson_mut_val *value = NULL;
+    int rc;
 
     msgpack_unpacked_init(&unpacked);
-    if (wire_open(packed.ptr, packed.len, &unpacked, NULL) == 0)
-        value = object_value(doc, &unpacked.data);    /* its texts stay in packed */
+    rc = wire_open(packed.ptr, packed.len, &unpacked, NULL);
+    if (rc == 0)
+        rc = write_object(out, &unpacked.data);
     msgpack_unpacked_destroy(&unpacked);
-    return value;
+    return rc;
 }
 
-struct yyjson_mut_val *
-elastic_value(struct yyjson_mut_doc *doc, const struct value *value)
+int
+elastic_value_write(const struct value *value, struct buf *out)
 {
     switch (value->kind) {
     case VALUE_ABSENT:
     case VALUE_NULL:
-        return yyjson_mut_null(doc);
+        return buf_append(out, "null", 4);
     case VALUE_BOOL:
-        return yyjson_mut_bool(doc, value->as.boolean);
+        return write_bool(out, value->as.boolean);
     case VALUE_INT:
-        return yyjson_mut_sint(doc, value->as.integer);
+        return json_write_int(out, value->as.integer);
     case VALUE_UINT:
-        return yyjson_mut_uint(doc, value->as.natural);
+        return json_write_uint(out, value->as.natural);
     case VALUE_REAL:
-        return real_value(doc, value->as.real);
+        return json_write_real(out, value->as.real);
     case VALUE_TEXT:
-        return text_value(doc, value->as.text);
+        return json_write_text(out, value->as.text);
     case VALUE_PACKED:
-        return packed_value(doc, value->as.text);
+        return write_packed(out, value->as.text);
     case VALUE_OBJECT:
-        return object_value(doc, value->as.object);
+        return write_object(out, value->as.object);
     }
-    return NULL;
+    return -1;
 }
 
 struct text
