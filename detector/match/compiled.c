@@ -5,6 +5,10 @@
 
 enum { MAX_NODES = 100000 };
 
+/* What a step goes on with, when not with another step. */
+#define STEP_YES UINT32_MAX
+#define STEP_NO (UINT32_MAX - 1)
+
 struct compiler {
     struct compiled *code;
     const struct sigma_rule *rule;
@@ -225,6 +229,62 @@ simplify(struct compiled *code)
     free(moved);
 }
 
+/* Each test is a step, and the first below a node is where the node begins. A node that
+ * counts, or has nothing below it, is not for steps. */
+static int
+is_for_steps(const struct compiled *code)
+{
+    for (size_t i = 0; i < code->node_count; i++) {
+        const struct condition_node *node = &code->nodes[i];
+
+        if (node->kind == CONDITION_AT_LEAST ||
+            (node->kind != CONDITION_TEST && node->end == i + 1))
+            return 0;
+    }
+    return 1;
+}
+
+/* The steps of what is below `at`; *count are there. if_so, if_not: where its answer leads. */
+static void
+link_steps(struct compiled *code, size_t at, uint32_t *count, uint32_t if_so, uint32_t if_not)
+{
+    const struct condition_node *node = &code->nodes[at];
+    int is_and = node->kind == CONDITION_AND;
+
+    if (node->kind == CONDITION_TEST) {
+        code->steps[(*count)++] = (struct compiled_step){ node->arg, if_so, if_not };
+        return;
+    }
+    if (node->kind == CONDITION_NOT) {
+        link_steps(code, at + 1, count, if_not, if_so);
+        return;
+    }
+    for (size_t i = at + 1; i < node->end; i = code->nodes[i].end) {
+        uint32_t next = *count;
+
+        if (code->nodes[i].end == node->end) {
+            link_steps(code, i, count, if_so, if_not);
+            return;
+        }
+        for (size_t below = i; below < code->nodes[i].end; below++)
+            next += code->nodes[below].kind == CONDITION_TEST;
+        link_steps(code, i, count, is_and ? next : if_so, is_and ? if_not : next);
+    }
+}
+
+/* Without memory for it the tree is walked: only slower. */
+static void
+make_steps(struct compiled *code)
+{
+    uint32_t count = 0;
+
+    if (!is_for_steps(code))
+        return;
+    code->steps = malloc(code->node_count * sizeof(code->steps[0]));
+    if (code->steps != NULL)
+        link_steps(code, 0, &count, STEP_YES, STEP_NO);
+}
+
 int
 compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t number,
               struct predicate_table *table, struct err *err)
@@ -237,6 +297,7 @@ compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t num
         return -1;
     }
     simplify(code);
+    make_steps(code);
     return 0;
 }
 
@@ -244,6 +305,7 @@ void
 compiled_release(struct compiled *code)
 {
     free(code->nodes);
+    free(code->steps);
     *code = (struct compiled){ 0 };
 }
 
@@ -256,7 +318,16 @@ test_one(void *table, uint32_t arg)
 int
 compiled_matches(const struct compiled *code, struct predicate_table *table)
 {
-    return condition_eval(code->nodes, 0, test_one, table);
+    uint32_t at = 0;
+
+    if (code->steps == NULL)
+        return condition_eval(code->nodes, 0, test_one, table);
+    while (at < STEP_NO) {
+        const struct compiled_step *step = &code->steps[at];
+
+        at = predicate_table_test(table, step->predicate) ? step->if_so : step->if_not;
+    }
+    return at == STEP_YES;
 }
 
 /* The predicate is event_type equal to plain texts. */

@@ -13,10 +13,16 @@
 #include "detector/sigma/sigma_condition.h"
 #include "detector/sigma/sigma_rule.h"
 
+/* A test, and where to go on: at another step, or with the answer. */
+struct compiled_step {
+    uint32_t predicate, if_so, if_not;
+};
+
 struct compiled {
     uint32_t number;
     struct condition_node *nodes;   /* CONDITION_TEST's arg: number in the table */
     size_t node_count, node_cap;
+    struct compiled_step *steps;    /* the same without its tree; NULL: it counts */
 };
 
 /* Compile rule; its predicates go into the table. -1 with "file:line: reason";

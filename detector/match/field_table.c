@@ -10,6 +10,7 @@ struct slot {
     struct text name_text;
     struct text other_name;     /* ours, where a rule has ECS's or Sigma's; else ptr NULL */
     int known;                  /* row of event_fields[], or -1 */
+    int name_known, other_known;        /* the same of the names alone */
     uint64_t found_in;          /* the event that value is of, by number */
     uint64_t written_in;
     const struct value *value;
@@ -51,6 +52,8 @@ find_names(struct slot *slot)
     slot->known = event_field_find(row == NULL ? slot->name_text : text_of(row->name));
     if (row != NULL && slot->known < 0 && !text_is(slot->name_text, row->name))
         slot->other_name = text_of(row->name);
+    slot->name_known = event_field_find(slot->name_text);
+    slot->other_known = event_field_find(slot->other_name);
 }
 
 int
@@ -104,6 +107,19 @@ field_table_event(const struct field_table *table)
     return table->ev;
 }
 
+/* event_get for a name that was looked up before. */
+static const struct value *
+get(const struct event *ev, struct text name, int known)
+{
+    if (known >= 0 && ev->known[known].kind != VALUE_ABSENT)
+        return &ev->known[known];
+    for (size_t i = 0; i < ev->extra_count; i++)
+        if (ev->extras[i].name.len == name.len &&
+            memcmp(ev->extras[i].name.ptr, name.ptr, name.len) == 0)
+            return &ev->extras[i].value;
+    return NULL;
+}
+
 static const struct value *
 lookup(const struct field_table *table, const struct slot *slot)
 {
@@ -112,9 +128,9 @@ lookup(const struct field_table *table, const struct slot *slot)
     if (slot->known >= 0 && table->ev->known[slot->known].kind != VALUE_ABSENT)
         return &table->ev->known[slot->known];
     /* A client may have sent the rule's name itself, as a further field. */
-    value = event_get(table->ev, slot->name_text);
+    value = get(table->ev, slot->name_text, slot->name_known);
     if (value == NULL && slot->other_name.ptr != NULL)
-        value = event_get(table->ev, slot->other_name);
+        value = get(table->ev, slot->other_name, slot->other_known);
     return value;
 }
 
