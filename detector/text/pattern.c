@@ -45,6 +45,27 @@ tokens_read(struct tokens *tokens, struct text value, unsigned open, int is_case
         token_add(tokens, '*', 0);
 }
 
+/* Which byte of a literal stands in the fewest logs: anything but a letter or a space,
+ * else the letter that English uses least. */
+static size_t
+rarest(struct text literal)
+{
+    static const char common[] = "zqxjkvbpygfwmucldrhsnioate ";
+    size_t best = 0, best_rank = sizeof(common);
+
+    for (size_t i = 0; i < literal.len; i++) {
+        const char *found = literal.ptr[i] == '\0' ? NULL
+                                                   : strchr(common, fold_char(literal.ptr[i]));
+        size_t rank = found == NULL ? 0 : (size_t)(found - common) + 1;
+
+        if (rank < best_rank) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
 /* Most patterns are one literal with an open end or two: those need no
  * general matching. */
 static void
@@ -67,6 +88,7 @@ pattern_shape_find(struct pattern *pattern)
             return;
         }
     pattern->literal = (struct text){ pattern->bytes + from, to - from };
+    pattern->anchor = rarest(pattern->literal);
     if (open_start && pattern->len == 1)
         pattern->shape = PATTERN_ANY;
     else if (open_start && open_end)
@@ -108,18 +130,35 @@ same_at(const struct pattern *pattern, const char *text)
     return 1;
 }
 
+static const char *
+next_of(const char *from, const char *end, char c)
+{
+    const char *at = from < end ? memchr(from, c, (size_t)(end - from)) : NULL;
+
+    return at == NULL ? end : at;
+}
+
+/* Only where the anchor stands, in either case, is more to be looked at. */
 static int
 contains(const struct pattern *pattern, struct text text)
 {
-    char first = pattern->literal.ptr[0];
-    char other = !pattern->is_cased && first >= 'a' && first <= 'z'
-                 ? (char)(first & ~0x20) : first;
-    size_t last = text.len - pattern->literal.len;
+    char c = pattern->literal.ptr[pattern->anchor];
+    int has_two = !pattern->is_cased && c >= 'a' && c <= 'z';
+    const char *begin = text.ptr + pattern->anchor;
+    const char *end = begin + (text.len - pattern->literal.len) + 1;
+    const char *small = next_of(begin, end, c);
+    const char *large = has_two ? next_of(begin, end, (char)(c & ~0x20)) : end;
 
-    for (size_t i = 0; i <= last; i++)
-        if ((text.ptr[i] == first || text.ptr[i] == other) &&
-            same_at(pattern, text.ptr + i))
+    while (small < end || large < end) {
+        const char *at = small < large ? small : large;
+
+        if (same_at(pattern, at - pattern->anchor))
             return 1;
+        if (at == small)
+            small = next_of(at + 1, end, c);
+        else
+            large = next_of(at + 1, end, (char)(c & ~0x20));
+    }
     return 0;
 }
 

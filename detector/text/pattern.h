@@ -27,6 +27,7 @@ struct pattern {
     enum pattern_shape shape;
     int is_cased;
     struct text literal;        /* folded unless cased; for every shape but GLOB */
+    size_t anchor;              /* in literal: its rarest byte, to look for first */
     const char *kinds;          /* GLOB: 'c' a character of bytes, '*', '?' */
     const char *bytes;
     size_t len;                 /* of kinds and bytes */
