@@ -50,7 +50,7 @@ buf_reserve(struct buf *buf, size_t more)
 int
 buf_append(struct buf *buf, const void *bytes, size_t len)
 {
-    if (buf_reserve(buf, len) != 0)
+    if (buf->cap - buf->len <= len && buf_reserve(buf, len) != 0)
         return -1;
     if (len > 0)
         memcpy(buf->ptr + buf->len, bytes, len);
