@@ -192,6 +192,36 @@ is_whole(yyjson_val *list, const struct store_item *items, size_t count)
     return 1;
 }
 
+/* Take what is expected next. */
+static int
+takes(struct text *rest, const char *bytes, size_t len)
+{
+    if (rest->len < len || memcmp(rest->ptr, bytes, len) != 0)
+        return 0;
+    rest->ptr += len;
+    rest->len -= len;
+    return 1;
+}
+
+/* Is it, byte for byte, the answer that Elasticsearch gives when each item was stored?
+ * Nearly all are, and to look for nothing else costs a tenth of a parser. */
+static int
+says_all_stored(struct text answer, const struct store_item *items, size_t count)
+{
+    static const char first[] = "{\"items\":[{\"create\":{\"_id\":\"",
+        next[] = ",{\"create\":{\"_id\":\"", created[] = "\",\"status\":201}}";
+
+    for (size_t i = 0; i < count; i++) {
+        char id[EVENT_ID_TEXT_LEN];
+
+        event_id_format(&items[i].id, id);
+        if (!takes(&answer, i == 0 ? first : next, (i == 0 ? sizeof(first) : sizeof(next)) - 1) ||
+            !takes(&answer, id, strlen(id)) || !takes(&answer, created, sizeof(created) - 1))
+            return 0;
+    }
+    return count > 0 && answer.len == 2 && memcmp(answer.ptr, "]}", 2) == 0;
+}
+
 static enum store_answer
 read_answer(struct store *base, const struct http_answer *answer, struct store_item *items,
             size_t count, struct err *err)
@@ -203,6 +233,11 @@ read_answer(struct store *base, const struct http_answer *answer, struct store_i
 
     if (answer->status != OK)
         return read_whole(answer, err);
+    if (says_all_stored(buf_text(&answer->body), items, count)) {
+        for (size_t i = 0; i < count; i++)
+            items[i].outcome = ITEM_STORED;
+        return ANSWER_READ;
+    }
     doc = yyjson_read(answer->body.ptr == NULL ? "" : answer->body.ptr, answer->body.len, 0);
     list = yyjson_obj_get(yyjson_doc_get_root(doc), "items");
     if (is_whole(list, items, count))
