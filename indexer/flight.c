@@ -35,6 +35,22 @@ flights_new(struct indexer *ix, struct err *err)
     return flights;
 }
 
+/* A new body would be a megabyte of pages that the kernel has to clear. One that was
+ * much larger than usual goes back. */
+static void
+put_aside(struct flights *flights, struct buf *body)
+{
+    size_t most = (size_t)flights->ix->daemon->settings->elastic_bulk_bytes * 2;
+
+    if (body->cap == 0 || body->cap > most || flights->spare_count == FLIGHT_SPARES) {
+        buf_release(body);
+        return;
+    }
+    buf_clear(body);
+    flights->spares[flights->spare_count++] = *body;
+    *body = (struct buf){ 0 };
+}
+
 static void
 flight_destroy(struct flight *flight)
 {
@@ -50,7 +66,7 @@ flight_destroy(struct flight *flight)
         zloop_timer_end(flight->all->ix->daemon->loop, flight->timer);
     for (size_t i = 0; i < flight->count; i++)
         free(flight->items[i].reason);
-    buf_release(&flight->body);
+    put_aside(flight->all, &flight->body);
     buf_release(&flight->packed);
     free(flight->items);
     free(flight->passengers);
@@ -65,6 +81,8 @@ flights_destroy(struct flights **flights)
     http_client_destroy(&(*flights)->client);
     while ((*flights)->first != NULL)
         flight_destroy((*flights)->first);
+    while ((*flights)->spare_count > 0)
+        buf_release(&(*flights)->spares[--(*flights)->spare_count]);
     free(*flights);
     *flights = NULL;
 }
@@ -77,6 +95,8 @@ flight_new(struct flights *flights)
     if (flight == NULL)
         return NULL;
     flight->all = flights;
+    if (flights->spare_count > 0)
+        flight->body = flights->spares[--flights->spare_count];
     flight->next = flights->first;
     flights->first = flight;
     *flights->on_the_way = ++flights->count;

@@ -7,6 +7,8 @@
 #include "indexer/indexer.h"
 #include "proto/http/http_client.h"
 
+enum { FLIGHT_SPARES = 4 };
+
 /* An event of a flight. */
 struct passenger {
     struct waiting *owner;
@@ -31,6 +33,8 @@ struct flights {
     struct http_client *client;
     struct flight *first;
     size_t count;
+    struct buf spares[FLIGHT_SPARES];   /* bodies that have landed: the next one's memory */
+    size_t spare_count;
     uint64_t *requests, *retried_items, *on_the_way;
 };
 
