@@ -13,7 +13,7 @@ files_take_numbers(struct files_numbers *numbers, struct metrics *metrics)
         { &numbers->bytes, METRIC_COUNTER, "bongsu_ingest_file_bytes_total",
           "bytes of watched files read" },
         { &numbers->accepted, METRIC_COUNTER, "bongsu_ingest_events_accepted_total",
-          "events on disk: answered 2xx, or read from watched files" },
+          "events on disk: answered 2xx, read from watched files, or from syslog" },
         { &numbers->split, METRIC_COUNTER, "bongsu_ingest_file_lines_split_total",
           "pieces of lines that are too long for one event" },
         { &numbers->plain, METRIC_COUNTER, "bongsu_ingest_file_lines_plain_total",

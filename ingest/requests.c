@@ -52,7 +52,7 @@ requests_new(const struct requests_spec *spec)
     }
     self->accepted = metrics_number(spec->metrics, METRIC_COUNTER,
         "bongsu_ingest_events_accepted_total", "",
-        "events on disk: answered 2xx, or read from watched files");
+        "events on disk: answered 2xx, read from watched files, or from syslog");
     self->bytes = metrics_number(spec->metrics, METRIC_COUNTER,
         "bongsu_ingest_event_bytes_total", "", "encoded bytes of events on disk");
     self->commits = metrics_number(spec->metrics, METRIC_COUNTER,
