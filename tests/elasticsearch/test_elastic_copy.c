@@ -192,7 +192,8 @@ a_store_that_is_copied_says_the_same_and_nothing_twice(void **state)
 
     alerts = elastic_documents(elastic_node_url(node), "logs-bongsu.alerts-*");
     assert_int_equal(copy_store(&said), 0);
-    events = said_of(said, "events");
+    /* a request whose answer came too late is sent again, and finds its own events */
+    events = said_of(said, "events") + said_of(said, "events_there_before");
     incidents = said_of(said, "incidents");
     assert_true(events > 100);
     assert_true(incidents > 3);

@@ -137,7 +137,7 @@ start_known(struct command **command, const struct host *host, const char *progr
 static void
 carry_keys(const struct world *world)
 {
-    const char *const args[] = { "bongsu", "keys", "make", world->a.keys, NULL };
+    const char *const args[] = { "bongsu", "bus", "keys", world->a.keys, NULL };
     const struct command_spec spec = { .dir = world->a.dir };
     struct command *command;
     int code;

@@ -79,6 +79,18 @@ end_commit(struct place *place, int fails)
     return outcome;
 }
 
+/* By the dice; but the first alone and the first two together fail in any case. */
+static int
+will_fail(struct place *place)
+{
+    if (place->fail_percent == 0)
+        return 0;
+    if (place->held_count == 2 ? place->double_failures == 0
+                               : place->failures == place->double_failures)
+        return 1;
+    return dice(place) < place->fail_percent;
+}
+
 static enum journal_outcome
 commit(void *self, struct err *err)
 {
@@ -97,7 +109,7 @@ commit_then(void *self, void (*over)(void *turn, enum journal_outcome outcome,
     place->held[place->held_count].over = over;
     place->held[place->held_count++].turn = turn;
     if (dice(place) < 10)
-        end_commit(place, dice(place) < place->fail_percent);
+        end_commit(place, will_fail(place));
 }
 
 /* --- senders --- */
@@ -157,6 +169,14 @@ count_messages(struct place *place)
                            "transport=\"tcp\"", "");
 }
 
+/* Two must once have been held at a time. */
+static int
+waits_for_another(const struct place *place)
+{
+    return place->fail_percent > 0 && place->double_failures == 0 && place->held_count == 1 &&
+           place->ticks % 512 != 0;
+}
+
 static int
 on_tick(zloop_t *loop, int timer, void *self)
 {
@@ -165,8 +185,8 @@ on_tick(zloop_t *loop, int timer, void *self)
     (void)loop, (void)timer;
     for (int i = 0; i < SENDERS; i++)
         send_some(place, &place->senders[i]);
-    if (place->held_count > 0 && dice(place) < 25)
-        end_commit(place, dice(place) < place->fail_percent);
+    if (place->held_count > 0 && dice(place) < 25 && !waits_for_another(place))
+        end_commit(place, will_fail(place));
     assert_true(++place->ticks < PATIENCE_TICKS);
     return count_messages(place) == SENDERS * LINES ? -1 : 0;
 }
