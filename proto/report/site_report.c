@@ -8,7 +8,7 @@
 static const int64_t settled_us = INT64_C(150) * 1000000;
 
 /* Sources whose events are counted, so that the new among them can say how many. */
-enum { SOURCES_COUNTED = 20000 };
+enum { SOURCES_COUNTED = STORE_MAX_COUNT_ROWS };
 
 int
 report_change(uint64_t now, uint64_t before, int64_t *ret_permille)

@@ -109,10 +109,13 @@ struct counts {
     size_t steps;
 };
 
+/* What every store gives: a report asks for so many, to count the new among them. */
+enum { STORE_MAX_COUNT_ROWS = 20000 };
+
 struct count_query {
     int64_t from_us, to_us;     /* whole minutes */
     int64_t step_us;            /* whole minutes; of the timeline, from from_us */
-    size_t top;                 /* rows per dimension */
+    size_t top;                 /* rows per dimension, STORE_MAX_COUNT_ROWS at most */
 };
 
 /* Which source addresses a span of days has that were not seen before it, and

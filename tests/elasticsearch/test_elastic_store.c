@@ -60,7 +60,7 @@ int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        SUITE("test_store"), SUITE("test_store_counts"), SUITE("test_store_dead"),
+        SUITE("test_report"), SUITE("test_store"), SUITE("test_store_counts"), SUITE("test_store_dead"),
         SUITE("test_store_filters"),
         SUITE("test_store_follow"), SUITE("test_store_incidents"), SUITE("test_store_incidents_find"),
         SUITE("test_store_ledger"), SUITE("test_store_seen"), SUITE("test_store_shapes"),

@@ -136,6 +136,35 @@ what_gets_no_row_is_summed_as_other(void **state)
     counts_release(&counts);
 }
 
+/* A report asks for so many, and a flood of made-up names may not end it. */
+static void
+as_many_rows_as_a_report_wants_are_given(void **state)
+{
+    enum { NAMES = STORE_MAX_COUNT_ROWS + 500 };
+    struct store_case *the = *state;
+    char source[32], name[32];
+    struct counts counts;
+
+    for (unsigned i = 0; i < NAMES; i++) {
+        snprintf(source, sizeof(source), "10.1.%u.%u", i >> 8, i & 255);
+        snprintf(name, sizeof(name), "name%u", i);
+        store_case_add(the, (struct event_plan){ .sequence = i + 1, .at_s = i % 3600, .type = name,
+                                                 .source = source, .username = name });
+    }
+    store_case_put(the);
+    counts = count(the, CASE_START, CASE_START + CASE_HOUR, 60 * CASE_SECOND, STORE_MAX_COUNT_ROWS);
+    assert_int_equal(counts.total, NAMES);
+    for (int d = COUNT_TOTAL + 1; d < COUNT_DIMENSIONS; d++) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < counts.row_count[d]; i++)
+            sum += counts.rows[d][i].events;
+        assert_int_equal(sum, NAMES);
+        assert_true(counts.row_count[d] <= STORE_MAX_COUNT_ROWS + 1);
+    }
+    counts_release(&counts);
+}
+
 static void
 counts_are_refused_for_times_that_are_no_whole_minutes(void **state)
 {
@@ -178,6 +207,7 @@ main(void)
         TEST(counts_agree_with_the_events_wherever_the_range_begins),
         TEST(a_timeline_has_a_last_step_that_may_be_shorter),
         TEST(what_gets_no_row_is_summed_as_other),
+        TEST(as_many_rows_as_a_report_wants_are_given),
         TEST(counts_are_refused_for_times_that_are_no_whole_minutes),
         TEST(an_empty_store_counts_nothing),
     };

@@ -5,7 +5,7 @@
 
 #include "proto/store/elastic/elastic.h"
 
-enum { OK = 200, MAX_STEPS = 60000, MAX_TOP = 10000, MORE_PER_SHARD = 1000,
+enum { OK = 200, MAX_STEPS = 60000, MORE_PER_SHARD = 1000,
        COUNTED_VALUE_MAX = 256 };
 
 static const char *const dimensions[COUNT_DIMENSIONS] = {
@@ -142,7 +142,7 @@ elastic_count(struct store *base, const struct count_query *query, struct counts
     json_t *answer = NULL;
     int rc = -1;
 
-    if (count_query_check(query, MAX_STEPS, MAX_TOP, err) != 0 ||
+    if (count_query_check(query, MAX_STEPS, STORE_MAX_COUNT_ROWS, err) != 0 ||
         elastic_ask(store, "POST", "/" ELASTIC_ALL_EVENTS "/_search", question(query), &answer,
                     err) != OK ||
         elastic_check_shards(answer, err) != 0)
