@@ -12,6 +12,7 @@
 #include "ctl/stop_signal.h"
 #include "ctl/subcommand.h"
 #include "proto/base/clock.h"
+#include "proto/event.h"
 #include "proto/run/daemon.h"
 
 enum { PAGE_EVENTS = 1000, PAGE_INCIDENTS = 500, MAX_ATTEMPTS = 8 };
@@ -37,12 +38,12 @@ show_progress(const struct exporting *work, const char *end)
 static void
 make_sendable(json_t *event)
 {
-    static const char *const ours[] = { "id", "received_at", "received_from", "received_key",
-                                         "source_address" };
-
     json_object_set(event, "idempotency_key", json_object_get(event, "id"));
-    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-        json_object_del(event, ours[i]);
+    json_object_del(event, "id");
+    json_object_del(event, "received_at");
+    for (size_t i = 0; i < EVENT_FIELD_COUNT; i++)
+        if (event_fields[i].flags & (FIELD_ADDED | FIELD_DERIVED))
+            json_object_del(event, event_fields[i].name);
 }
 
 /* A page, whole and flushed; only then its place counts. */
