@@ -3,11 +3,9 @@
  * documents, in turn, on the node of BONGSU_ELASTICSEARCH (none: nothing is done).
  *
  * The loader has its _bulk bodies ready: two connections, 2,000 documents a
- * request, the same index template. The pipeline takes the events by POST
- * /logs, whose bodies are ready too, and is done when the indexer has the node's
- * word for each. Beside the rates stands what processor time a document cost, in
- * the node and in each process: that says where time goes, and on a busy machine
- * is the steadier figure.
+ * request, the same index template. The pipeline takes the events by POST /logs,
+ * whose bodies are ready too, and is done when the indexer has the node's word for
+ * each. Beside the rates: the processor time that a document cost (docs/PERFORMANCE.md).
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -103,7 +101,20 @@ node_s(void)
     return total;
 }
 
-enum { SENDER = PROCESSES, NODE, COSTS };
+/* Seconds in which cores of this machine had nothing to do: what is waited for is no work. */
+static double
+idle_s(void)
+{
+    unsigned long idle = 0, for_disk = 0;
+    FILE *file = fopen("/proc/stat", "r");
+    int count = file == NULL ? 0 : fscanf(file, "cpu %*u %*u %*u %lu %lu", &idle, &for_disk);
+
+    if (file != NULL)
+        fclose(file);
+    return count == 2 ? (double)(idle + for_disk) / (double)sysconf(_SC_CLK_TCK) : 0;
+}
+
+enum { SENDER = PROCESSES, NODE, IDLE, COSTS };
 
 /* What the processes, this one (it sends) and the node have used so far; and had
  * when the last measure began. */
@@ -123,18 +134,20 @@ costs_now(struct chain *chain)
     costs.s[SENDER] = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
     costs.s[NODE] = node_s();
+    costs.s[IDLE] = idle_s();
     return costs;
 }
 
 static void
 print_costs(const char *what, struct chain *chain)
 {
+    static const char *const more[] = { "sender", "node", "(idle)" };
     struct costs now = costs_now(chain);
 
     printf("  %s, us a document:", what);
     for (int i = 0; i < COSTS; i++)
         if (now.s[i] > begun.s[i])
-            printf(" %s %.2f", i == NODE ? "node" : i == SENDER ? "sender" : process_names[i],
+            printf(" %s %.2f", i < PROCESSES ? process_names[i] : more[i - PROCESSES],
                    (now.s[i] - begun.s[i]) * 1e6 / DOCUMENTS);
     printf("\n");
 }
@@ -366,9 +379,9 @@ measures(void **state)
     for (int i = 0; i < ROUNDS; i++)
         ratios[i] = one_round(store, chain);
     qsort(ratios, ROUNDS, sizeof(ratios[0]), by_size);
-    printf("ratio, median of %d rounds: %.2f\n", (int)ROUNDS, ratios[ROUNDS / 2]);
+    printf("ratio, median of %d rounds: %.2f;", (int)ROUNDS, ratios[ROUNDS / 2]);
     for (int i = 0; i < PROCESSES; i++)
-        printf("%s %ld MiB  ", process_names[i], chain_resident_kib(chain, (enum process)i) / 1024);
+        printf(" %s %ld MiB", process_names[i], chain_resident_kib(chain, (enum process)i) / 1024);
     printf("\n");
     dashboard(chain, store);
     chain_destroy(&chain);
