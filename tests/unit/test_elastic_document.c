@@ -201,6 +201,21 @@ the_mapping_has_every_field_and_the_seeds_names(void **state)
     json_decref(properties);
 }
 
+/* NaN is written as null, which has no type: it stands beside an integer. */
+static void
+what_is_no_number_has_no_type_in_a_mapping(void **state)
+{
+    static const char packed[] = "\x92\x01\xcb\x7f\xf8\0\0\0\0\0\0";
+    const struct value value = { .kind = VALUE_PACKED, .as.text = { packed, sizeof(packed) - 1 } };
+    struct buf out = { 0 };
+
+    (void)state;
+    assert_int_equal(elastic_value_write(&value, &out), 0);
+    assert_string_equal(out.ptr, "[1,null]");
+    assert_true(elastic_is_mappable(text_of("n"), &value));
+    buf_release(&out);
+}
+
 int
 main(void)
 {
@@ -212,6 +227,7 @@ main(void)
         cmocka_unit_test(a_document_has_ecs_names),
         cmocka_unit_test(a_large_event_gets_the_room_it_needs),
         cmocka_unit_test(a_source_that_is_none_of_ours_is_refused),
+        cmocka_unit_test(what_is_no_number_has_no_type_in_a_mapping),
         cmocka_unit_test(the_mapping_has_every_field_and_the_seeds_names),
     };
     struct err zone;

@@ -3,6 +3,8 @@
  * a place from its first value, and refuses the document when another one within it
  * has another type: [1, 2.5], ["a", 1], [{"a": 1}, {"a": "b"}].
  */
+#include <math.h>
+
 #include "proto/base/hash.h"
 #include "proto/store/elastic/elastic.h"
 #include "proto/wire.h"
@@ -31,7 +33,7 @@ kind_of(const msgpack_object *value)
         return KIND_INT;
     case MSGPACK_OBJECT_FLOAT32:
     case MSGPACK_OBJECT_FLOAT64:
-        return KIND_REAL;
+        return isfinite(value->via.f64) ? KIND_REAL : KIND_NONE;    /* it is written as null */
     default:
         return KIND_NONE;
     }
