@@ -194,8 +194,8 @@ check_head(struct http_request *req)
     return 0;
 }
 
-static int
-check_closing(struct http_request *req)
+int
+http_check_closing(struct http_request *req)
 {
     if (!req->server->is_closing)
         return 0;
@@ -208,7 +208,7 @@ http_gate(struct http_request *req)
 {
     static int (*const checks[])(struct http_request *) = {
         http_check_framing, check_head, find_route, http_check_host, http_check_access,
-        http_check_query, check_type, check_encoding, check_size, check_closing,
+        http_check_query, check_type, check_encoding, check_size, http_check_closing,
     };
 
     read_length(req);

@@ -208,6 +208,9 @@ size_t http_unescape(struct text from, char *out, int is_form, int *ret_is_bad);
 /* 0: pass, req->route and self are set. -1: it was answered with a refusal. */
 int http_gate(struct http_request *req);
 
+/* 0: handlers are still called. -1: the server ends, and it was refused. */
+int http_check_closing(struct http_request *req);
+
 /* 0: there is no doubt where the request ends. -1: it was refused. */
 int http_check_framing(struct http_request *req);
 

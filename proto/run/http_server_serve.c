@@ -266,7 +266,8 @@ pay(struct http_request *req)
 static enum MHD_Result
 dispatch(struct http_request *req)
 {
-    if (pay(req) != 0)
+    /* the end may have come while the body did: nobody would answer who waits now */
+    if (http_check_closing(req) != 0 || pay(req) != 0)
         return queue_answer(req);
     req->stage = STAGE_HANDLING;
     req->server->has_handled = 1;

@@ -103,6 +103,31 @@ answers_given_before_the_end_still_go_out(void **state)
     assert_int_equal(loop_client_wait(client), 202);
 }
 
+static int
+has_begun(void *ctx)
+{
+    const struct http_fixture *f = ctx;
+
+    return f->server->requests != NULL && f->server->requests->received > 0;
+}
+
+static void
+a_body_that_ends_with_the_server_is_refused_with_503(void **state)
+{
+    struct http_fixture *f = *state;
+    struct loop_client *client = http_fixture_start(f);
+
+    f->holds_back = 1;
+    loop_client_send(client, "POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nx");
+    push(client);
+    assert_true(loop_until(f->loop, has_begun, f, 5000));
+    loop_client_send(client, "y");
+    push(client);
+    http_server_destroy(&f->server);
+    assert_int_equal(f->handled, 0);
+    assert_int_equal(loop_client_wait(client), 503);
+}
+
 /* --- connections --- */
 
 static void
@@ -161,6 +186,7 @@ main(void)
         TEST(a_client_that_goes_while_its_request_waits_is_seen),
         TEST(who_still_waits_at_the_end_is_told_503),
         TEST(answers_given_before_the_end_still_go_out),
+        TEST(a_body_that_ends_with_the_server_is_refused_with_503),
         TEST(an_idle_connection_is_closed),
         TEST(connections_over_the_limit_wait_for_a_place),
         TEST(a_quiet_server_serves_the_connections_it_has),
