@@ -165,11 +165,24 @@ verdict_of(struct text prefix)
     return "connection";
 }
 
+/* "00:11:22:33:44:55" */
+static int
+is_mac(const char *at)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+
+    for (int i = 0; i < MAC_LEN; i++)
+        if (i % 3 == 2 ? at[i] != ':' : at[i] == '\0' || strchr(hex, at[i]) == NULL)
+            return 0;
+    return 1;
+}
+
 /* Ethernet's header: to, from, type. Tunnels have other lengths. */
 static void
 keep_macs(struct event *ev, struct text mac)
 {
-    if (mac.len < MACS_LEN || mac.ptr[MAC_LEN] != ':')
+    if (mac.len < MACS_LEN || mac.ptr[MAC_LEN] != ':' || !is_mac(mac.ptr) ||
+        !is_mac(mac.ptr + MAC_LEN + 1))
         return;
     form_keep(ev, FIELD_DESTINATION_MAC, (struct text){ mac.ptr, MAC_LEN });
     form_keep(ev, FIELD_SOURCE_MAC, (struct text){ mac.ptr + MAC_LEN + 1, MAC_LEN });
