@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "indexer/letters_parts.h"
+#include "proto/base/clock.h"
 
 static int
 on_time(zloop_t *loop, int timer, void *self)
@@ -87,24 +88,33 @@ letters_failed(struct letters *letters, const char *what, const struct err *err)
 /* Durable there, and only then forgotten here. 0 or -1. */
 static int
 carry(struct letters *letters, struct store *store, const struct dead_letter *some,
-      size_t count, struct err *err)
+      size_t count)
 {
-    if (store->ops->dead->put(store, some, count, err) != 0)
-        return -1;
-    *letters->carried += count;
-    return poison_forget(letters->ix->poison, some, count, err);
+    struct err err;
+
+    if (store->ops->dead->put(store, some, count, &err) == 0) {
+        *letters->carried += count;
+        if (poison_forget(letters->ix->poison, some, count, &err) == 0)
+            return 0;
+    }
+    letters_failed(letters, "put", &err);
+    return -1;
 }
 
-/* One that is too large for somebody on the way must not hold the others back. */
+/* One that is too large for somebody on the way must not hold the others back. But a store
+ * that does not answer is waited for once a turn and not once a letter: where the time is
+ * up, the next turn begins with this. */
 static int
 carry_one_by_one(struct letters *letters, struct store *store,
-                 const struct dead_letters *some, struct err *err)
+                 const struct dead_letters *some, int64_t end_ms)
 {
+    size_t i = 0;
     int rc = -1;
 
-    for (size_t i = 0; i < some->count; i++)
-        if (carry(letters, store, &some->letters[i], 1, err) == 0)
+    for (; i < some->count && clock_steady_ms() < end_ms; i++)
+        if (carry(letters, store, &some->letters[i], 1) == 0)
             rc = 0;
+    letters->is_alone = i < some->count;
     return rc;
 }
 
@@ -112,25 +122,29 @@ carry_one_by_one(struct letters *letters, struct store *store,
 static int
 carry_over(struct letters *letters, struct store *store)
 {
+    const int64_t end_ms = clock_steady_ms() + LETTERS_ALONE_MS;
     struct indexer *ix = letters->ix;
     struct dead_letters some = { 0 };
     char by[32] = "indexer";
-    struct err err = { "" };
-    int rc;
+    struct err err;
+    int rc = -1;
 
     if (poison_count(ix->poison) == 0)
         return 0;
     if (ix->number > 0)
         snprintf(by, sizeof(by), "indexer-%d", ix->number);
-    rc = poison_letters(ix->poison, LETTERS_AT_ONCE, DEAD_PAGE_BYTES, &some, &err);
+    if (poison_letters(ix->poison, LETTERS_AT_ONCE, DEAD_PAGE_BYTES, &some, &err) != 0) {
+        letters_failed(letters, "read", &err);
+        goto done;
+    }
     for (size_t i = 0; i < some.count; i++)
         some.letters[i].by = text_of(by);
-    if (rc == 0)
-        rc = carry(letters, store, some.letters, some.count, &err);
-    if (rc != 0) {
-        letters_failed(letters, "put", &err);
-        rc = some.count > 1 ? carry_one_by_one(letters, store, &some, &err) : -1;
-    }
+    if (!letters->is_alone)
+        rc = carry(letters, store, some.letters, some.count);
+    if (rc != 0 && (letters->is_alone || some.count > 1))
+        rc = carry_one_by_one(letters, store, &some, end_ms);
+
+done:
     dead_letters_release(&some);
     return rc != 0 ? -1 : poison_count(ix->poison) > 0;
 }

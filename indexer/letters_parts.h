@@ -11,12 +11,13 @@ enum {
     LETTERS_EVERY_MS = 5000,
     LETTERS_SOON_MS = 50,           /* where a page was not all */
     LETTERS_AT_ONCE = 100,
-    LETTERS_ALONE_MS = 500          /* one by one: so long in one turn */
+    LETTERS_ALONE_MS = 500          /* so long in one turn, before no other one is begun */
 };
 
 struct letters {
     struct indexer *ix;
     int timer;
+    int is_alone;                   /* a page took too long: go one by one */
     uint64_t in_store;
     struct log_burst burst;
     uint64_t *carried, *tried, *stored, *refused, *failed, *waiting;

@@ -4,6 +4,7 @@
  */
 #include "indexer/indexer.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -302,6 +303,49 @@ a_dead_letter_waits_for_a_store_that_does_not_take_it(void **state)
     assert_int_equal(letters_in_store(place->ix->letters), 1);
 }
 
+/* A store that takes its time to say no. */
+static int slow_puts;
+
+static int
+put_slowly(struct store *store, const struct dead_letter *letters, size_t count,
+           struct err *err)
+{
+    (void)store, (void)letters, (void)count;
+    slow_puts++;
+    poll(NULL, 0, 300);
+    err_set(err, "no answer in time");
+    return -1;
+}
+
+static void
+a_store_that_does_not_answer_is_not_waited_for_once_a_letter(void **state)
+{
+    struct place *place = *state;
+    struct store_dead_ops dead;
+    struct store_ops slow;
+    struct store silent = { &slow }, *store;
+
+    start(place);
+    store = place->ix->store;
+    slow = *store->ops;
+    dead = *slow.dead;
+    dead.put = put_slowly;
+    slow.dead = &dead;
+    for (uint64_t i = 0; i < 8; i++)
+        set_good_aside(place, 7 + i);
+    place->ix->store = &silent;
+    slow_puts = 0;
+    letters_work(place->ix->letters);
+    assert_in_range(slow_puts, 1, 3);           /* of nine */
+    letters_work(place->ix->letters);
+    assert_in_range(slow_puts, 2, 6);
+    assert_int_equal(poison_count(place->ix->poison), 8);
+    place->ix->store = store;
+    letters_work(place->ix->letters);
+    assert_int_equal(poison_count(place->ix->poison), 0);
+    assert_int_equal(letters_in_store(place->ix->letters), 8);
+}
+
 /* It had set it aside when it was the one that writes; now another does. */
 static void
 a_dead_letter_of_one_that_stands_by_is_carried_over_too(void **state)
@@ -554,6 +598,7 @@ main(void)
         TEST(a_refused_event_that_comes_again_is_one_dead_letter),
         TEST(a_dead_letter_is_carried_over_into_the_store),
         TEST(a_dead_letter_waits_for_a_store_that_does_not_take_it),
+        TEST(a_store_that_does_not_answer_is_not_waited_for_once_a_letter),
         TEST(a_dead_letter_of_one_that_stands_by_is_carried_over_too),
         TEST(a_letter_that_nobody_wants_is_not_tried),
         TEST(a_wanted_letter_is_stored_once_and_dropped),
