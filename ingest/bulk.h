@@ -18,7 +18,7 @@ enum bulk_op { BULK_CREATE, BULK_INDEX, BULK_UPDATE, BULK_DELETE, BULK_OPS };
 extern const char *const bulk_op_names[BULK_OPS];
 
 /* An action line over this is refused; an _id over that is none to Elasticsearch. */
-enum { BULK_MAX_ACTION = 8 * 1024, BULK_MAX_ID = 512 };
+enum { BULK_MAX_ACTION = 8 * 1024, BULK_MAX_ID = 512, BULK_MAX_INDEX = 255 };
 
 /* Texts are borrowed: of the body, and of the reader until its next item. */
 struct bulk_item {

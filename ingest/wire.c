@@ -43,6 +43,26 @@ wire_mark(struct http_request *req)
     http_set_header(req, PRODUCT, "Elasticsearch");
 }
 
+int
+wire_check_index(struct http_request *req)
+{
+    struct text index = http_param(req, "index");
+    size_t i = 0;
+
+    /* what would grow to six bytes in the answer, Elasticsearch has not either */
+    while (i < index.len && (unsigned char)index.ptr[i] >= ' ' && index.ptr[i] != 0x7f &&
+           index.ptr[i] != '"' && index.ptr[i] != '\\')
+        i++;
+    if (index.len > BULK_MAX_INDEX)
+        http_reply_problem(req, 400, "index name is too long, (%zu > %d)", index.len,
+                           (int)BULK_MAX_INDEX);
+    else if (i < index.len)
+        http_reply_problem(req, 400, "index name must not contain a control character, \\ or \"");
+    else
+        return 0;
+    return -1;
+}
+
 /* --- answers that never change --- */
 
 static void

@@ -79,6 +79,8 @@ is_possible(struct wire *wire, const struct bulk_item *item, struct bulk_outcome
         reason = "if _id is specified it must not be empty";
     else if (item->id.len > BULK_MAX_ID)
         reason = "id is too long, must be no longer than 512 bytes";
+    else if (item->index.len > BULK_MAX_INDEX)
+        reason = "index name is too long, must be no longer than 255 bytes";
     if (reason == NULL)
         return 1;
     ++*wire->refused_actions;
@@ -170,7 +172,7 @@ wire_bulk(struct http_request *req, void *self)
     struct journal_mark mark;
     struct taking *taking;
 
-    if (!requests_begin(wire->requests, req))
+    if (wire_check_index(req) != 0 || !requests_begin(wire->requests, req))
         return;
     taking = taking_new(req);
     if (taking == NULL) {

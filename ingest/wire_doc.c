@@ -62,7 +62,7 @@ wire_doc(struct http_request *req, void *self)
                            (int)BULK_MAX_ID);
         return;
     }
-    if (!requests_begin(wire->requests, req))
+    if (wire_check_index(req) != 0 || !requests_begin(wire->requests, req))
         return;
     mark = journal_mark(intake_journal(intake));
     outcome = intake_document(intake, &origin, http_body(req), index, id, &result);

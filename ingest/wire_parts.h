@@ -19,4 +19,8 @@ struct wire {
     uint64_t *refused_actions, *items;
 };
 
+/* 0: the path's index, if it has one, may be one. -1: it was refused. Each entry of an
+ * answer repeats it. */
+int wire_check_index(struct http_request *req);
+
 #endif
