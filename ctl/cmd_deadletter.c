@@ -151,7 +151,7 @@ show(const struct call *call, const struct retried *retried)
             printf("%" JSON_INTEGER_FORMAT " will be tried again within seconds; what is left is in "
                    "bongsu deadletter list\n", retried->wanted);
         else if (json_array_size(retried->missing) == 0)
-            puts("no dead letter");
+            puts("no dead letter, or all will be tried again already");
     }
     json_decref(answer);
     return retried->wanted > 0 && json_array_size(retried->missing) == 0 ? EXIT_DONE : EXIT_PARTLY;

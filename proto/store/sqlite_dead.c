@@ -13,12 +13,22 @@ static const char dead_schema[] =
     " attempts INTEGER NOT NULL, tried INTEGER NOT NULL, is_wanted INTEGER NOT NULL,"
     " encoded BLOB NOT NULL);"
     "CREATE INDEX dead_at ON dead(at, id);"
-    "CREATE INDEX dead_wanted ON dead(at, id) WHERE is_wanted";
+    "CREATE INDEX dead_wanted ON dead(at, id) WHERE is_wanted;"
+    "CREATE INDEX dead_unwanted ON dead(id) WHERE NOT is_wanted";
+
+/* There may be a million: nobody is to wait until all of them are written. */
+enum { PIECES_MS = 500 };
+#define PIECE 5000
+#define TEXT_OF(number) #number
+#define OF_A_PIECE(where, piece) \
+    " WHERE id IN (SELECT id FROM dead WHERE " where " LIMIT " TEXT_OF(piece) ")"
 
 static const char put_sql[] =
     "INSERT INTO dead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING";
 static const char want_sql[] = "UPDATE dead SET is_wanted = 1 WHERE id = ?1";
-static const char want_all_sql[] = "UPDATE dead SET is_wanted = 1";
+static const char want_all_sql[] =
+    "UPDATE dead SET is_wanted = 1" OF_A_PIECE("NOT is_wanted", PIECE);
+static const char expire_sql[] = "DELETE FROM dead" OF_A_PIECE("at < ?1", PIECE);
 static const char drop_sql[] = "DELETE FROM dead WHERE id = ?1";
 static const char refuse_sql[] =
     "UPDATE dead SET reason = ?2, attempts = ?3, tried = ?4, is_wanted = 0 WHERE id = ?1";
@@ -111,6 +121,25 @@ write_dead(struct sqlite_store *store, struct dead_write *write, struct err *err
     return done == DB_DONE ? 0 : -1;
 }
 
+/* Piece by piece as long as there is time; *ret_is_more: that was not all. */
+static int
+write_pieces(struct sqlite_store *store, const struct dead_write *write, uint64_t *ret_changes,
+             int *ret_is_more, struct err *err)
+{
+    const int64_t end_ms = clock_steady_ms() + PIECES_MS;
+
+    *ret_changes = 0;
+    do {
+        struct dead_write piece = *write;
+
+        if (write_dead(store, &piece, err) != 0)
+            return -1;
+        *ret_changes += piece.changes;
+        *ret_is_more = piece.changes == PIECE;
+    } while (*ret_is_more && clock_steady_ms() < end_ms);
+    return 0;
+}
+
 static void
 bind_key(sqlite3_stmt *stmt, int index, const struct dead_key *key)
 {
@@ -175,11 +204,13 @@ static int
 want(struct store *base, struct dead_wish *wish, struct err *err)
 {
     struct dead_write write = { want_sql, bind_wanted, wish->keys, wish->count, 0, wish->found, 0 };
+    const struct dead_write all = { .sql = want_all_sql, .count = 1 };
 
-    for (size_t i = 0; wish->keys != NULL && i < wish->count; i++)
-        wish->found[i] = 0;             /* perhaps there is no file */
     if (wish->keys == NULL)
-        write = (struct dead_write){ .sql = want_all_sql, .count = 1 };
+        return write_pieces((struct sqlite_store *)base, &all, &wish->wanted, &wish->is_more,
+                            err);
+    for (size_t i = 0; i < wish->count; i++)
+        wish->found[i] = 0;             /* perhaps there is no file */
     wish->is_more = 0;
     if (write_dead((struct sqlite_store *)base, &write, err) != 0)
         return -1;
@@ -212,10 +243,11 @@ bind_time(sqlite3_stmt *stmt, const void *all, size_t i)
 int
 dead_expire(struct sqlite_store *store, int64_t before_us, struct err *err)
 {
-    struct dead_write write = { "DELETE FROM dead WHERE at < ?1", bind_time, &before_us, 1, 0,
-                                NULL, 0 };
+    const struct dead_write write = { expire_sql, bind_time, &before_us, 1, 0, NULL, 0 };
+    uint64_t changes;
+    int is_more;                        /* then retention comes again */
 
-    return write_dead(store, &write, err);
+    return write_pieces(store, &write, &changes, &is_more, err);
 }
 
 /* --- reading --- */

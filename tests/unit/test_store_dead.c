@@ -293,6 +293,38 @@ those_that_are_wanted_are_found_and_the_others_are_said(void **state)
 }
 
 /* A client's key is another event on each storage day. */
+/* More than one transaction takes; who asks again is told of those that came meanwhile. */
+static void
+all_are_wanted_however_many_and_each_is_counted_once(void **state)
+{
+    enum { MANY = 12001, AT_ONCE = 1000 };
+    struct store_case *the = *state;
+    struct dead_letter *some = calloc(AT_ONCE, sizeof(*some));
+    struct dead_wish wish;
+    struct err err = { "" };
+    uint64_t sum = 0;
+    int rounds = 0;
+
+    for (unsigned n = 0; n < MANY;) {
+        size_t count = 0;
+
+        for (; n < MANY && count < AT_ONCE; n++)
+            some[count++] = letter(n);
+        put(the, some, count);
+    }
+    free(some);
+    do {
+        wish = (struct dead_wish){ .keys = NULL };
+        if (the->reader->ops->dead->want(the->reader, &wish, &err) != 0)
+            fail_msg("want: %s", err.text);
+        sum += wish.wanted;
+    } while (wish.is_more && ++rounds < 100);
+    assert_int_equal(sum, MANY);
+    put_some(the, MANY, MANY + 3);
+    assert_int_equal(want(the, NULL, 0, NULL), 3);
+    assert_int_equal(want(the, NULL, 0, NULL), 0);
+}
+
 static void
 letters_of_one_client_key_are_told_apart_by_their_day(void **state)
 {
@@ -428,6 +460,7 @@ main(void)
         TEST(a_page_ends_early_when_its_events_are_large),
         TEST(a_page_ends_where_its_reader_has_enough),
         TEST(those_that_are_wanted_are_found_and_the_others_are_said),
+        TEST(all_are_wanted_however_many_and_each_is_counted_once),
         TEST(letters_of_one_client_key_are_told_apart_by_their_day),
         TEST(a_letter_that_is_refused_again_says_so_and_waits),
         TEST(what_is_stored_is_dropped),
