@@ -239,6 +239,16 @@ land(struct requests *self, struct err *err)
     return outcome;
 }
 
+/* 1 when nothing has gathered; who waits for that has nothing to wait for. */
+static int
+is_empty(struct requests *self)
+{
+    if (journal_has_turn(self->journal) || self->next.count > 0)
+        return 0;
+    tell_overs(&self->next, JOURNAL_DONE, "");
+    return 1;
+}
+
 /* Have the commit of what has gathered under way. */
 static void
 depart(struct requests *self)
@@ -247,7 +257,7 @@ depart(struct requests *self)
     enum journal_outcome outcome;
     struct err err;
 
-    if (self->is_broken || (!journal_has_turn(self->journal) && self->next.count == 0))
+    if (self->is_broken || is_empty(self))
         return;
     self->next.bytes = journal_pending_bytes(self->journal);
     self->flying = self->next;
@@ -294,7 +304,7 @@ requests_commit(struct requests *self, struct err *err)
         return JOURNAL_UNCLEAR;
     }
     outcome = land(self, err);
-    if (outcome != JOURNAL_DONE || (!journal_has_turn(self->journal) && self->next.count == 0))
+    if (outcome != JOURNAL_DONE || is_empty(self))
         return outcome;
     self->next.bytes = journal_pending_bytes(self->journal);
     outcome = journal_commit(self->journal, err);
@@ -323,10 +333,7 @@ requests_commit_then(struct requests *self, const struct requests_over *over)
     if (land(self, &err) != JOURNAL_DONE)
         return;
     journal_tidy(self->journal);
-    if (journal_is_flying(self->journal))
-        return;                 /* a checkpoint: it departs after that */
-    if (!journal_has_turn(self->journal) && next->count == 0)
-        tell_overs(next, JOURNAL_DONE, "");
-    else
+    if (!journal_is_flying(self->journal))
         depart(self);
+    /* else a checkpoint: it departs after that */
 }
