@@ -239,13 +239,7 @@ settle_item(struct flight *flight, size_t i)
     case ITEM_REPEATED:
         ++*ix->repeated;
         break;
-    case ITEM_REFUSED:
-        if (indexer_set_aside(ix, &(struct dead_letter){
-                .key = { item->id, item->is_keyed ? item->day : 0 },
-                .received_us = owner->batch.head.received_us,
-                .reason = text_of(item->reason == NULL ? "refused" : item->reason),
-                .encoded = flight->passengers[i].encoded }) != 0)
-            return 0;
+    case ITEM_REFUSED:          /* and set aside */
         owner->dead++;
         break;
     case ITEM_RETRY:
@@ -257,12 +251,44 @@ settle_item(struct flight *flight, size_t i)
     return 1;
 }
 
+/* All that were refused, with one wait for the disk; they go once more when that fails. */
+static void
+set_refused_aside(struct flight *flight)
+{
+    struct dead_letter *letters = NULL;
+    size_t count = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < flight->count; i++)
+        count += flight->items[i].outcome == ITEM_REFUSED;
+    if (count == 0)
+        return;
+    letters = calloc(count, sizeof(*letters));
+    count = 0;
+    for (size_t i = 0; i < flight->count && letters != NULL; i++) {
+        const struct store_item *item = &flight->items[i];
+
+        if (item->outcome == ITEM_REFUSED)
+            letters[count++] = (struct dead_letter){
+                .key = { item->id, item->is_keyed ? item->day : 0 },
+                .received_us = flight->passengers[i].owner->batch.head.received_us,
+                .reason = text_of(item->reason == NULL ? "refused" : item->reason),
+                .encoded = flight->passengers[i].encoded };
+    }
+    rc = letters == NULL ? -1 : indexer_set_all_aside(flight->all->ix, letters, count);
+    for (size_t i = 0; i < flight->count && rc != 0; i++)
+        if (flight->items[i].outcome == ITEM_REFUSED)
+            flight->items[i].outcome = ITEM_RETRY;
+    free(letters);
+}
+
 /* Those that stay move together, with their lines of the body. */
 static void
 settle_items(struct flight *flight)
 {
     size_t kept = 0, body_len = 0;
 
+    set_refused_aside(flight);
     for (size_t i = 0; i < flight->count; i++) {
         struct passenger passenger = flight->passengers[i];
 

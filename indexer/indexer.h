@@ -105,6 +105,9 @@ extern const char indexer_died[];
  * reason, bytes). 0, or -1 (indexer_wait was called). */
 int indexer_set_aside(struct indexer *ix, const struct dead_letter *letter);
 
+/* Many with one wait for the disk (their at_us is filled): all of them, or none. */
+int indexer_set_all_aside(struct indexer *ix, struct dead_letter *letters, size_t count);
+
 /* What is left of a batch whose bytes make no sense: all of it when not even its
  * beginning does. */
 int indexer_set_rest_aside(struct indexer *ix, struct waiting *item,

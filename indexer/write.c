@@ -98,19 +98,30 @@ indexer_judge(struct indexer *ix, enum store_outcome outcome, const struct err *
 }
 
 int
-indexer_set_aside(struct indexer *ix, const struct dead_letter *letter)
+indexer_set_all_aside(struct indexer *ix, struct dead_letter *letters, size_t count)
 {
-    struct dead_letter now = *letter;
+    int64_t now_us = clock_real_us();
     struct err err;
 
-    now.at_us = clock_real_us();
-    if (poison_set_aside(ix->poison, &now, &err) != 0) {
+    for (size_t i = 0; i < count; i++)
+        letters[i].at_us = now_us;
+    if (poison_set_all_aside(ix->poison, letters, count, &err) != 0) {
         indexer_wait(ix, &err);
         return -1;
     }
-    ++*ix->dead;
-    log_error("event set aside", "reason=\"%.*s\"", (int)letter->reason.len, letter->reason.ptr);
+    *ix->dead += count;
+    for (size_t i = 0; i < count; i++)
+        log_error("event set aside", "reason=\"%.*s\"", (int)letters[i].reason.len,
+                  letters[i].reason.ptr);
     return 0;
+}
+
+int
+indexer_set_aside(struct indexer *ix, const struct dead_letter *letter)
+{
+    struct dead_letter one = *letter;
+
+    return indexer_set_all_aside(ix, &one, 1);
 }
 
 /* Some of the rows will never be in the store. Which, only each row alone can

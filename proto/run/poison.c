@@ -269,20 +269,43 @@ not_null(struct text text)
     return text.ptr == NULL ? (struct text){ "", 0 } : text;
 }
 
+/* The transaction's end, which changes the number of letters. 0, or -1. */
+static int
+end_letters(struct poison *poison, enum db_outcome outcome, int64_t added, struct err *err)
+{
+    if (outcome == DB_DONE)
+        outcome = db_exec(poison->db, "COMMIT", err);
+    if (outcome == DB_DONE)
+        poison->count += (uint64_t)added;
+    else if (!sqlite3_get_autocommit(poison->db))
+        sqlite3_exec(poison->db, "ROLLBACK", NULL, NULL, NULL);
+    return outcome == DB_DONE ? 0 : -1;
+}
+
+int
+poison_set_all_aside(struct poison *poison, const struct dead_letter *letters, size_t count,
+                     struct err *err)
+{
+    sqlite3_stmt *stmt = poison->statements[SET_ASIDE];
+    enum db_outcome outcome = db_exec(poison->db, "BEGIN IMMEDIATE", err);
+    uint64_t added = 0;
+
+    for (size_t i = 0; i < count && outcome == DB_DONE; i++) {
+        bind_key(stmt, &letters[i].key);
+        sqlite3_bind_int64(stmt, 3, letters[i].at_us);
+        sqlite3_bind_int64(stmt, 4, letters[i].received_us);
+        db_bind_text(stmt, 5, not_null(letters[i].reason));
+        db_bind_blob(stmt, 6, not_null(letters[i].encoded));
+        outcome = db_step(stmt, err);
+        added += sqlite3_changes64(poison->db) > 0;
+    }
+    return end_letters(poison, outcome, (int64_t)added, err);
+}
+
 int
 poison_set_aside(struct poison *poison, const struct dead_letter *letter, struct err *err)
 {
-    sqlite3_stmt *stmt = poison->statements[SET_ASIDE];
-
-    bind_key(stmt, &letter->key);
-    sqlite3_bind_int64(stmt, 3, letter->at_us);
-    sqlite3_bind_int64(stmt, 4, letter->received_us);
-    db_bind_text(stmt, 5, not_null(letter->reason));
-    db_bind_blob(stmt, 6, not_null(letter->encoded));
-    if (db_step(stmt, err) != DB_DONE)
-        return -1;
-    poison->count += sqlite3_changes64(poison->db) > 0;
-    return 0;
+    return poison_set_all_aside(poison, letter, 1, err);
 }
 
 static int
@@ -331,21 +354,15 @@ poison_forget(struct poison *poison, const struct dead_letter *letters, size_t c
               struct err *err)
 {
     sqlite3_stmt *stmt = poison->statements[FORGET];
-    uint64_t forgotten = 0;
+    int64_t forgotten = 0;
     enum db_outcome outcome = db_exec(poison->db, "BEGIN IMMEDIATE", err);
 
     for (size_t i = 0; i < count && outcome == DB_DONE; i++) {
         bind_key(stmt, &letters[i].key);
         outcome = db_step(stmt, err);
-        forgotten += (uint64_t)sqlite3_changes64(poison->db);
+        forgotten += sqlite3_changes64(poison->db);
     }
-    if (outcome == DB_DONE)
-        outcome = db_exec(poison->db, "COMMIT", err);
-    if (outcome == DB_DONE)
-        poison->count -= forgotten;
-    else if (!sqlite3_get_autocommit(poison->db))
-        sqlite3_exec(poison->db, "ROLLBACK", NULL, NULL, NULL);
-    return outcome == DB_DONE ? 0 : -1;
+    return end_letters(poison, outcome, -forgotten, err);
 }
 
 uint64_t

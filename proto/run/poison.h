@@ -45,6 +45,10 @@ int poison_done(struct poison *poison, uint64_t origin, uint64_t key, struct err
  * what was tried since is not kept here. 0 or -1. */
 int poison_set_aside(struct poison *poison, const struct dead_letter *letter, struct err *err);
 
+/* Many in one transaction: all of them, or none. */
+int poison_set_all_aside(struct poison *poison, const struct dead_letter *letters, size_t count,
+                         struct err *err);
+
 /* The letters that were set aside first into ret (to which they are added): at most limit, and no more once
  * they have max_bytes. 0 or -1. */
 int poison_letters(struct poison *poison, size_t limit, size_t max_bytes,
