@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "proto/decode/cisco_line.h"
 #include "proto/decode/decoded.h"
+#include "proto/decode/docker_line.h"
 #include "proto/decode/journal_line.h"
 #include "proto/decode/json_line.h"
 #include "proto/decode/structured_data.h"
@@ -22,6 +24,13 @@ const struct decoder *const decoders[] = {
     &decoder_audit,
     &decoder_firewall,
     &decoder_fail2ban,
+    &decoder_windows,
+    &decoder_suricata,
+    &decoder_cloudtrail,
+    &decoder_kubernetes,
+    &decoder_asa,
+    &decoder_fortigate,
+    &decoder_filterlog,
     &decoder_web_json,
     &decoder_web_access,
     &decoder_apache_error,
@@ -151,13 +160,24 @@ add_header(const struct log_line *line, struct event *ev)
         decoded_put_number(ev, FIELD_LOG_SYSLOG_SEVERITY_CODE, line->priority % 8);
     }
     decoded_put_text(ev, FIELD_LOG_SYSLOG_MSGID, line->message_id);
+    decoded_put_text(ev, FIELD_LOG_IOSTREAM, line->stream);
+    if (line->is_piece)
+        decoded_put_text(ev, FIELD_LOG_FLAGS, text_of("split"));
     if (line->is_ahead && ev->known[EVENT_TIMESTAMP].kind == VALUE_ABSENT)
         decoded_put_text(ev, FIELD_LOG_FLAGS, text_of("ahead"));
 }
 
-/* The header off raw, and the message read as JSON if it is that. An entry of
- * the journal is unwrapped once: its message may be JSON of its own. 0, or -1
- * when out of memory. */
+/* What wraps a line: an entry of the journal, of Docker's log. Its message then is line. */
+static int
+unwrap(const struct json_line *json, int64_t now_us, struct log_line *line)
+{
+    return line->program.len == 0 &&
+           (json->form == JSON_DOCKER ? docker_line_read(json, now_us, line)
+                                      : journal_line_read(json, line));
+}
+
+/* The header off raw, and the message read as JSON if it is that. What wraps a line is
+ * taken off once: its message may be JSON of its own. 0, or -1 when out of memory. */
 static int
 read_line(struct text raw, int64_t now_us, struct arena *arena, struct log_line *line,
           struct json_line *json)
@@ -165,9 +185,10 @@ read_line(struct text raw, int64_t now_us, struct arena *arena, struct log_line 
     int has_json;
 
     syslog_header_read(raw, now_us, line);
+    cisco_line_read(line, now_us);
     has_json = json_line_read(line->message, arena, json);
 
-    if (has_json == 1 && line->program.len == 0 && journal_line_read(json, line)) {
+    if (has_json == 1 && unwrap(json, now_us, line)) {
         json_line_release(json);
         has_json = json_line_read(line->message, arena, json);
     }

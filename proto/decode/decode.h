@@ -32,6 +32,8 @@ struct log_line {
     uint32_t repeated;          /* from "message repeated N times", else 1 */
     struct text unit, level;    /* of the journal; ptr NULL: none */
     const struct json_line *json;   /* the message, when it is a JSON object; else NULL */
+    struct text stream;         /* of a container: "stdout", "stderr"; ptr NULL: none */
+    int is_piece;               /* of a line that Docker has cut */
 };
 
 struct decoder {
@@ -52,6 +54,8 @@ extern const struct decoder decoder_accounts, decoder_audit, decoder_cron,
 extern const struct decoder decoder_web_access, decoder_web_json, decoder_apache_error,
     decoder_nginx_error, decoder_vsftpd, decoder_xferlog, decoder_openvpn, decoder_wireguard,
     decoder_mysql, decoder_postgresql;
+extern const struct decoder decoder_windows, decoder_suricata, decoder_cloudtrail,
+    decoder_kubernetes, decoder_asa, decoder_fortigate, decoder_filterlog;
 
 extern const struct decoder *const decoders[];
 extern const size_t decoder_count;

@@ -67,6 +67,14 @@ decoded_put_text(struct event *ev, enum field field, struct text text)
 }
 
 void
+decoded_put_named(struct event *ev, struct text name, struct text text)
+{
+    if (name.len > 0 && name.len < EVENT_MAX_NAME && text.ptr != NULL &&
+        event_field_find(name) < 0 && !has_extra(ev, name))
+        (void)event_add_extra(ev, name, value_text(text));
+}
+
+void
 decoded_put_number(struct event *ev, enum field field, int64_t number)
 {
     decoded_put(ev, field, value_int(number));

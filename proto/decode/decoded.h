@@ -27,6 +27,9 @@ void decoded_put_text(struct event *ev, enum field field, struct text text);
 void decoded_put_number(struct event *ev, enum field field, int64_t number);
 void decoded_put_flag(struct event *ev, enum field field);
 
+/* The same under a name of no row, as its source calls it; borrowed like text. */
+void decoded_put_named(struct event *ev, struct text name, struct text text);
+
 /* An address into source_ip ("::ffff:192.0.2.7" as the IPv4 address that it is),
  * anything else into source_host; nothing for what programs write when they do
  * not know ("UNKNOWN", "-", "?"). */

@@ -47,6 +47,64 @@ copy_escaping(struct text text, char *out)
     return n;
 }
 
+/* Keys that tell a form; those of one form all have to be there. */
+enum { NAMES_MAX = 3 };
+
+static const struct {
+    enum json_form form;
+    const char *names[NAMES_MAX];
+} forms[] = {
+    { JSON_WINLOGBEAT, { "winlog", "@timestamp" } },
+    { JSON_NXLOG, { "EventID", "SourceName", "EventTime" } },
+    { JSON_SURICATA, { "event_type", "timestamp", "flow_id" } },
+    { JSON_SURICATA, { "event_type", "timestamp", "stats" } },
+    { JSON_CLOUDTRAIL, { "eventSource", "eventName", "eventTime" } },
+    { JSON_EVENTBRIDGE, { "detail-type", "detail", "region" } },
+    { JSON_KUBERNETES, { "auditID", "apiVersion", "stage" } },
+    { JSON_DOCKER, { "log", "stream", "time" } },
+};
+
+enum { FORMS = sizeof forms / sizeof forms[0] };
+
+static int
+has_names(yyjson_val *root, const char *const *names)
+{
+    for (int i = 0; i < NAMES_MAX && names[i] != NULL; i++)
+        if (yyjson_obj_get(root, names[i]) == NULL)
+            return 0;
+    return 1;
+}
+
+static enum json_form
+form_by(yyjson_val *root, yyjson_val *key)
+{
+    for (size_t i = 0; i < FORMS; i++)
+        if (yyjson_equals_str(key, forms[i].names[0]) && has_names(root, forms[i].names))
+            return forms[i].form;
+    return JSON_OTHER;
+}
+
+/* Most keys are told from all of ours by their length and their first letter. */
+static enum json_form
+form_of(yyjson_val *root)
+{
+    enum json_form form = JSON_OTHER;
+    yyjson_obj_iter iter;
+    yyjson_val *key;
+
+    yyjson_obj_iter_init(root, &iter);
+    while (form == JSON_OTHER && (key = yyjson_obj_iter_next(&iter)) != NULL) {
+        size_t len = yyjson_get_len(key);
+        char first = *yyjson_get_str(key);
+
+        if (len >= 3 && len <= 11 &&
+            (first == 'w' || first == 'E' || first == 'e' || first == 'd' ||
+             first == 'a' || first == 'l'))
+            form = form_by(root, key);
+    }
+    return form;
+}
+
 int
 json_line_read(struct text text, struct arena *arena, struct json_line *ret_json)
 {
@@ -75,6 +133,7 @@ json_line_read(struct text text, struct arena *arena, struct json_line *ret_json
         yyjson_doc_free(json.doc);
         return 0;
     }
+    json.form = form_of(json.root);
     *ret_json = json;
     return 1;
 }

@@ -3,7 +3,7 @@
  *
  * Read once per line by decode_line(), for whichever decoder knows its keys.
  * yyjson reads without recursion, so depth costs nothing; size is bounded, and
- * nobody looks deeper than three levels. All texts are UTF-8 without NULs.
+ * nobody looks deeper than five levels. All texts are UTF-8 without NULs.
  */
 #ifndef PROTO_DECODE_JSON_LINE_H
 #define PROTO_DECODE_JSON_LINE_H
@@ -19,6 +19,13 @@ struct yyjson_doc;
 /* Longer lines are not looked into. */
 enum { JSON_LINE_MAX_BYTES = 256 * 1024 };
 
+/* Whose form it has, by the names of its keys, found in one pass: a decoder looks at
+ * its own and no line is asked for each decoder's keys. JSON_OTHER: none of these. */
+enum json_form {
+    JSON_OTHER, JSON_WINLOGBEAT, JSON_NXLOG, JSON_SURICATA, JSON_CLOUDTRAIL,
+    JSON_EVENTBRIDGE, JSON_KUBERNETES, JSON_DOCKER
+};
+
 struct json_line {
     struct yyjson_doc *doc;
     struct yyjson_val *root;    /* an object; NULL when the line is none */
@@ -26,6 +33,7 @@ struct json_line {
     /* The line had "\xHH", which is no JSON: nginx without escape=json, Apache.
      * Texts carry it as these four characters. */
     int has_hex_escapes;
+    enum json_form form;
 };
 
 /* 1 and *ret_json (release it) when text is a JSON object, 0 when not, -1 when

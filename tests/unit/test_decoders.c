@@ -229,6 +229,17 @@ a_huge_line_is_read_in_time(void **state)
         { "2026-11-22 08:00:00 KST [1] a@b FATAL:  role \"", "FATAL:  ", "\" does not exist" },
         { "{\"remote_addr\":\"192.0.2.1\",\"status\":200,\"request\":\"GET /", "\\x22", "\"}" },
         { "", "{\"a\":", "" },
+        { "{\"winlog\":{\"provider_name\":\"a\",\"event_id\":1,\"event_data\":{", "\"a\":\"b\",",
+          "\"c\":1}},\"@timestamp\":1}" },
+        { "{\"auditID\":1,\"stage\":\"Panic\",\"apiVersion\":\"audit.k8s.io/v1\","
+          "\"objectRef\":{\"subresource\":\"exec\"},\"requestURI\":\"/?", "command=%41&", "\"}" },
+        { "<1>Nov 22 2026 10:00:00 fw1 : %ASA-6-716039: Group <g> User <", "> User <",
+          "> IP <192.0.2.1> Authentication: rejected, Session Type: WebVPN." },
+        { "<1>Nov 22 2026 10:00:00 fw1 : %ASA-6-302013: Built inbound TCP connection 1 for ",
+          "a (b) to ", "c:192.0.2.1/1 (d)" },
+        { "date=2026-11-22 logid=1 type=event devid=\"", "\\\" user=\"", "\"" },
+        { "date=2026-11-22 logid=1 type=event devid=1 ", "a=1 ", "srcip=192.0.2.1" },
+        { "Nov 22 08:00:00 filterlog: ", "4,", "" },
     };
     enum { LEN = 256 * 1024 };
     char *line = malloc(LEN + 256);
