@@ -2,7 +2,8 @@
  * document_parts.h - what the files of document.h share; of no use to others
  *
  * document.c walks the JSON; document_settle.c decides, when all is known, what
- * is the line, the time, the source and the type.
+ * is the line, the time, the source and the type; document_windows.c what an event of
+ * Windows is.
  */
 #ifndef INGEST_DOCUMENT_PARTS_H
 #define INGEST_DOCUMENT_PARTS_H
@@ -39,6 +40,10 @@ int document_put_aside(struct document *doc, struct text name, struct value valu
 
 /* A text where the source's address stands. */
 int document_note_source(struct document *doc, struct text name, struct text source);
+
+/* The type and the fields of an event of Windows that Winlogbeat shipped. 0, or -1 with
+ * the reason. */
+int document_windows(struct document *doc);
 
 /* Decide. 0, or -1 with the reason. */
 int document_settle(struct document *doc);

@@ -228,7 +228,8 @@ document_settle(struct document *doc)
     struct event *ev = doc->ev;
 
     settle_others(doc);
-    if (settle_vector(doc) != 0 || settle_sources(doc) != 0 || settle_time(doc) != 0)
+    if (settle_vector(doc) != 0 || settle_sources(doc) != 0 || settle_time(doc) != 0 ||
+        document_windows(doc) != 0)
         return -1;
     for (size_t rank = 0; rank < DOCUMENT_LINES; rank++)
         if (doc->lines[rank].ptr != NULL && settle_line(doc, rank) != 0)

@@ -8,8 +8,10 @@
 #include "ingest/adoption.h"
 #include "ingest/delivery.h"
 #include "ingest/files_watch.h"
+#include "ingest/hec.h"
 #include "ingest/intake.h"
 #include "ingest/journal.h"
+#include "ingest/otlp.h"
 #include "ingest/requests.h"
 #include "ingest/routes.h"
 #include "ingest/syslog.h"
@@ -33,6 +35,8 @@ struct ingest {
     struct intake *intake;
     struct requests *requests;
     struct wire *wire;          /* Elasticsearch's */
+    struct otlp *otlp;          /* OpenTelemetry's */
+    struct hec *hec;            /* Splunk's */
     struct delivery *delivery;
     struct files_watch *files;  /* NULL: none are watched */
     struct tls *tls;            /* NULL: plain HTTP */
@@ -162,6 +166,8 @@ open_server(struct ingest *ingest, int *ret_code, struct err *err)
                            (void *)(uintptr_t)settings);
     http_server_add_routes(ingest->server, health_routes, health_route_count,
                            ingest->daemon->health);
+    otlp_add_routes(ingest->otlp, ingest->server);
+    hec_add_routes(ingest->hec, ingest->server);
     wire_add_routes(ingest->wire, ingest->server);
     http_server_on_turn(ingest->server, requests_end_turn, ingest->requests);
     return http_server_document(ingest->server, &ingest_document, err);
@@ -232,7 +238,9 @@ open_parts(struct ingest *ingest, int *ret_code, struct err *err)
     ingest->intake = intake_new(ingest->journal, ingest->daemon->metrics);
     spec.intake = ingest->intake;
     if (ingest->intake == NULL || (ingest->requests = requests_new(&spec)) == NULL ||
-        (ingest->wire = wire_new(ingest->requests, ingest->daemon->metrics)) == NULL) {
+        (ingest->wire = wire_new(ingest->requests, ingest->daemon->metrics)) == NULL ||
+        (ingest->otlp = otlp_new(ingest->requests, ingest->daemon->metrics)) == NULL ||
+        (ingest->hec = hec_new(ingest->requests, ingest->daemon->metrics)) == NULL) {
         err_set(err, "ingest: out of memory");
         return -1;
     }
@@ -297,6 +305,8 @@ ingest_destroy(void **self)
     tls_destroy(&ingest->tls);
     delivery_destroy(&ingest->delivery);
     adoption_destroy(&ingest->adoption);
+    hec_destroy(&ingest->hec);
+    otlp_destroy(&ingest->otlp);
     wire_destroy(&ingest->wire);
     requests_destroy(&ingest->requests);
     intake_destroy(&ingest->intake);

@@ -292,6 +292,30 @@ a_line_of_the_sites_zone_has_its_own_time(void **state)
 }
 
 /* A NUL would else have the document refused, and its line not seen. */
+/* Winlogbeat's word for the task is no type; its number and data are. */
+static void
+an_event_of_windows_is_what_its_number_says(void **state)
+{
+    becomes(*state,
+            "{'@timestamp':'2026-11-22T01:00:00Z','event':{'action':'Logon','code':'4625','outcome':'failure'},"
+            "'message':'An account failed to log on.','host':{'name':'dc1'},"
+            "'winlog':{'event_id':'4625','provider_name':'Microsoft-Windows-Security-Auditing','task':'Logon',"
+            "'event_data':{'TargetUserName':'bob','SubStatus':'0xc000006a','LogonType':3,'IpAddress':'192.0.2.9',"
+            "'IpPort':'5000'}}}",
+            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'login_failed','username':'bob',"
+            "'source_ip':'192.0.2.9','source.port':5000,'event.code':'4625','event.outcome':'failure',"
+            "'event.reason':'wrong password','description':'An account failed to log on.','host.name':'dc1',"
+            "'winlog.event_id':'4625','winlog.provider_name':'Microsoft-Windows-Security-Auditing',"
+            "'winlog.task':'Logon','winlog.event_data.TargetUserName':'bob',"
+            "'winlog.event_data.SubStatus':'0xc000006a','winlog.event_data.LogonType':3,"
+            "'winlog.event_data.IpAddress':'192.0.2.9','winlog.event_data.IpPort':'5000'}");
+    becomes(*state,
+            "{'@timestamp':'2026-11-22T01:00:00Z','event':{'action':'None'},'winlog':{'event_id':9,"
+            "'provider_name':'Unknown','event_data':{'TargetUserName':'bob'}}}",
+            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'None','winlog.event_id':9,"
+            "'winlog.provider_name':'Unknown','winlog.event_data.TargetUserName':'bob'}");
+}
+
 static void
 a_nul_in_a_text_is_written_out(void **state)
 {
@@ -406,6 +430,7 @@ main(void)
         TEST(host_and_program_of_plain_shippers_have_ecs_names),
         TEST(times_are_read_as_elasticsearch_reads_them),
         TEST(a_line_of_the_sites_zone_has_its_own_time),
+        TEST(an_event_of_windows_is_what_its_number_says),
         TEST(a_nul_in_a_text_is_written_out),
         TEST(what_cannot_be_kept_is_refused_with_its_name),
         TEST(what_is_too_much_is_refused),
