@@ -112,24 +112,38 @@ add_decoder(uint64_t sets[LETTERS], size_t number)
             sets[letter] |= bit;
 }
 
-/* The decoders that may know a program, by its first letter: most lines are
- * for none, and that must not cost a comparison for each name. Made once;
- * a program has one thread. */
-static uint64_t
-decoders_for(struct text program)
+static void
+add_starts(uint64_t starts[LETTERS], size_t number)
 {
-    static uint64_t sets[LETTERS];
+    const char *firsts = decoders[number]->starts;
+
+    for (int letter = 0; letter < LETTERS; letter++)
+        if (firsts == NULL || (letter != 0 && strchr(firsts, letter) != NULL))
+            starts[letter] |= UINT64_C(1) << number;
+}
+
+/* The decoders that may know a line, by the first letters of its program and of its
+ * message: most lines are for none, and that must not cost a comparison for each name.
+ * Made once; a program has one thread. */
+static uint64_t
+decoders_for(const struct log_line *line)
+{
+    static uint64_t sets[LETTERS], starts[LETTERS];
+    struct text program = line->program, message = line->message;
 
     if (sets[NO_PROGRAM] == 0)
-        for (size_t i = 0; i < DECODERS; i++)
+        for (size_t i = 0; i < DECODERS; i++) {
             add_decoder(sets, i);
-    return sets[program.len > 0 ? (unsigned char)*program.ptr : NO_PROGRAM];
+            add_starts(starts, i);
+        }
+    return sets[program.len > 0 ? (unsigned char)*program.ptr : NO_PROGRAM] &
+           starts[message.len > 0 ? (unsigned char)*message.ptr : 0];
 }
 
 static const char *
 try_decoders(const struct log_line *line, struct arena *arena, struct event *ev)
 {
-    for (uint64_t left = decoders_for(line->program); left != 0; left &= left - 1) {
+    for (uint64_t left = decoders_for(line); left != 0; left &= left - 1) {
         const struct decoder *decoder = decoders[__builtin_ctzll(left)];
 
         if ((decoder->programs == NULL || knows_program(decoder, line->program)) &&

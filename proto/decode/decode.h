@@ -45,7 +45,12 @@ struct decoder {
     /* Without programs: of those it looks at the first letters, besides lines
      * of no program; NULL: of every program. */
     const char *initials;
+    /* The first bytes that its messages may have, so that no other line costs a call; NULL: any. */
+    const char *starts;
 };
+
+/* Of decoders of JSON (journal and syslog may have space before it). */
+#define DECODER_STARTS_JSON "{ \t"
 
 /* decode_<name>.c */
 extern const struct decoder decoder_accounts, decoder_audit, decoder_cron,

@@ -143,5 +143,5 @@ const struct decoder decoder_accounts = {
     "accounts",
     "useradd userdel usermod newusers groupadd groupdel groupmod groupmems gpasswd passwd "
     "chpasswd chgpasswd chage chfn chsh",
-    decode_accounts, NULL
+    decode_accounts, NULL, NULL
 };

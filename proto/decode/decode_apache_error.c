@@ -269,5 +269,5 @@ decode_apache_error(const struct log_line *line, struct arena *arena, struct eve
 }
 
 const struct decoder decoder_apache_error = {
-    "apache_error", NULL, decode_apache_error, "ah"
+    "apache_error", NULL, decode_apache_error, "ah", NULL
 };

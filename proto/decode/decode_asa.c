@@ -158,4 +158,4 @@ decode_asa(const struct log_line *line, struct arena *arena, struct event *ev)
     return 1;
 }
 
-const struct decoder decoder_asa = { "asa", NULL, decode_asa, "" };
+const struct decoder decoder_asa = { "asa", NULL, decode_asa, "", "%" };

@@ -298,4 +298,4 @@ decode_audit(const struct log_line *line, struct arena *arena, struct event *ev)
     return could_be(line) && decode_record(line, arena, ev);
 }
 
-const struct decoder decoder_audit = { "audit", NULL, decode_audit, NULL };
+const struct decoder decoder_audit = { "audit", NULL, decode_audit, NULL, NULL };

@@ -197,4 +197,6 @@ decode_cloudtrail(const struct log_line *line, struct arena *arena, struct event
     return 1;
 }
 
-const struct decoder decoder_cloudtrail = { "cloudtrail", NULL, decode_cloudtrail, NULL };
+const struct decoder decoder_cloudtrail = {
+    "cloudtrail", NULL, decode_cloudtrail, NULL, DECODER_STARTS_JSON
+};

@@ -23,5 +23,5 @@ decode_cron(const struct log_line *line, struct arena *arena, struct event *ev)
 }
 
 const struct decoder decoder_cron = {
-    "cron", "CRON cron crond CROND crontab /USR/SBIN/CRON atd", decode_cron, NULL
+    "cron", "CRON cron crond CROND crontab /USR/SBIN/CRON atd", decode_cron, NULL, NULL
 };

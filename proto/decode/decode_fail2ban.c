@@ -130,4 +130,4 @@ decode_fail2ban(const struct log_line *line, struct arena *arena, struct event *
     return 1;
 }
 
-const struct decoder decoder_fail2ban = { "fail2ban", NULL, decode_fail2ban, "f" };
+const struct decoder decoder_fail2ban = { "fail2ban", NULL, decode_fail2ban, "f", NULL };

@@ -121,4 +121,4 @@ decode_filterlog(const struct log_line *line, struct arena *arena, struct event 
     return 1;
 }
 
-const struct decoder decoder_filterlog = { "filterlog", "filterlog", decode_filterlog, NULL };
+const struct decoder decoder_filterlog = { "filterlog", "filterlog", decode_filterlog, NULL, NULL };

@@ -237,5 +237,5 @@ decode_firewall(const struct log_line *line, struct arena *arena, struct event *
 }
 
 const struct decoder decoder_firewall = {
-    "firewall", "kernel klogd ulogd ulogd2", decode_firewall, NULL
+    "firewall", "kernel klogd ulogd ulogd2", decode_firewall, NULL, NULL
 };

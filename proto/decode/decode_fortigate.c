@@ -251,8 +251,7 @@ decode_fortigate(const struct log_line *line, struct arena *arena, struct event 
 {
     static const char *const starts[] = { "date=", "logver=", "timestamp=", "eventtime=" };
 
-    if (line->program.len > 0 || line->message.len < 10 ||
-        line->message.ptr[0] < 'd' || line->message.ptr[0] > 't')
+    if (line->program.len > 0)
         return 0;
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
         if (text_starts_with(line->message, starts[i]))
@@ -260,4 +259,4 @@ decode_fortigate(const struct log_line *line, struct arena *arena, struct event 
     return 0;
 }
 
-const struct decoder decoder_fortigate = { "fortigate", NULL, decode_fortigate, "" };
+const struct decoder decoder_fortigate = { "fortigate", NULL, decode_fortigate, "", "delt" };

@@ -188,4 +188,6 @@ decode_kubernetes(const struct log_line *line, struct arena *arena, struct event
     return 1;
 }
 
-const struct decoder decoder_kubernetes = { "kubernetes", NULL, decode_kubernetes, NULL };
+const struct decoder decoder_kubernetes = {
+    "kubernetes", NULL, decode_kubernetes, NULL, DECODER_STARTS_JSON
+};

@@ -118,4 +118,4 @@ decode_login(const struct log_line *line, struct arena *arena, struct event *ev)
                                       line->message, ev);
 }
 
-const struct decoder decoder_login = { "login", NULL, decode_login, "l" };
+const struct decoder decoder_login = { "login", NULL, decode_login, "l", NULL };

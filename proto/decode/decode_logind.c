@@ -22,4 +22,4 @@ decode_logind(const struct log_line *line, struct arena *arena, struct event *ev
     return form_decode(forms, sizeof forms / sizeof forms[0], line->message, ev) != NULL;
 }
 
-const struct decoder decoder_logind = { "logind", "systemd-logind", decode_logind, NULL };
+const struct decoder decoder_logind = { "logind", "systemd-logind", decode_logind, NULL, NULL };

@@ -165,4 +165,4 @@ decode_mysql(const struct log_line *line, struct arena *arena, struct event *ev)
     return 1;
 }
 
-const struct decoder decoder_mysql = { "mysql", NULL, decode_mysql, "m" };
+const struct decoder decoder_mysql = { "mysql", NULL, decode_mysql, "m", NULL };

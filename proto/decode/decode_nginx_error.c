@@ -191,5 +191,5 @@ decode_nginx_error(const struct log_line *line, struct arena *arena, struct even
 }
 
 const struct decoder decoder_nginx_error = {
-    "nginx_error", NULL, decode_nginx_error, NULL
+    "nginx_error", NULL, decode_nginx_error, NULL, NULL
 };

@@ -215,4 +215,4 @@ decode_openvpn(const struct log_line *line, struct arena *arena, struct event *e
     return 1;
 }
 
-const struct decoder decoder_openvpn = { "openvpn", NULL, decode_openvpn, "o" };
+const struct decoder decoder_openvpn = { "openvpn", NULL, decode_openvpn, "o", NULL };

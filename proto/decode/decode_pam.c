@@ -361,4 +361,4 @@ decode_pam(const struct log_line *line, struct arena *arena, struct event *ev)
     return 1;
 }
 
-const struct decoder decoder_pam = { "pam", NULL, decode_pam, NULL };
+const struct decoder decoder_pam = { "pam", NULL, decode_pam, NULL, NULL };

@@ -269,4 +269,4 @@ decode_postgresql(const struct log_line *line, struct arena *arena, struct event
     return 1;
 }
 
-const struct decoder decoder_postgresql = { "postgresql", NULL, decode_postgresql, NULL };
+const struct decoder decoder_postgresql = { "postgresql", NULL, decode_postgresql, NULL, NULL };

@@ -235,5 +235,5 @@ decode_sshd(const struct log_line *line, struct arena *arena, struct event *ev)
 }
 
 const struct decoder decoder_sshd = {
-    "sshd", "sshd sshd-session sshd-auth", decode_sshd, NULL
+    "sshd", "sshd sshd-session sshd-auth", decode_sshd, NULL, NULL
 };

@@ -44,4 +44,4 @@ decode_su(const struct log_line *line, struct arena *arena, struct event *ev)
     return form_decode(forms, sizeof forms / sizeof forms[0], line->message, ev) != NULL;
 }
 
-const struct decoder decoder_su = { "su", "su su-l runuser runuser-l", decode_su, NULL };
+const struct decoder decoder_su = { "su", "su su-l runuser runuser-l", decode_su, NULL, NULL };

@@ -155,4 +155,4 @@ decode_sudo(const struct log_line *line, struct arena *arena, struct event *ev)
     return 1;
 }
 
-const struct decoder decoder_sudo = { "sudo", "sudo sudoedit", decode_sudo, NULL };
+const struct decoder decoder_sudo = { "sudo", "sudo sudoedit", decode_sudo, NULL, NULL };

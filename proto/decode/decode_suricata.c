@@ -179,4 +179,6 @@ decode_suricata(const struct log_line *line, struct arena *arena, struct event *
     return 1;
 }
 
-const struct decoder decoder_suricata = { "suricata", NULL, decode_suricata, NULL };
+const struct decoder decoder_suricata = {
+    "suricata", NULL, decode_suricata, NULL, DECODER_STARTS_JSON
+};

@@ -17,4 +17,4 @@ decode_syslog(const struct log_line *line, struct arena *arena, struct event *ev
     return 1;
 }
 
-const struct decoder decoder_syslog = { "syslog", NULL, decode_syslog, NULL };
+const struct decoder decoder_syslog = { "syslog", NULL, decode_syslog, NULL, NULL };

@@ -198,4 +198,4 @@ decode_vsftpd(const struct log_line *line, struct arena *arena, struct event *ev
     return 1;
 }
 
-const struct decoder decoder_vsftpd = { "vsftpd", NULL, decode_vsftpd, "v" };
+const struct decoder decoder_vsftpd = { "vsftpd", NULL, decode_vsftpd, "v", NULL };

@@ -259,4 +259,4 @@ decode_web_access(const struct log_line *line, struct arena *arena, struct event
     return 1;
 }
 
-const struct decoder decoder_web_access = { "web_access", NULL, decode_web_access, NULL };
+const struct decoder decoder_web_access = { "web_access", NULL, decode_web_access, NULL, NULL };

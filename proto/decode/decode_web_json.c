@@ -272,4 +272,4 @@ decode_web_json(const struct log_line *line, struct arena *arena, struct event *
     return 1;
 }
 
-const struct decoder decoder_web_json = { "web_json", NULL, decode_web_json, NULL };
+const struct decoder decoder_web_json = { "web_json", NULL, decode_web_json, NULL, NULL };

@@ -163,4 +163,6 @@ decode_windows(const struct log_line *line, struct arena *arena, struct event *e
     return line->json->form == JSON_NXLOG && decode_nxlog(line->json, ev);
 }
 
-const struct decoder decoder_windows = { "windows", NULL, decode_windows, NULL };
+const struct decoder decoder_windows = {
+    "windows", NULL, decode_windows, NULL, DECODER_STARTS_JSON
+};

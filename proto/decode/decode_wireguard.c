@@ -87,5 +87,5 @@ decode_wireguard(const struct log_line *line, struct arena *arena, struct event 
 }
 
 const struct decoder decoder_wireguard = {
-    "wireguard", "kernel", decode_wireguard, NULL
+    "wireguard", "kernel", decode_wireguard, NULL, NULL
 };

@@ -84,4 +84,4 @@ decode_xferlog(const struct log_line *line, struct arena *arena, struct event *e
     return 1;
 }
 
-const struct decoder decoder_xferlog = { "xferlog", NULL, decode_xferlog, "" };
+const struct decoder decoder_xferlog = { "xferlog", NULL, decode_xferlog, "", NULL };

@@ -85,6 +85,27 @@ form_by(yyjson_val *root, yyjson_val *key)
 }
 
 /* Most keys are told from all of ours by their length and their first letter. */
+static int
+could_tell(yyjson_val *key)
+{
+    char first = *yyjson_get_str(key);
+
+    switch (yyjson_get_len(key)) {
+    case 3:
+        return first == 'l';                    /* log */
+    case 6:
+        return first == 'w';                    /* winlog */
+    case 7:
+        return first == 'E' || first == 'a';    /* EventID, auditID */
+    case 10:
+        return first == 'e';                    /* event_type */
+    case 11:
+        return first == 'e' || first == 'd';    /* eventSource, detail-type */
+    default:
+        return 0;
+    }
+}
+
 static enum json_form
 form_of(yyjson_val *root)
 {
@@ -93,15 +114,9 @@ form_of(yyjson_val *root)
     yyjson_val *key;
 
     yyjson_obj_iter_init(root, &iter);
-    while (form == JSON_OTHER && (key = yyjson_obj_iter_next(&iter)) != NULL) {
-        size_t len = yyjson_get_len(key);
-        char first = *yyjson_get_str(key);
-
-        if (len >= 3 && len <= 11 &&
-            (first == 'w' || first == 'E' || first == 'e' || first == 'd' ||
-             first == 'a' || first == 'l'))
+    while (form == JSON_OTHER && (key = yyjson_obj_iter_next(&iter)) != NULL)
+        if (could_tell(key))
             form = form_by(root, key);
-    }
     return form;
 }
 
