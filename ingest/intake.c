@@ -9,6 +9,7 @@
 #include "proto/decode/decode.h"
 #include "proto/decode/decoded.h"
 #include "proto/decode/journal_line.h"
+#include "proto/decode/json_line.h"
 #include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_json.h"
@@ -278,18 +279,24 @@ intake_json(struct intake *intake, const struct intake_origin *origin,
 {
     struct event *ev = &intake->event;
     struct text key = { NULL, 0 };
-    int is_journal;
+    int is_line, is_bad;
 
     ret_result->reason.text[0] = '\0';
     arena_clear(&intake->arena);
-    is_journal = journal_line_is(json.text, &intake->arena);
-    if (is_journal < 0)
+    is_line = journal_line_is(json.text, &intake->arena);
+    if (is_line == 0) {
+        is_bad = event_from_json(intake->reader, json.text, &intake->arena, ev, &key,
+                                 &ret_result->reason) != 0;
+        if (is_bad || (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
+                       ev->known[EVENT_RAW_LOG].kind == VALUE_ABSENT && key.ptr == NULL))
+            is_line = json_line_is_known(json.text, &intake->arena);
+        if (is_bad && is_line == 0)
+            return count(intake, INTAKE_BAD_JSON);
+    }
+    if (is_line < 0)
         return stop(ret_result, JOURNAL_RETRY);
-    if (is_journal)
+    if (is_line)
         return intake_line(intake, origin, json, ret_result);
-    if (event_from_json(intake->reader, json.text, &intake->arena, ev, &key,
-                        &ret_result->reason) != 0)
-        return count(intake, INTAKE_BAD_JSON);
     if (key.ptr != NULL || origin->source.ptr != NULL) {
         ev->is_keyed = 1;
         ev->id = key.ptr != NULL ? event_id_keyed(origin->key_id, key)

@@ -184,6 +184,9 @@ keep_macs(struct event *ev, struct text mac)
     if (mac.len < MACS_LEN || mac.ptr[MAC_LEN] != ':' || !is_mac(mac.ptr) ||
         !is_mac(mac.ptr + MAC_LEN + 1))
         return;
+    for (size_t i = 0; i < MACS_LEN; i++)       /* a character could be cut in two, too */
+        if (strchr("0123456789abcdefABCDEF:", mac.ptr[i]) == NULL)
+            return;
     form_keep(ev, FIELD_DESTINATION_MAC, (struct text){ mac.ptr, MAC_LEN });
     form_keep(ev, FIELD_SOURCE_MAC, (struct text){ mac.ptr + MAC_LEN + 1, MAC_LEN });
 }

@@ -160,6 +160,19 @@ json_line_release(struct json_line *json)
     *json = (struct json_line){ 0 };
 }
 
+int
+json_line_is_known(struct text text, struct arena *arena)
+{
+    struct json_line json;
+    int rc = json_line_read(text, arena, &json);
+
+    if (rc != 1)
+        return rc;
+    rc = json.form != JSON_OTHER && json.form != JSON_SURICATA;
+    json_line_release(&json);
+    return rc;
+}
+
 struct yyjson_val *
 json_line_get(struct yyjson_val *object, const char *key)
 {

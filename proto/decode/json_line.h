@@ -41,6 +41,11 @@ struct json_line {
 int json_line_read(struct text text, struct arena *arena, struct json_line *ret_json);
 void json_line_release(struct json_line *json);
 
+/* 1 when text is an object of a form whose lines decoders read, and that cannot be meant as
+ * an event of ours (which has an event_type, as Suricata's have), 0 when not, -1 when out
+ * of memory. */
+int json_line_is_known(struct text text, struct arena *arena);
+
 /* The value of a key of an object; NULL when it has none, or object is NULL. */
 struct yyjson_val *json_line_get(struct yyjson_val *object, const char *key);
 

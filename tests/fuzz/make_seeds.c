@@ -86,7 +86,15 @@ main(int argc, char **argv)
         "{\"a\":{\"b\":[1,2.5,true,null,\"\\u00e9\"]},\"event_type\":\"x\",\"severity\":\"high\"}",
         "0 first\n6 second\n",
     };
-    static const char hows[] = { 0, 2 | 8, 16 };
+    static const char *const others[] = {
+        "{\"time\":1763773200.125,\"host\":\"h\",\"event\":\"a line\",\"fields\":{\"a\":[1,{\"b\":2}]}}",
+        "{\"event\":{\"x\":{\"y\":\"\\u0000\"}},\"time\":\"1763773200\"}[{\"event\":true}]",
+        "{\"timeUnixNano\":\"1763773200123456789\",\"severityNumber\":24,\"body\":{\"kvlistValue\":{\"values\":"
+        "[{\"key\":\"a\",\"value\":{\"intValue\":\"-5\"}},{\"key\":\"b\",\"value\":{\"arrayValue\":{\"values\":"
+        "[{\"boolValue\":false},{\"bytesValue\":\"AQI=\"}]}}}]}},\"attributes\":[{\"key\":\"d\",\"value\":"
+        "{\"doubleValue\":\"NaN\"}}],\"scope\":{\"name\":\"s\"},\"resource\":{\"attributes\":[]}}",
+    };
+    static const char hows[] = { 0, 2 | 8, 16 }, forms[] = { 0, 1, 2 };
     unsigned number = 0;
     glob_t found;
 
@@ -99,6 +107,9 @@ main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
         for (size_t k = 0; k < sizeof(hows); k++)
             seed("logs", number++, &hows[k], 1, bodies[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        for (size_t k = 0; k < sizeof(forms); k++)
+            seed("hec", number++, &forms[k], 1, others[i]);
     globfree(&found);
     return 0;
 }

@@ -560,6 +560,32 @@ an_event_that_only_looks_like_the_journals_is_an_event(void **state)
     assert_int_equal(ev->at_us, now_us);
 }
 
+/* NXLog posts objects of its own, one a request or one a line. */
+static void
+a_line_of_another_json_is_decoded_wherever_events_are_taken(void **state)
+{
+    struct place *place = *state;
+    const struct event *ev;
+
+    assert_int_equal(take_json(place, "{\"EventTime\":\"2026-01-10T01:00:00Z\",\"EventID\":4625,"
+                               "\"EventType\":\"AUDIT_FAILURE\",\"TargetUserName\":\"bob\",\"IpAddress\":"
+                               "\"192.0.2.9\",\"SourceName\":\"Microsoft-Windows-Security-Auditing\"}"),
+                     INTAKE_ACCEPTED);
+    assert_int_equal(take_json(place, "{\"id\":\"7\",\"detail-type\":\"AWS API Call via CloudTrail\","
+                               "\"region\":\"r\",\"detail\":{\"eventSource\":\"iam.amazonaws.com\","
+                               "\"eventName\":\"CreateUser\",\"eventTime\":\"2026-01-10T01:00:00Z\"}}"),
+                     INTAKE_ACCEPTED);
+    /* an event_type makes it an event of ours, which has its own rules */
+    assert_int_equal(take_json(place, "{\"event_type\":\"alert\",\"flow_id\":1,\"timestamp\":\"no time\"}"),
+                     INTAKE_BAD_FIELD);
+    assert_int_equal(take_json(place, "{\"EventID\":4625,\"SourceName\":\"x\"}"), INTAKE_BAD_FIELD);
+    read_back(place);
+    ev = next_event(place);
+    assert_field(ev, "event_type", "login_failed");
+    assert_field(ev, "source_ip", "192.0.2.9");
+    assert_field(next_event(place), "event_type", "user_created");
+}
+
 int
 main(void)
 {
@@ -571,6 +597,7 @@ main(void)
         TEST(raw_log_alone_is_decoded_and_the_clients_fields_win),
         TEST(a_line_of_the_journals_json_is_decoded_wherever_events_are_taken),
         TEST(an_event_that_only_looks_like_the_journals_is_an_event),
+        TEST(a_line_of_another_json_is_decoded_wherever_events_are_taken),
         TEST(good_lines_are_accepted_and_bad_ones_named),
         TEST(an_array_is_taken_element_by_element),
         TEST(a_broken_array_leaves_nothing),
