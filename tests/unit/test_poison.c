@@ -309,36 +309,6 @@ keeps_one_letter_for_each_day_of_a_clients_key(void **state)
     poison_close(&poison);
 }
 
-/* One wait for the disk, and all of them or none. */
-static void
-sets_many_aside_together(void **state)
-{
-    enum { MANY = 500 };
-    struct poison *poison = must_open(*state, 0);
-    static struct dead_letter letters[MANY];
-    static char large[256 * 1024];
-    struct err err = { "" };
-
-    for (size_t i = 0; i < MANY; i++)
-        letters[i] = (struct dead_letter){ .key.id = { 20, { (unsigned char)(i % 256),
-                                                             (unsigned char)(i / 256) } },
-                                           .reason = text_of("no"), .encoded = { "\x80", 1 } };
-    letters[MANY - 1].encoded = (struct text){ large, sizeof(large) };
-    limit_file_size(128 * 1024);
-    assert_int_equal(poison_set_all_aside(poison, letters, MANY, &err), -1);
-    limit_file_size(0);
-    assert_string_not_equal(err.text, "");
-    assert_int_equal(poison_count(poison), 0);
-    assert_int_equal(poison_set_all_aside(poison, letters, MANY, &err), 0);
-    assert_int_equal(poison_count(poison), MANY);
-    assert_int_equal(poison_set_all_aside(poison, letters, MANY, &err), 0);
-    assert_int_equal(poison_count(poison), MANY);
-    poison_close(&poison);
-    poison = must_open(*state, 0);
-    assert_int_equal(poison_count(poison), MANY);
-    poison_close(&poison);
-}
-
 static void
 gives_the_letters_set_aside_first_and_forgets_those_that_another_keeps(void **state)
 {
@@ -411,6 +381,36 @@ limit_file_size(rlim_t bytes)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
     limit.rlim_cur = bytes == 0 ? limit.rlim_max : bytes;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* One wait for the disk, and all of them or none. */
+static void
+sets_many_aside_together(void **state)
+{
+    enum { MANY = 500 };
+    struct poison *poison = must_open(*state, 0);
+    static struct dead_letter letters[MANY];
+    static char large[256 * 1024];
+    struct err err = { "" };
+
+    for (size_t i = 0; i < MANY; i++)
+        letters[i] = (struct dead_letter){ .key.id = { 20, { (unsigned char)(i % 256),
+                                                             (unsigned char)(i / 256) } },
+                                           .reason = text_of("no"), .encoded = { "\x80", 1 } };
+    letters[MANY - 1].encoded = (struct text){ large, sizeof(large) };
+    limit_file_size(128 * 1024);
+    assert_int_equal(poison_set_all_aside(poison, letters, MANY, &err), -1);
+    limit_file_size(0);
+    assert_string_not_equal(err.text, "");
+    assert_int_equal(poison_count(poison), 0);
+    assert_int_equal(poison_set_all_aside(poison, letters, MANY, &err), 0);
+    assert_int_equal(poison_count(poison), MANY);
+    assert_int_equal(poison_set_all_aside(poison, letters, MANY, &err), 0);
+    assert_int_equal(poison_count(poison), MANY);
+    poison_close(&poison);
+    poison = must_open(*state, 0);
+    assert_int_equal(poison_count(poison), MANY);
+    poison_close(&poison);
 }
 
 static void
