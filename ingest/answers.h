@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "ingest/intake.h"
+#include "ingest/intake/intake.h"
 #include "proto/run/http_server.h"
 
 struct answers;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ingest/answers.h"
-#include "ingest/journal_places.h"
+#include "ingest/journal/journal_places.h"
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/log.h"

@@ -8,7 +8,7 @@
 #ifndef INGEST_REQUESTS_H
 #define INGEST_REQUESTS_H
 
-#include "ingest/intake.h"
+#include "ingest/intake/intake.h"
 #include "proto/base/metrics.h"
 #include "proto/run/http_server.h"
 

@@ -149,7 +149,7 @@ decode_asa(const struct log_line *line, struct arena *arena, struct event *ev)
     form_keep(ev, FIELD_EVENT_CODE, code);
     form_keep(ev, FIELD_OBSERVER_PRODUCT, text_of("asa"));
     form_keep(ev, FIELD_SERVICE_NAME, text_of("asa"));
-    json_fields_keep(ev, FIELD_EVENT_SEVERITY, (struct text){ text.ptr + 5, 1 });
+    json_fields_keep(ev, FIELD_EVENT_ORIGINAL_SEVERITY, (struct text){ text.ptr + 5, 1 });
     form = asa_form_find(code, body, values);
     if (form != NULL)
         put_form(ev, form, values);

@@ -62,7 +62,7 @@ static const struct json_field rows[] = {
     { "eventSource", FIELD_EVENT_PROVIDER },
     { "eventName", FIELD_AWS_CLOUDTRAIL_EVENT_NAME },
     { "eventType", FIELD_AWS_CLOUDTRAIL_EVENT_TYPE },
-    { "eventID", FIELD_EVENT_ID },
+    { "eventID", FIELD_EVENT_ORIGINAL_ID },
     { "awsRegion", FIELD_CLOUD_REGION },
     { "recipientAccountId", FIELD_CLOUD_ACCOUNT_ID },
     { "userIdentity.accountId", FIELD_CLOUD_ACCOUNT_ID },

@@ -21,7 +21,7 @@ static const struct json_field rows[] = {
     { "userAgent", FIELD_USER_AGENT_ORIGINAL },
     { "user.uid", FIELD_USER_ID },
     { "impersonatedUser.username", FIELD_USER_EFFECTIVE_NAME },
-    { "auditID", FIELD_EVENT_ID },
+    { "auditID", FIELD_EVENT_ORIGINAL_ID },
     { "verb", FIELD_KUBERNETES_AUDIT_VERB },
     { "stage", FIELD_KUBERNETES_AUDIT_STAGE },
     { "level", FIELD_KUBERNETES_AUDIT_LEVEL },

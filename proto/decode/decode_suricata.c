@@ -56,7 +56,7 @@ static const struct json_field rows[] = {
     { "alert.signature", FIELD_RULE_NAME },
     { "alert.signature_id", FIELD_RULE_ID },
     { "alert.category", FIELD_RULE_CATEGORY },
-    { "alert.severity", FIELD_EVENT_SEVERITY },
+    { "alert.severity", FIELD_EVENT_ORIGINAL_SEVERITY },
     { "alert.action", FIELD_SURICATA_EVE_ALERT_ACTION },
     { "flow.bytes_toserver", FIELD_SOURCE_BYTES },
     { "flow.bytes_toclient", FIELD_DESTINATION_BYTES },

@@ -1,8 +1,8 @@
 /* Bodies of Splunk's collector and records of OpenTelemetry, as far as a document. */
 #include <string.h>
 
-#include "ingest/hec_reader.h"
-#include "ingest/otlp_record.h"
+#include "ingest/wire/hec_reader.h"
+#include "ingest/wire/otlp_record.h"
 #include "proto/event.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 /* A body of POST /log or /logs: JSON, NDJSON, an array, raw lines, lines with their offsets. */
 #include <string.h>
 
-#include "ingest/intake.h"
+#include "ingest/intake/intake.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { AS_LINES = 1, WITH_SOURCE = 2, OFFSET_EACH = 4, WITH_TIME = 8, ONE = 16 };

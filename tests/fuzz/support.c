@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ingest/intake.h"
+#include "ingest/intake/intake.h"
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/journal_places.h"
+#include "ingest/journal/journal_places.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_msgpack.h"
 #include "tests/support/temp_dir.h"

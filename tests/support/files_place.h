@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ingest/files.h"
+#include "ingest/files/files.h"
 #include "proto/base/buf.h"
 
 struct files_place {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "ingest/journal.h"
+#include "ingest/journal/journal.h"
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
 

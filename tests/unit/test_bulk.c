@@ -1,5 +1,5 @@
 /* The lines of a _bulk, and what it is answered. */
-#include "ingest/bulk.h"
+#include "ingest/wire/bulk.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/bulk_answer.h"
+#include "ingest/wire/bulk_answer.h"
 
 static struct bulk_reader *reader;
 

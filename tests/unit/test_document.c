@@ -1,5 +1,5 @@
 /* What becomes of the documents that shippers send. */
-#include "ingest/document.h"
+#include "ingest/intake/document.h"
 
 #include <jansson.h>
 #include <setjmp.h>

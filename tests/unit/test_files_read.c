@@ -1,4 +1,4 @@
-#include "ingest/files.h"
+#include "ingest/files/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

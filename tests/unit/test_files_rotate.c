@@ -1,4 +1,4 @@
-#include "ingest/files.h"
+#include "ingest/files/files.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

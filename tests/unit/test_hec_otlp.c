@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "ingest/hec_reader.h"
-#include "ingest/otlp_record.h"
+#include "ingest/wire/hec_reader.h"
+#include "ingest/wire/otlp_record.h"
 #include "proto/event.h"
 
 static struct flat_document flat;
@@ -114,7 +114,7 @@ a_record_says_its_own_things_first(void **state)
     (void)state;
     assert_int_equal(read_otlp(text_of(otlp_record)), 0);
     assert_string_equal(written(),
-        "{\"@timestamp\":\"2025-11-22T01:00:00.123456Z\",\"log.level\":\"FATAL\",\"event.severity\":24,"
+        "{\"@timestamp\":\"2025-11-22T01:00:00.123456Z\",\"log.level\":\"FATAL\",\"event.original_severity\":24,"
         "\"a\":-5,\"b\":[false,\"AQI=\",{\"c\":null}],\"d\":\"NaN\"}");
     assert_int_equal(flat.left_out, 1);
 }

@@ -1,4 +1,4 @@
-#include "ingest/intake.h"
+#include "ingest/intake/intake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "ingest/journal.h"
+#include "ingest/journal/journal.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* The journal: a COMMIT that is under way while the next turn gathers. */
-#include "ingest/journal.h"
-#include "ingest/journal_inner.h"
+#include "ingest/journal/journal.h"
+#include "ingest/journal/journal_inner.h"
 
 #include <poll.h>
 #include <setjmp.h>

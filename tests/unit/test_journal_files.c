@@ -1,4 +1,4 @@
-#include "ingest/journal.h"
+#include "ingest/journal/journal.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/journal_inner.h"
+#include "ingest/journal/journal_inner.h"
 #include "proto/base/fault.h"
 #include "tests/support/journal_place.h"
 #include "tests/support/temp_dir.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/proxy_header.h"
+#include "ingest/syslog/proxy_header.h"
 
 #define START "\r\n\r\n\0\r\nQUIT\n"
 #define V4 "\xc0\x00\x02\x01\xc6\x33\x64\x01\xdc\x04\x02\x02"

@@ -1,4 +1,4 @@
-#include "ingest/stream.h"
+#include "ingest/delivery/stream.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/syslog_framing.h"
+#include "ingest/syslog/syslog_framing.h"
 #include "proto/base/buf.h"
 
 enum { MAX = 32 };

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "ingest/syslog.h"
+#include "ingest/syslog/syslog.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/free_port.h"
 #include "tests/support/temp_dir.h"

@@ -1,4 +1,4 @@
-#include "ingest/undecoded.h"
+#include "ingest/intake/undecoded.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

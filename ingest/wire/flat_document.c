@@ -1,0 +1,135 @@
+#include "ingest/wire/flat_document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/timestamp.h"
+#include "proto/event.h"
+
+int
+flat_clear(struct flat_document *flat)
+{
+    flat_release(flat);
+    flat->doc = yyjson_mut_doc_new(NULL);
+    flat->root = flat->doc == NULL ? NULL : yyjson_mut_obj(flat->doc);
+    if (flat->root == NULL)
+        return -1;
+    yyjson_mut_doc_set_root(flat->doc, flat->root);
+    return 0;
+}
+
+void
+flat_release(struct flat_document *flat)
+{
+    yyjson_mut_doc_free(flat->doc);
+    free(flat->text);
+    *flat = (struct flat_document){ .doc = NULL };
+}
+
+int
+flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value, struct err *err)
+{
+    yyjson_mut_val *key;
+
+    if (name.len == 0 || name.len >= EVENT_MAX_NAME) {
+        err_set(err, name.len == 0 ? "a field has an empty name"
+                                   : "a field has a name of more than 255 bytes");
+        return -1;
+    }
+    if (yyjson_mut_obj_getn(flat->root, name.ptr, name.len) != NULL) {
+        flat->left_out++;
+        return 0;
+    }
+    if (yyjson_mut_obj_size(flat->root) >= EVENT_MAX_EXTRAS) {
+        err_set(err, "more than %d fields", (int)EVENT_MAX_EXTRAS);
+        return -1;
+    }
+    key = yyjson_mut_strncpy(flat->doc, name.ptr, name.len);
+    if (value != NULL && key != NULL && yyjson_mut_obj_add(flat->root, key, value))
+        return 0;
+    err_set(err, "out of memory");
+    return -1;
+}
+
+int
+flat_put_text(struct flat_document *flat, struct text name, struct text text, struct err *err)
+{
+    if (text.len == 0)
+        return 0;
+    return flat_put(flat, name, yyjson_mut_strncpy(flat->doc, text.ptr, text.len), err);
+}
+
+int
+flat_put_number(struct flat_document *flat, struct text name, int64_t number, struct err *err)
+{
+    return flat_put(flat, name, yyjson_mut_sint(flat->doc, number), err);
+}
+
+int
+flat_put_time(struct flat_document *flat, struct text name, int64_t at_us, struct err *err)
+{
+    char formatted[TIMESTAMP_LEN];
+
+    timestamp_format(at_us, formatted);
+    return flat_put_text(flat, name, text_of(formatted), err);
+}
+
+struct text
+flat_join(struct flat_document *flat, struct text prefix, struct text name)
+{
+    const size_t len = prefix.len + 1 + name.len;
+    char joined[2 * EVENT_MAX_NAME + 1];
+    yyjson_mut_val *copy;
+
+    if (prefix.len == 0 || name.len == 0)
+        return name;
+    if (prefix.len >= EVENT_MAX_NAME || name.len >= EVENT_MAX_NAME)
+        return (struct text){ name.ptr, EVENT_MAX_NAME };    /* refused as too long */
+    memcpy(joined, prefix.ptr, prefix.len);
+    joined[prefix.len] = '.';
+    memcpy(joined + prefix.len + 1, name.ptr, name.len);
+    copy = yyjson_mut_strncpy(flat->doc, joined, len);
+    return copy == NULL ? (struct text){ NULL, 0 }
+                        : (struct text){ yyjson_mut_get_str(copy), len };
+}
+
+static int
+put_json(struct flat_document *flat, struct text prefix, yyjson_val *value, int depth,
+         struct err *err)
+{
+    yyjson_obj_iter iter;
+    yyjson_val *key;
+
+    if (!yyjson_is_obj(value))
+        return flat_put(flat, prefix, yyjson_val_mut_copy(flat->doc, value), err);
+    if (depth > EVENT_MAX_DEPTH) {
+        err_set(err, "nested deeper than %d", (int)EVENT_MAX_DEPTH);
+        return -1;
+    }
+    yyjson_obj_iter_init(value, &iter);
+    while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
+        struct text name = { yyjson_get_str(key), yyjson_get_len(key) };
+
+        if (put_json(flat, flat_join(flat, prefix, name), yyjson_obj_iter_get_val(key),
+                     depth + 1, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+flat_put_json(struct flat_document *flat, struct text prefix, yyjson_val *value,
+              struct err *err)
+{
+    return put_json(flat, prefix, value, 1, err);
+}
+
+struct text
+flat_write(struct flat_document *flat)
+{
+    size_t len = 0;
+
+    free(flat->text);
+    flat->text = yyjson_mut_write(flat->doc, 0, &len);
+    return (struct text){ flat->text, flat->text == NULL ? 0 : len };
+}

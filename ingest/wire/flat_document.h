@@ -1,0 +1,53 @@
+/*
+ * flat_document.h - one JSON document of dotted names, made of the parts of another form
+ *
+ * OpenTelemetry and Splunk's collector say what belongs to an event in several places
+ * (record, scope, resource; event, fields, metadata). Here they become one document
+ * for intake_document(). Of a name that is given twice the first stands, so the
+ * nearest is added first. Bounded: as many fields, and as deep, as an event may be.
+ */
+#ifndef INGEST_WIRE_FLAT_DOCUMENT_H
+#define INGEST_WIRE_FLAT_DOCUMENT_H
+
+#include <stdint.h>
+#include <yyjson.h>
+
+#include "proto/base/err.h"
+#include "proto/base/text.h"
+
+struct flat_document {
+    yyjson_mut_doc *doc;
+    yyjson_mut_val *root;
+    char *text;                 /* of the last flat_write() */
+    size_t left_out;            /* names that were given twice */
+};
+
+/* An empty one: zero it, or clear it to use it again. 0, or -1 when out of memory. */
+int flat_clear(struct flat_document *flat);
+void flat_release(struct flat_document *flat);
+
+/* Add a value, which is given. 0, or -1 with the reason: the name is empty or too long,
+ * too many fields, out of memory (value NULL). */
+int flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value,
+             struct err *err);
+int flat_put_text(struct flat_document *flat, struct text name, struct text text,
+                  struct err *err);
+int flat_put_number(struct flat_document *flat, struct text name, int64_t number,
+                    struct err *err);
+
+/* Microseconds since 1970 as RFC 3339. */
+int flat_put_time(struct flat_document *flat, struct text name, int64_t at_us,
+                  struct err *err);
+
+/* prefix and name with a dot between, in the document's memory; {NULL, 0} when out of it. */
+struct text flat_join(struct flat_document *flat, struct text prefix, struct text name);
+
+/* A value of another document: an object's members each under prefix.NAME, all else
+ * under prefix. */
+int flat_put_json(struct flat_document *flat, struct text prefix, yyjson_val *value,
+                  struct err *err);
+
+/* The document as text, until the next call; {NULL, 0} when out of memory. */
+struct text flat_write(struct flat_document *flat);
+
+#endif

@@ -1,0 +1,329 @@
+#include "ingest/wire/hec.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ingest/wire/hec_reader.h"
+#include "proto/base/arena.h"
+#include "proto/decode/decode.h"
+
+struct hec {
+    struct requests *requests;
+    struct flat_document flat;  /* of the event at hand */
+    struct arena arena;         /* of the line at hand */
+    uint64_t *events, *refused;
+};
+
+/* Splunk's numbers, and its words for them. */
+enum hec_code {
+    CODE_SUCCESS = 0, CODE_TOKEN_REQUIRED = 2, CODE_INVALID_AUTHORIZATION = 3,
+    CODE_INVALID_TOKEN = 4, CODE_NO_DATA = 5, CODE_INVALID_DATA = 6, CODE_ERROR = 8,
+    CODE_BUSY = 9, CODE_EVENT_REQUIRED = 12, CODE_EVENT_BLANK = 13, CODE_NO_ACK = 14,
+    CODE_HEALTHY = 17
+};
+
+static const struct { enum hec_code code; unsigned status; const char *words; } replies[] = {
+    { CODE_SUCCESS, 200, "Success" },
+    { CODE_TOKEN_REQUIRED, 401, "Token is required" },
+    { CODE_INVALID_AUTHORIZATION, 401, "Invalid authorization" },
+    { CODE_INVALID_TOKEN, 403, "Invalid token" },
+    { CODE_NO_DATA, 400, "No data" },
+    { CODE_INVALID_DATA, 400, "Invalid data format" },
+    { CODE_ERROR, 500, "Internal server error" },
+    { CODE_BUSY, 503, "Server is busy" },
+    { CODE_EVENT_REQUIRED, 400, "Event field is required" },
+    { CODE_EVENT_BLANK, 400, "Event field cannot be blank" },
+    { CODE_NO_ACK, 400, "ACK is disabled" },
+    { CODE_HEALTHY, 200, "HEC is healthy" },
+};
+
+enum { REPLIES = sizeof(replies) / sizeof(replies[0]) };
+
+/* --- answers --- */
+
+/* status 0: the code's own. number: of the event that was wrong; -1: none. */
+static void
+answer(struct http_request *req, enum hec_code code, unsigned status, const char *detail,
+       int64_t number)
+{
+    size_t row = 0;
+    json_t *body;
+
+    while (row + 1 < REPLIES && replies[row].code != code)
+        row++;
+    body = json_pack("{s:s, s:i}", "text", replies[row].words, "code", (int)code);
+    if (body != NULL && number >= 0)
+        (void)json_object_set_new(body, "invalid-event-number", json_integer(number));
+    if (body != NULL && detail != NULL)
+        (void)json_object_set_new(body, "detail", json_string(detail));
+    http_reply_json(req, status != 0 ? status : replies[row].status, body);
+}
+
+/* What the server refuses, in Splunk's numbers; the words are told beside them. */
+static void
+hec_say(struct http_request *req, unsigned status, const char *detail)
+{
+    struct text sent = text_trim(http_header(req, "Authorization"));
+    int has_key = sent.len > 0 || http_header(req, "X-API-Key").len > 0;
+
+    if (status == 401 && !has_key)
+        answer(req, CODE_TOKEN_REQUIRED, 0, detail, -1);
+    else if (status == 401 && sent.len > 0 && memchr(sent.ptr, ' ', sent.len) == NULL)
+        answer(req, CODE_INVALID_AUTHORIZATION, 0, detail, -1);
+    else if (status == 401 || status == 403)
+        answer(req, CODE_INVALID_TOKEN, 0, detail, -1);
+    else if (status == 429 || status == 503)
+        answer(req, CODE_BUSY, status, detail, -1);
+    else
+        answer(req, status >= 500 ? CODE_ERROR : CODE_INVALID_DATA, status, detail, -1);
+}
+
+static void
+events_are_stored(struct requests *requests, struct requests_waiting *waiting)
+{
+    (void)requests;
+    answer(waiting->req, CODE_SUCCESS, 0, NULL, -1);
+}
+
+static const struct requests_answer answer_events = { .stored = events_are_stored };
+
+/* --- taking in --- */
+
+/* A body as it is taken in, and why not. */
+struct taking {
+    struct hec *hec;
+    struct intake_origin origin;
+    struct hec_origin from;
+    uint64_t count;
+    enum hec_fault fault;
+    struct intake_result result;
+};
+
+static enum intake_outcome
+stop(struct taking *taking)
+{
+    err_set(&taking->result.reason, "out of memory");
+    taking->result.stop = JOURNAL_RETRY;
+    return INTAKE_STOPPED;
+}
+
+/* What was read of it is in flat, if it is fine. */
+static enum intake_outcome
+take_document(struct taking *taking, enum hec_fault fault)
+{
+    struct hec *hec = taking->hec;
+    struct intake *intake = requests_intake(hec->requests);
+    const struct text none = { NULL, 0 };
+    enum intake_outcome outcome;
+    struct text document;
+
+    taking->fault = fault;
+    if (fault == HEC_NO_MEMORY)
+        return stop(taking);
+    if (fault != HEC_FINE) {
+        intake_refuse(intake, INTAKE_BAD_JSON);
+        return INTAKE_BAD_JSON;
+    }
+    document = flat_write(&hec->flat);
+    if (document.ptr == NULL)
+        return stop(taking);
+    outcome = intake_document(intake, &taking->origin, document, none, none, &taking->result);
+    taking->count += outcome == INTAKE_ACCEPTED;
+    return outcome;
+}
+
+static enum intake_outcome
+is_room(struct taking *taking)
+{
+    if (taking->count < INTAKE_MAX_EVENTS)
+        return flat_clear(&taking->hec->flat) == 0 ? INTAKE_ACCEPTED : stop(taking);
+    err_set(&taking->result.reason, "more than %d events in one request",
+            (int)INTAKE_MAX_EVENTS);
+    return INTAKE_TOO_BIG;
+}
+
+static enum intake_outcome
+take_events(struct taking *taking, struct text body)
+{
+    struct hec *hec = taking->hec;
+    struct text rest = body, object;
+    enum intake_outcome outcome = INTAKE_ACCEPTED;
+    int rc = 0;
+
+    while (outcome == INTAKE_ACCEPTED && (rc = hec_next(&rest, &object)) == 1) {
+        outcome = is_room(taking);
+        if (outcome == INTAKE_ACCEPTED)
+            outcome = take_document(taking, hec_read(object, &taking->from, &hec->flat,
+                                                     &taking->result.reason));
+    }
+    if (outcome == INTAKE_ACCEPTED && rc < 0) {
+        err_set(&taking->result.reason, "no JSON object at byte %zu, or it has no end",
+                (size_t)(rest.ptr - body.ptr));
+        taking->fault = HEC_BAD_FORMAT;
+        return INTAKE_BAD_JSON;
+    }
+    return outcome;
+}
+
+/* Lines; blank ones are none. Bytes that are no UTF-8 are read as for any raw line. */
+static enum intake_outcome
+take_lines(struct taking *taking, struct text body)
+{
+    struct hec *hec = taking->hec;
+    enum intake_outcome outcome = INTAKE_ACCEPTED;
+    enum raw_encoding how;
+
+    while (outcome == INTAKE_ACCEPTED && body.ptr != NULL) {
+        struct text line = text_trim(text_split(&body, '\n'));
+
+        if (line.len == 0)
+            continue;
+        arena_clear(&hec->arena);
+        line = raw_to_utf8(line, &hec->arena, &how);
+        outcome = line.ptr == NULL ? stop(taking) : is_room(taking);
+        if (outcome == INTAKE_ACCEPTED)
+            outcome = take_document(taking, hec_read_line(line, &taking->from, &hec->flat,
+                                                          &taking->result.reason));
+    }
+    return outcome;
+}
+
+/* --- requests --- */
+
+static void
+refuse(struct http_request *req, const struct taking *taking)
+{
+    const char *detail = taking->result.reason.text;
+    enum hec_code code = taking->fault == HEC_NO_EVENT ? CODE_EVENT_REQUIRED
+                         : taking->fault == HEC_BLANK_EVENT ? CODE_EVENT_BLANK
+                         : CODE_INVALID_DATA;
+
+    answer(req, code, 0, detail, (int64_t)taking->count);
+}
+
+static void
+finish(struct http_request *req, const struct taking *taking, enum intake_outcome outcome,
+       const struct journal_mark *mark)
+{
+    struct requests *requests = taking->hec->requests;
+    const struct requests_waiting waiting = { .req = req, .answer = &answer_events,
+                                              .accepted = taking->count };
+
+    if (outcome != INTAKE_STOPPED)
+        http_charge_events(req, taking->count + (outcome != INTAKE_ACCEPTED));
+    if (outcome == INTAKE_ACCEPTED && taking->count > 0) {
+        *taking->hec->events += taking->count;
+        requests_wait(requests, &waiting);
+        return;
+    }
+    ++*taking->hec->refused;
+    journal_cancel(intake_journal(requests_intake(requests)), mark);
+    if (outcome == INTAKE_ACCEPTED)
+        answer(req, CODE_NO_DATA, 0, NULL, -1);
+    else if (outcome == INTAKE_STOPPED || outcome == INTAKE_TOO_BIG)
+        requests_refuse(requests, req, outcome, &taking->result);
+    else
+        refuse(req, taking);
+}
+
+static void
+take(struct http_request *req, struct hec *hec,
+     enum intake_outcome (*take_body)(struct taking *taking, struct text body))
+{
+    struct taking taking = {
+        .hec = hec,
+        .origin = { .received_from = http_peer(req), .key_id = http_key_id(req),
+                    .key_name = http_key_name(req) },
+        .from = { http_query(req, "host"), http_query(req, "source"),
+                  http_query(req, "sourcetype"), http_query(req, "index"),
+                  http_query(req, "time") },
+        .result = { .stop = JOURNAL_RETRY },
+    };
+    enum intake_outcome outcome;
+    struct journal_mark mark;
+
+    if (!requests_begin(hec->requests, req))
+        return;
+    mark = journal_mark(intake_journal(requests_intake(hec->requests)));
+    outcome = take_body(&taking, http_body(req));
+    flat_release(&hec->flat);
+    finish(req, &taking, outcome, &mark);
+}
+
+static void
+post_events(struct http_request *req, void *self)
+{
+    take(req, self, take_events);
+}
+
+static void
+post_raw(struct http_request *req, void *self)
+{
+    take(req, self, take_lines);
+}
+
+static void
+post_ack(struct http_request *req, void *self)
+{
+    (void)self;
+    answer(req, CODE_NO_ACK, 0, "A request is answered when its events are on disk: there is "
+           "nothing to ask for later.", -1);
+}
+
+static void
+get_health(struct http_request *req, void *self)
+{
+    (void)self;
+    answer(req, CODE_HEALTHY, 0, NULL, -1);
+}
+
+/* --- life --- */
+
+enum { ACK_MAX_BODY = 1024 * 1024 };
+
+/* Loggers send any type, or none: what it is the path says. */
+static const struct http_route hec_routes[] = {
+    { "POST", "/services/collector",            HTTP_INGEST, NULL, SIZE_MAX, post_events },
+    { "POST", "/services/collector/event",      HTTP_INGEST, NULL, SIZE_MAX, post_events },
+    { "POST", "/services/collector/event/1.0",  HTTP_INGEST, NULL, SIZE_MAX, post_events },
+    { "POST", "/services/collector/raw",        HTTP_INGEST, NULL, SIZE_MAX, post_raw },
+    { "POST", "/services/collector/raw/1.0",    HTTP_INGEST, NULL, SIZE_MAX, post_raw },
+    { "POST", "/services/collector/ack",        HTTP_INGEST, NULL, ACK_MAX_BODY, post_ack },
+    { "GET",  "/services/collector/health",     HTTP_OPEN,  NULL, 0, get_health },
+    { "GET",  "/services/collector/health/1.0", HTTP_OPEN,  NULL, 0, get_health },
+};
+
+void
+hec_add_routes(struct hec *hec, struct http_server *server)
+{
+    http_server_add_wire(server, hec_routes, sizeof(hec_routes) / sizeof(hec_routes[0]), hec,
+                         hec_say, 0);
+}
+
+struct hec *
+hec_new(struct requests *requests, struct metrics *metrics)
+{
+    struct hec *hec = calloc(1, sizeof(*hec));
+
+    if (hec == NULL)
+        return NULL;
+    hec->requests = requests;
+    hec->events = metrics_number(metrics, METRIC_COUNTER, "bongsu_ingest_hec_events_total", "",
+                                 "events taken in from requests to /services/collector");
+    hec->refused = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_ingest_hec_requests_refused_total", "",
+        "requests to /services/collector of which nothing was kept");
+    return hec;
+}
+
+void
+hec_destroy(struct hec **hec)
+{
+    if (*hec == NULL)
+        return;
+    flat_release(&(*hec)->flat);
+    arena_release(&(*hec)->arena);
+    free(*hec);
+    *hec = NULL;
+}
