@@ -16,7 +16,7 @@
 #include "proto/run/poison.h"
 #include "proto/run/sender.h"
 
-enum { REPORT_MS = 1000 };
+enum { REPORT_MS = 1000, GROWN_A_SECOND = 100 };
 
 void
 detector_report(struct detector *det)
@@ -76,11 +76,21 @@ detector_refuse(struct detector *det, const struct err *err)
                    err->text);
 }
 
+/* So many a second: a store that is asked for more would be kept from its events. */
+static size_t
+grown_at_once(const struct detector *det)
+{
+    int64_t most = det->daemon->settings->checkpoint_ms * GROWN_A_SECOND / 1000;
+
+    return most > 0 ? (size_t)most : 1;
+}
+
 void
-detector_commit(struct detector *det)
+detector_commit(struct detector *det, size_t most_grown)
 {
     const struct checkpoint_commit work = {
-        .engine = det->engine, .sources = det->sources, .sent = det->sent_counter,
+        .engine = det->engine, .sources = det->sources, .most_grown = most_grown,
+        .sent = det->sent_counter,
         .acked = sender_frontier(det->sender), .published = publish, .ctx = det,
     };
     int64_t began_us = zclock_usecs();
@@ -115,7 +125,7 @@ on_commit_due(zloop_t *loop, int timer, void *self)
 
     (void)loop, (void)timer;
     if (det->is_commit_due)
-        detector_commit(det);
+        detector_commit(det, 0);
     return 0;
 }
 
@@ -136,8 +146,9 @@ on_checkpoint(zloop_t *loop, int timer, void *self)
 
     (void)loop, (void)timer;
     detector_keep_rules(det);
-    if (det->is_dirty || det->is_refused || sources_is_due(det->sources))
-        detector_commit(det);
+    if (det->is_dirty || det->is_refused || sources_is_due(det->sources) ||
+        engine_untold(det->engine) > 0)
+        detector_commit(det, grown_at_once(det));
     return 0;
 }
 
@@ -336,7 +347,7 @@ detector_drain(void *self)
 
     fan_pause(det->links, 1);
     sources_hasten(det->sources);
-    detector_commit(det);
+    detector_commit(det, grown_at_once(det));
 }
 
 const struct daemon_spec detector_spec = {

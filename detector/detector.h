@@ -80,8 +80,9 @@ char *detector_allow_path(const struct settings *settings);
 /* Take one row, if it is the next of its journal (a links_spec's on_batch). */
 int detector_on_batch(void *self, struct link *link, struct bus_batch *batch);
 
-/* Commit now; or soon (commit_pace.h), together with what comes until then. */
-void detector_commit(struct detector *det);
+/* Commit now; or soon (commit_pace.h), together with what comes until then. News of
+ * incidents is told with each commit, of what only grew most_grown (engine_incidents). */
+void detector_commit(struct detector *det, size_t most_grown);
 void detector_commit_soon(struct detector *det);
 
 /* Nothing is taken in while the disk or memory is full: the journals keep

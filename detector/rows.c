@@ -152,7 +152,7 @@ take_row(struct detector *det, const struct bus_batch *batch, struct position *p
     pos->last = head->first + head->count - 1;
     det->is_dirty = 1;
     if (is_careful) {
-        detector_commit(det);
+        detector_commit(det, 0);
         if (!det->is_refused)
             poison_done(det->poison, head->origin, head->first, &err);
     } else if (engine_is_urgent(det->engine)) {

@@ -239,7 +239,7 @@ run_case(struct run *run, const char *rules, json_t *one, struct err *err)
             complain(run, "a case needs events and incidents", one);
         json_array_foreach(events, i, event)
             send_event(run, event);
-        if (engine_incidents(run->engine, keep_incident, run) != 0)
+        if (engine_incidents(run->engine, SIZE_MAX, keep_incident, run) != 0)
             complain(run, "out of memory", NULL);
         compare(run, json_object_get(one, "incidents"));
     }

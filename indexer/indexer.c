@@ -378,6 +378,7 @@ indexer_drain(void *self)
         return;
     fan_pause(ix->events, 1);
     fan_pause(ix->incidents, 1);
+    ix->incidents_at_ms = 0;
     indexer_write(ix);
     flights_finish(ix->flights, DRAIN_MS);
 }

@@ -62,6 +62,7 @@ struct indexer {
     int64_t oldest_ms;              /* when the first of the queue came */
     int64_t retry_at_ms;            /* 0: not waiting for the store to recover */
     int64_t retry_ms;
+    int64_t incidents_at_ms;        /* not before: events have most of the time */
     int is_store_unwell;            /* /readyz says so */
     int is_write_due;
     struct store_event *rows;       /* what one transaction writes */
@@ -79,7 +80,8 @@ int indexer_on_batch(void *self, struct link *link, struct bus_batch *batch);
 /* Write what waits, acknowledge what was written. */
 void indexer_write(struct indexer *ix);
 
-/* All waiting incidents in one transaction. 0, or -1: try again later. */
+/* All waiting incidents in one transaction, if they are due: when many come, those of some
+ * time together. 0, or -1: try again later. */
 int indexer_write_incidents(struct indexer *ix);
 
 /* The store has answered a flight: note what came to its end, acknowledge it, and

@@ -6,6 +6,8 @@
  * and small. No journal has this id. */
 enum { NO_JOURNAL = 0, ALL_INCIDENTS = 1 };
 
+enum { PAUSE_SHARE = 4, PAUSE_LONGEST_MS = 1000 };
+
 /* What poison calls it: a number that is not below ALL_INCIDENTS. */
 static uint64_t
 name_of(const struct batch_head *head)
@@ -143,6 +145,25 @@ has_incidents(const struct indexer *ix)
     return 0;
 }
 
+/* A store far away takes as long for one as for many, and events wait meanwhile. So the next
+ * ones wait four times as long as these took, but not so long that people would notice. */
+static int
+write_in_turn(struct indexer *ix)
+{
+    int64_t began_ms = clock_steady_ms(), pause_ms;
+    int rc;
+
+    if (began_ms < ix->incidents_at_ms) {
+        indexer_write_soon(ix);
+        return 0;
+    }
+    rc = write_together(ix);
+    pause_ms = (clock_steady_ms() - began_ms) * PAUSE_SHARE;
+    pause_ms = pause_ms > PAUSE_LONGEST_MS ? PAUSE_LONGEST_MS : pause_ms;
+    ix->incidents_at_ms = rc == 0 ? clock_steady_ms() + pause_ms : 0;
+    return rc;
+}
+
 int
 indexer_write_incidents(struct indexer *ix)
 {
@@ -153,7 +174,7 @@ indexer_write_incidents(struct indexer *ix)
     if (!has_incidents(ix))
         return 0;
     if (!poison_is_careful(ix->poison, clock_steady_ms()))
-        return write_together(ix);
+        return write_in_turn(ix);
     attempts = poison_attempt(ix->poison, NO_JOURNAL, ALL_INCIDENTS, &err);
     if (attempts == 0) {
         indexer_wait(ix, &err);

@@ -56,6 +56,8 @@ open_counts(struct engine *engine, struct metrics *metrics)
           "regular expressions given up at their limit" },
         { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys",
           "rows of state in memory" },
+        { &counts->untold, METRIC_GAUGE, "bongsu_detector_keys_untold",
+          "keys with an incident that went on and is still to be told" },
         { &counts->entries, METRIC_GAUGE, "bongsu_detector_entries",
           "events that windows hold" },
         { &loaded, METRIC_GAUGE, "bongsu_detector_rules", "rules in use" },

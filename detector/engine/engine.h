@@ -78,10 +78,16 @@ int engine_changes(struct engine *engine,
                    int (*visit)(void *ctx, const struct engine_row *row),
                    void *ctx);
 
-/* Call visit for each incident that changed since the last engine_settle,
- * as a snapshot without rev (borrowed during the call). */
-int engine_incidents(struct engine *engine,
+/* Call visit for each incident that is to be told, as a snapshot without rev (borrowed
+ * during the call): those that opened or became worse, and of the rows with incidents
+ * that only grew most_grown, those first that wait longest. A row that engine_changes
+ * gives after this says that it was told; engine_settle then forgets it, else the
+ * next call tells the same. */
+int engine_incidents(struct engine *engine, size_t most_grown,
                      int (*visit)(void *ctx, const struct incident *inc), void *ctx);
+
+/* How many rows have incidents to be told. */
+size_t engine_untold(const struct engine *engine);
 
 /* 1 when an incident opened or its severity rose since engine_settle: commit at once. */
 int engine_is_urgent(const struct engine *engine);

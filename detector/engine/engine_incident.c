@@ -33,7 +33,7 @@ close_oldest(struct state *state)
     if (old == NULL)
         return;
     *at = NULL;
-    if (old->is_dirty) {
+    if (old->untold != UNTOLD_NOTHING) {
         old->next = state->closed;
         state->closed = old;
     } else {
@@ -61,8 +61,10 @@ incident_open(struct engine *engine, struct state *state,
     inc->first_us = part->entry->at_us;
     inc->severity = (uint8_t)rule->sigma.severity;
     inc->next = state->incidents;
+    inc->untold = UNTOLD_NEWS;
     state->incidents = inc;
     close_oldest(state);
+    state_untold(&engine->table, state, UNTOLD_NEWS);
     engine->is_urgent = 1;
     ++*engine->counts.incidents;
     return inc;
@@ -138,7 +140,6 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
 
     if (inc == NULL || evidence_add(inc, part, steps) != 0)
         return -1;
-    inc->is_dirty = 1;
     inc->count += part->weight;
     if (entry->at_us < inc->first_us)
         inc->first_us = entry->at_us;
@@ -148,8 +149,12 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
         inc->is_incomplete = 1;
     if (severity > inc->severity) {
         inc->severity = (uint8_t)severity;
+        inc->untold = UNTOLD_NEWS;
         engine->is_urgent = 1;
     }
+    if (inc->untold == UNTOLD_NOTHING)
+        inc->untold = UNTOLD_GROWTH;
+    state_untold(&engine->table, state, inc->untold);
     return 0;
 }
 
@@ -260,43 +265,51 @@ snapshot(struct engine *engine, const struct state *state,
     return 0;
 }
 
+struct teller {
+    struct engine *engine;
+    int (*visit)(void *ctx, const struct incident *inc);
+    void *ctx;
+};
+
 static int
-visit_list(struct engine *engine, const struct state *state,
-           const struct open_incident *open,
-           int (*visit)(void *ctx, const struct incident *inc), void *ctx)
+tell_list(const struct teller *teller, const struct state *state,
+          const struct open_incident *open)
 {
     struct arena arena = { 0 };
     struct incident inc;
     int rc = 0;
 
     for (; open != NULL && rc == 0; open = open->next) {
-        if (!open->is_dirty)
+        if (open->untold == UNTOLD_NOTHING)
             continue;
-        rc = snapshot(engine, state, open, &arena, &inc);
+        rc = snapshot(teller->engine, state, open, &arena, &inc);
         if (rc == 0)
-            rc = visit(ctx, &inc);
+            rc = teller->visit(teller->ctx, &inc);
         arena_clear(&arena);
     }
     arena_release(&arena);
     return rc;
 }
 
-int
-engine_incidents(struct engine *engine,
-                 int (*visit)(void *ctx, const struct incident *inc),
-                 void *ctx)
+static int
+tell_row(void *ctx, const struct state *state)
 {
-    const struct state *const lists[] = { engine->table.gone, engine->table.dirty };
+    int rc = tell_list(ctx, state, state->closed);
 
-    for (size_t i = 0; i < 2; i++)
-        for (const struct state *state = lists[i]; state != NULL;
-             state = state->next_changed) {
-            int rc = visit_list(engine, state, state->closed, visit, ctx);
+    return rc != 0 ? rc : tell_list(ctx, state, state->incidents);
+}
 
-            if (rc == 0)
-                rc = visit_list(engine, state, state->incidents, visit, ctx);
-            if (rc != 0)
-                return rc;
-        }
-    return 0;
+int
+engine_incidents(struct engine *engine, size_t most_grown,
+                 int (*visit)(void *ctx, const struct incident *inc), void *ctx)
+{
+    struct teller teller = { engine, visit, ctx };
+
+    return state_tell(&engine->table, most_grown, tell_row, &teller);
+}
+
+size_t
+engine_untold(const struct engine *engine)
+{
+    return engine->table.untold[UNTOLD_GROWTH].count + engine->table.untold[UNTOLD_NEWS].count;
 }

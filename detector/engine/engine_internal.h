@@ -17,7 +17,7 @@
 struct engine_counts {
     uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
              *entries_dropped, *entries_evicted, *regex_limits, *keys, *entries,
-             *learnt, *memory_evicted, *yielded, *echoed;
+             *untold, *learnt, *memory_evicted, *yielded, *echoed;
 };
 
 /* Times that a sum could carry out of 64 bits come from no real clock. */

@@ -227,6 +227,7 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     *engine->counts.regex_limits = matcher_limits_hit(matcher);
     *engine->counts.keys = engine->table.count;
     *engine->counts.entries = engine->table.entries;
+    *engine->counts.untold = engine_untold(engine);
     return 0;
 
 no_memory:

@@ -71,8 +71,9 @@ pack_window(struct packer *packer, const struct window_rule *rule, struct window
 
 static void
 pack_incident(struct packer *packer, const struct open_incident *inc, uint8_t flags,
-              int64_t touched_us)
+              int64_t touched_us, int is_told)
 {
+    int is_untold = inc->untold != UNTOLD_NOTHING && !is_told;
     int32_t day = 0;
 
     pack_bytes(packer, inc->id, sizeof(inc->id));
@@ -84,7 +85,8 @@ pack_incident(struct packer *packer, const struct open_incident *inc, uint8_t fl
     if (flags & FLAG_STEPS)
         pack_number(packer, inc->steps);
     pack_byte(packer, (uint8_t)inc->severity);
-    pack_byte(packer, inc->is_incomplete);
+    pack_byte(packer, (uint8_t)((inc->is_incomplete ? INCIDENT_INCOMPLETE : 0) |
+                                (is_untold ? INCIDENT_UNTOLD : 0)));
     pack_number(packer, inc->evidence_count);
     for (size_t i = 0; i < inc->evidence_count; i++) {
         const struct open_evidence *one = &inc->evidence[i];
@@ -128,7 +130,8 @@ engine_pack_state(const struct engine *engine, const struct state *state, struct
     pack_number(&packer, state->number);
     pack_number(&packer, count);
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
-        pack_incident(&packer, inc, flags, state->touched_us);
+        pack_incident(&packer, inc, flags, state->touched_us,
+                      state_is_told(&engine->table, state));
     if (state->details != NULL) {
         pack_fixed(&packer, ruleset_rule(engine->rules, state->rule)->detail_shape, 8);
         details_pack(state->details, state->touched_us, &packer);

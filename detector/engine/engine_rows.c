@@ -187,6 +187,8 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
         (void)forget_row(engine, row, NULL);    /* the next checkpoint is rid of it */
         return -1;
     }
+    for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
+        state_untold(&engine->table, state, inc->untold);
     state->is_kept = !row->is_extra;
     if (row->is_extra)
         state_mark(&engine->table, state);
@@ -262,6 +264,7 @@ engine_settle(struct engine *engine)
     state_settle(&engine->table);
     engine->was_visited = 0;
     engine->is_urgent = 0;
+    *engine->counts.untold = engine_untold(engine);
 }
 
 /* Put a late source into its place among those with most. */

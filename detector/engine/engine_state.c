@@ -231,7 +231,7 @@ has_news(const struct state *state)
 
     if (state->is_kept || state->closed != NULL)
         return 1;
-    while (inc != NULL && !inc->is_dirty)
+    while (inc != NULL && inc->untold == UNTOLD_NOTHING)
         inc = inc->next;
     return inc != NULL;
 }
@@ -259,6 +259,7 @@ state_drop(struct state_table *table, struct state *state)
     unlink_age(table, state);
     if (state->is_dirty)
         unlink_changed(state);
+    state_unlink_untold(table, state);
     if (!has_news(state)) {
         state_free(state);
         return;
@@ -370,6 +371,7 @@ state_oldest_memory(const struct state_table *table)
 void
 state_settle(struct state_table *table)
 {
+    state_settle_told(table);
     while (table->gone != NULL) {
         struct state *state = table->gone;
 
@@ -382,8 +384,5 @@ state_settle(struct state_table *table)
         table->dirty = state->next_changed;
         state->is_dirty = 0;
         state->is_kept = 1;
-        open_incidents_free(&state->closed);
-        for (struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
-            inc->is_dirty = 0;
     }
 }

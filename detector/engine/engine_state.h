@@ -32,11 +32,14 @@ struct open_evidence {
     uint8_t is_keyed;
 };
 
+/* What an incident has that nobody was told: it went on, or it opened or became worse. */
+enum untold { UNTOLD_NOTHING, UNTOLD_GROWTH, UNTOLD_NEWS, UNTOLD_KINDS };
+
 /* An incident that its key may still add to. */
 struct open_incident {
     struct open_incident *next;
     uint8_t id[HASH_ID_LEN];
-    uint8_t severity, is_dirty, is_incomplete;
+    uint8_t severity, untold, is_incomplete;    /* untold: enum untold */
     uint8_t evidence_count, evidence_cap;
     int64_t opened_us, last_us;         /* ends at which the condition held */
     int64_t first_us;                   /* of its oldest event */
@@ -51,6 +54,7 @@ struct state {
     struct state *newer, *older;        /* of its age class's queue */
     struct state *next_changed;         /* dirty, or gone */
     struct state **changed_at;          /* what points to it in that list */
+    struct state *next_untold, **untold_at;     /* likewise, while untold */
     uint64_t hash;                      /* of the key: decides its slot, but for SEEN */
     uint64_t touch;                     /* rises with each touch of any row */
     int64_t touched_us;                 /* the stream's received time then */
@@ -58,6 +62,8 @@ struct state {
     uint8_t age_class;
     uint8_t is_dirty, is_kept;          /* kept: a checkpoint has it */
     uint8_t is_known;                   /* touched more than once, or its condition held */
+    uint8_t untold;                     /* enum untold: the most of its incidents */
+    uint64_t taken;                     /* the round of telling in which it was last told */
     struct window *window;              /* correlations */
     struct open_incident *incidents;    /* last touched first */
     struct details *details;            /* of rules that name some */
@@ -93,6 +99,12 @@ struct age_class {
 
 enum { MAX_AGE_CLASSES = 64 };
 
+/* Rows with incidents to be told, the one that waits longest first. */
+struct untold_list {
+    struct state *first, **end;
+    size_t count, taken;                /* taken: so many from the first, in this round */
+};
+
 struct state_table {
     struct state **buckets;
     size_t bucket_count, count;
@@ -105,6 +117,8 @@ struct state_table {
     uint64_t touch;
     struct state *dirty;
     struct state *gone, **gone_end;     /* in the order in which they went */
+    struct untold_list untold[UNTOLD_KINDS];    /* by the most that their rows have */
+    uint64_t round;                     /* of telling */
 };
 
 /* 0, or -1 when out of memory. */
@@ -150,6 +164,24 @@ struct state *state_oldest_memory(const struct state_table *table);
 
 /* What changed was heard of: forget it. */
 void state_settle(struct state_table *table);
+
+/* An incident of the row has this to be told. */
+void state_untold(struct state_table *table, struct state *state, enum untold what);
+
+/* Begin a round of telling: all that went and all news, and of the rows that only grew
+ * those that wait longest, at most so many. Call visit for each row, until it returns
+ * other than 0: that is returned. Told is what state_settle hears of. */
+int state_tell(struct state_table *table, size_t most_grown,
+               int (*visit)(void *ctx, const struct state *state), void *ctx);
+
+/* 1 when the row is told of in this round. */
+int state_is_told(const struct state_table *table, const struct state *state);
+
+/* state_tell's round was heard of: what it told is no news any more. */
+void state_settle_told(struct state_table *table);
+
+/* Leave the rows that are to be told, before the row goes. */
+void state_unlink_untold(struct state_table *table, struct state *state);
 
 /* Free an incident and those after it. */
 void open_incidents_free(struct open_incident **incidents);

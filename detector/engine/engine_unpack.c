@@ -136,6 +136,8 @@ static int
 unpack_incident(struct unpacker *from, uint8_t flags, int64_t touched_us,
                 struct open_incident *inc)
 {
+    uint8_t now;
+
     unpack_bytes(from, inc->id, sizeof(inc->id));
     inc->opened_us = unpack_time(from, touched_us);
     inc->last_us = unpack_time(from, inc->opened_us);
@@ -144,8 +146,10 @@ unpack_incident(struct unpacker *from, uint8_t flags, int64_t touched_us,
     inc->count = unpack_number(from);
     inc->steps = flags & FLAG_STEPS ? unpack_number(from) : 0;
     inc->severity = unpack_byte(from);
-    inc->is_incomplete = unpack_byte(from) != 0;
-    if (from->is_broken || inc->severity > SEVERITY_CRITICAL)
+    now = unpack_byte(from);
+    inc->is_incomplete = (now & INCIDENT_INCOMPLETE) != 0;
+    inc->untold = now & INCIDENT_UNTOLD ? UNTOLD_GROWTH : UNTOLD_NOTHING;
+    if (from->is_broken || inc->severity > SEVERITY_CRITICAL || (now & ~INCIDENT_FLAGS) != 0)
         return -1;
     return unpack_evidence(from, inc);
 }

@@ -359,9 +359,8 @@ write_all(struct checkpoint_work *work)
     struct engine *engine = work->commit->engine;
 
     work->outcome = db_exec(work->cp->db, "BEGIN IMMEDIATE", work->err);
-    if (work->outcome == DB_DONE)
-        checkpoint_walked(work, engine_changes(engine, put_row, work));
     if (work->outcome != DB_DONE || checkpoint_outbox_write(work) != DB_DONE ||
+        checkpoint_walked(work, engine_changes(engine, put_row, work)) != DB_DONE ||
         checkpoint_sources_write(work) != DB_DONE)
         return work->outcome;
     work->outcome = put_positions(work->cp, work->err);

@@ -68,6 +68,7 @@ const struct position *checkpoint_positions(const struct checkpoint *checkpoint,
 struct checkpoint_commit {
     struct engine *engine;
     struct sources *sources;    /* written when it is due; NULL: none */
+    size_t most_grown;          /* as engine_incidents has it */
     uint64_t sent, acked;
     void (*published)(void *ctx, const struct incident *inc, const struct batch_head *head,
                       struct text body);

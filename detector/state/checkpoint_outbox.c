@@ -69,8 +69,8 @@ checkpoint_outbox_write(struct checkpoint_work *work)
 {
     sqlite3_stmt *clear = work->cp->stmts[CLEAR_OUTBOX];
 
-    if (checkpoint_walked(work, engine_incidents(work->commit->engine, put_incident,
-                                                 work)) != DB_DONE)
+    if (checkpoint_walked(work, engine_incidents(work->commit->engine, work->commit->most_grown,
+                                                 put_incident, work)) != DB_DONE)
         return work->outcome;
     sqlite3_bind_int64(clear, 1, (sqlite3_int64)work->commit->acked);
     work->outcome = db_step(clear, work->err);

@@ -58,7 +58,7 @@ make_past(int hours_behind)
     const struct sources_options habits = { .silent_after_us = 3600 * SECOND };
     struct metrics *metrics = metrics_new();
     struct sources *sources = sources_new(&habits, metrics);
-    struct checkpoint_commit work = { .sources = sources, .published = published };
+    struct checkpoint_commit work = { .most_grown = SIZE_MAX, .sources = sources, .published = published };
     struct ruleset *rules;
     struct checkpoint *cp;
     uint64_t refused = 0;

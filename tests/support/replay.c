@@ -148,7 +148,7 @@ replay_incidents(const char *data_dir, const char *rules_dir)
         msgpack_unpacked_destroy(&unpacked);
         buf_release(&all.items[i].bytes);
     }
-    engine_incidents(engine, add_incident, incidents);
+    engine_incidents(engine, SIZE_MAX, add_incident, incidents);
     free(all.items);
     event_release(&ev);
     engine_destroy(&engine);

@@ -37,7 +37,8 @@ struct place {
     size_t published_count;
     char last_id[INCIDENT_ID_HEX];
     uint64_t last_count;
-    struct err err;
+    struct err err;    size_t most_grown;          /* when has_most_grown; else any number */
+    int has_most_grown;
 };
 
 static void
@@ -170,7 +171,8 @@ note_published(void *ctx, const struct incident *inc, const struct batch_head *h
 static enum db_outcome
 try_commit(struct place *place, uint64_t sent, uint64_t acked)
 {
-    const struct checkpoint_commit work = { .engine = place->engine, .sent = sent,
+    const struct checkpoint_commit work = { .most_grown = place->has_most_grown ? place->most_grown : SIZE_MAX,
+                                            .engine = place->engine, .sent = sent,
                                             .acked = acked, .published = note_published,
                                             .ctx = place };
 
@@ -381,6 +383,68 @@ other_incidents_are_not_replaced(void **state)
     assert_true(checkpoint_counter(place->cp) >= 3);
 }
 
+/* Of many that go on, those that wait longest are told first, also after a restart;
+ * one that opens waits for none. */
+static void
+what_only_went_on_waits_its_turn(void **state)
+{
+    struct place *place = *state;
+
+    must_open(place);
+    fail_logins(place, "203.0.113.4", 5);
+    fail_logins(place, "203.0.113.5", 5);
+    commit(place, 0, 0);
+    assert_int_equal(place->published_count, 2);
+    place->has_most_grown = 1;
+    fail_login(place, "203.0.113.5");
+    fail_login(place, "203.0.113.4");
+    fail_login(place, "203.0.113.4");
+    fail_logins(place, "203.0.113.6", 5);
+    commit(place, 0, 0);
+    assert_int_equal(place->published_count, 3);
+    assert_int_equal(place->last_count, 5);
+    assert_int_equal(engine_untold(place->engine), 2);
+    end(place);
+    must_open(place);
+    assert_int_equal(engine_untold(place->engine), 2);
+    place->most_grown = 1;
+    commit(place, 0, 0);
+    assert_int_equal(place->published_count, 4);
+    commit(place, 0, 0);
+    assert_int_equal(place->published_count, 5);
+    assert_int_equal(engine_untold(place->engine), 0);
+    commit(place, 0, 0);
+    assert_int_equal(place->published_count, 5);
+    end(place);
+    must_open(place);       /* a row that was told later than it was written */
+    assert_true(engine_untold(place->engine) <= 2);
+}
+
+static void
+the_one_that_waits_longest_is_told_first(void **state)
+{
+    struct place *place = *state;
+
+    must_open(place);
+    fail_logins(place, "203.0.113.4", 5);
+    fail_logins(place, "203.0.113.5", 5);
+    commit(place, 0, 0);
+    place->has_most_grown = 1;
+    fail_login(place, "203.0.113.5");
+    commit(place, 0, 0);
+    for (int i = 0; i < 3; i++)
+        fail_login(place, "203.0.113.4");
+    place->most_grown = 1;
+    commit(place, 0, 0);
+    assert_int_equal(place->last_count, 6);
+    fail_login(place, "203.0.113.5");       /* behind the other now */
+    commit(place, 0, 0);
+    assert_int_equal(place->last_count, 8);
+    commit(place, 0, 0);
+    assert_int_equal(place->last_count, 7);
+    assert_int_equal(engine_untold(place->engine), 0);
+}
+
 static void
 numbers_of_snapshots_go_on_after_a_restart(void **state)
 {
@@ -539,7 +603,7 @@ what_is_published_is_on_disk_already(void **state)
     pid_t child = fork();
 
     if (child == 0) {
-        struct checkpoint_commit work = { .published = die_when_published };
+        struct checkpoint_commit work = { .most_grown = SIZE_MAX, .published = die_when_published };
 
         must_open(place);
         fail_logins(place, "203.0.113.4", 5);
@@ -718,6 +782,8 @@ main(void)
         TEST(an_incident_that_was_not_sent_is_replaced_by_its_newer_snapshot),
         TEST(one_that_was_sent_stays_until_it_is_acknowledged),
         TEST(other_incidents_are_not_replaced),
+        TEST(what_only_went_on_waits_its_turn),
+        TEST(the_one_that_waits_longest_is_told_first),
         TEST(numbers_of_snapshots_go_on_after_a_restart),
         TEST(a_file_put_back_to_an_older_copy_gives_no_rev_again),
         TEST(a_commit_with_nothing_new_publishes_nothing),

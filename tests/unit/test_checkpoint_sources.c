@@ -105,7 +105,7 @@ published(void *ctx, const struct incident *inc, const struct batch_head *head, 
 static enum db_outcome
 commit(struct place *place)
 {
-    const struct checkpoint_commit work = { .engine = place->engine, .sources = place->sources,
+    const struct checkpoint_commit work = { .most_grown = SIZE_MAX, .engine = place->engine, .sources = place->sources,
                                             .published = published };
 
     return checkpoint_commit(place->cp, &work, &place->err);

@@ -153,7 +153,7 @@ told_incident(struct place *place)
     struct batch_head head;
     struct text body;
 
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     assert_int_equal(checkpoint_next(place->det->checkpoint, 0, &head, &body, &place->err), 1);
     assert_int_equal(incident_unpack(body.ptr + 1, body.len - 1, &inc, &place->err), 0);
     return inc;
@@ -169,7 +169,7 @@ the_cost_of_a_commit_decides_when_the_next_urgent_one_is(void **state)
     give_row(place, 0, 1, 1, 5);
     assert_true(place->det->is_commit_due);
     assert_int_equal(place->det->pace.ended_us, 0);
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     assert_false(place->det->is_commit_due);
     assert_true(place->det->pace.took_us > 0);
     assert_true(place->det->pace.ended_us > 0);
@@ -219,7 +219,7 @@ rows_of_the_state_that_make_no_sense_are_counted_and_fill_no_log(void **state)
     int standard_error = dup(STDERR_FILENO), log;
 
     give_row(place, 0, 1, 1, 4);
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     assert_int_equal(*place->det->refused_state, 0);
     end(place);
     spoil_state(place, 3000);
@@ -301,7 +301,7 @@ a_rule_file_that_became_bad_goes_on_in_its_last_good_version(void **state)
     restart_with(place, OWN_RULE("3"));
     assert_rules(place, 3, 0, 0);
     give_row(place, 0, 1, 1, 2);
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     for (int i = 0; i < 2; i++) {       /* and again: it is not kept as good */
         restart_with(place, "title: [");
         assert_rules(place, 3, 1, 1);
@@ -424,7 +424,7 @@ a_source_that_goes_silent_is_in_the_status_also_after_a_kill(void **state)
     pass_time(place, last, 21 * 60);
     assert_silent(place, "unknown sent nothing for 3 hours; it usually sends every hour");
     assert_true(sources_is_due(place->det->sources));
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     end(place);
     start(place);
     assert_silent(place, "unknown sent nothing for 3 hours; it usually sends every hour");
@@ -438,7 +438,7 @@ a_drain_keeps_what_was_heard_within_the_last_minute(void **state)
     struct place *place = *state;
 
     give_row(place, 0, 1, 1, 1);
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     give_row(place, 1, 2, 1, 1);
     assert_false(sources_is_due(place->det->sources));
     detector_spec.drain(place->det);
@@ -473,7 +473,7 @@ what_was_passed_over_is_kept_with_the_state(void **state)
 
     give_head(place, 100, 101);
     assert_true(place->det->is_dirty);
-    detector_commit(place->det);
+    detector_commit(place->det, SIZE_MAX);
     assert_int_equal(checkpoint_position(place->det->checkpoint, JOURNAL)->durable, 100);
 }
 

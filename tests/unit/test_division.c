@@ -117,7 +117,7 @@ hear_snapshot(void *ctx, const struct incident *inc, const struct batch_head *he
 static void
 commit(struct world *world, struct slot *slot)
 {
-    const struct checkpoint_commit work = { .engine = slot->engine, .sources = slot->sources,
+    const struct checkpoint_commit work = { .most_grown = SIZE_MAX, .engine = slot->engine, .sources = slot->sources,
                                             .published = hear_snapshot, .ctx = world };
     struct err err;
 

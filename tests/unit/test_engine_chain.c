@@ -73,7 +73,7 @@ incidents(struct engine_case *fix)
 {
     json_t *all = json_object();
 
-    assert_int_equal(engine_incidents(fix->engine, merge_incident, all), 0);
+    assert_int_equal(engine_incidents(fix->engine, SIZE_MAX, merge_incident, all), 0);
     return all;
 }
 
@@ -260,7 +260,7 @@ flood_of_failures_is_bounded_and_hides_no_success(void **state)
     success = engine_case_event(&fix, "login_success", "192.0.2.1", START + SEC(201));
     engine_case_judge(&fix, &success);
     look.id = success.id;
-    assert_int_equal(engine_incidents(fix.engine, look_for, &look), 0);
+    assert_int_equal(engine_incidents(fix.engine, SIZE_MAX, look_for, &look), 0);
     assert_true(look.is_found);
     engine_case_close(&fix);
 }
@@ -325,7 +325,7 @@ summary_tells_of_the_events_of_all_steps(void **state)
         ev.known[EVENT_USERNAME] = value_text(text_of(users[i % 3]));
         engine_case_judge(fix, &ev);
     }
-    assert_int_equal(engine_incidents(fix->engine, note_summary, summary), 0);
+    assert_int_equal(engine_incidents(fix->engine, SIZE_MAX, note_summary, summary), 0);
     assert_string_equal(summary, "192.0.2.1 got in as root and 2 more after 9 tries");
 }
 
@@ -394,14 +394,14 @@ run(const struct timed *all, int with_restarts, unsigned slots)
             engine_case_judge(&fix, &ev);
             if (!with_restarts || random_number(20) != 0)
                 continue;
-            assert_int_equal(engine_incidents(fix.engine, merge_incident, found), 0);
+            assert_int_equal(engine_incidents(fix.engine, SIZE_MAX, merge_incident, found), 0);
             row_store_save(store, &fix);
             engine_case_close(&fix);
             engine_case_open(&fix, rules, &options);
             row_store_restore(store, &fix);
             engine_settle(fix.engine);
         }
-        assert_int_equal(engine_incidents(fix.engine, merge_incident, found), 0);
+        assert_int_equal(engine_incidents(fix.engine, SIZE_MAX, merge_incident, found), 0);
         engine_case_close(&fix);
     }
     row_store_destroy(&store);

@@ -104,7 +104,7 @@ judge_share(FILE *file, unsigned slots, unsigned slot, struct found *found)
     while ((len = getline(&line, &cap, file)) > 0)
         judge_line(engine, text_trim((struct text){ line, (size_t)len }), ++number,
                    now_us);
-    assert_int_equal(engine_incidents(engine, count_incident, found), 0);
+    assert_int_equal(engine_incidents(engine, SIZE_MAX, count_incident, found), 0);
     engine_destroy(&engine);
     metrics_destroy(&metrics);
     free(line);
