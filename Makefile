@@ -79,7 +79,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
 WIRE_TESTS := $(patsubst tests/wire/%.c,$(BUILD)/tests/%,$(wildcard tests/wire/test_*.c))
 ELASTIC_TESTS := $(patsubst tests/elasticsearch/%.c,$(BUILD)/tests/%,$(wildcard tests/elasticsearch/test_*.c))
-TORTURE := test_kill test_faults
+TORTURE := test_kill test_faults test_elastic_faults
 # The long ones begin, so that none is left over at the end. What measures time, and
 # so wants the machine for itself, runs last and alone; sanitizers measure none.
 LONG := test_faults test_syslog test_stopped test_poisoned test_full_disk test_order test_up test_restored \
@@ -241,9 +241,9 @@ sanitize: setup-test try-elasticsearch try-wire
 	@$(MAKE) $(PARALLEL) BUILD=build/sanitize FAULTS=1 SANITIZE=1 tests
 	@BONGSU_SLOW=1 $(MAKE) BUILD=build/sanitize FAULTS=1 SANITIZE=1 check
 
-torture: setup-test
+torture: setup-test try-elasticsearch
 	@$(MAKE) $(PARALLEL) BUILD=build/check FAULTS=1 tests
-	@BONGSU_ROUNDS=$${BONGSU_ROUNDS:-500} TEST_TIMEOUT=7200 scripts/run-tests build/check $(TORTURE:%=build/check/tests/%)
+	@BONGSU_ROUNDS=$${BONGSU_ROUNDS:-500} BONGSU_AWAY_S=$${BONGSU_AWAY_S:-600} TEST_TIMEOUT=7200 scripts/run-tests build/check $(TORTURE:%=build/check/tests/%)
 
 fuzz: setup-fuzz
 	@$(MAKE) $(PARALLEL) BUILD=build/fuzz FUZZ=1 CC=clang fuzzers
