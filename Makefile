@@ -56,7 +56,7 @@ endif
 DEPS_PC := $(firstword $(wildcard build/deps/usr/lib/*/pkgconfig))
 PKG := PKG_CONFIG_PATH=$(DEPS_PC) pkg-config
 MSGPACK = $(shell $(PKG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-PKGS = libczmq libzmq $(MSGPACK) jansson libmicrohttpd gnutls libcurl sqlite3 yaml-0.1 libsodium yyjson libpcre2-8 zlib
+PKGS = libczmq libzmq $(MSGPACK) jansson libmicrohttpd gnutls libcurl sqlite3 yaml-0.1 libsodium yyjson libpcre2-8 libhs zlib
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell $(PKG) --cflags $(PKGS)))$(PKG_CFLAGS)
 PKG_LIBS = $(eval PKG_LIBS := $(shell $(PKG) --libs $(PKGS)))$(PKG_LIBS)
 ifneq ($(DEPS_PC),)

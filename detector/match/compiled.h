@@ -34,9 +34,4 @@ void compiled_release(struct compiled *code);
 /* 1 when the rule matches the event that the tables began with. */
 int compiled_matches(const struct compiled *code, struct predicate_table *table);
 
-/* The event types without which the rule cannot match: calls visit for each
- * (lower case) and returns 1; 0 when it can match any type. -1: visit failed. */
-int compiled_event_types(const struct compiled *code, const struct predicate_table *table,
-                         int (*visit)(void *ctx, struct text type), void *ctx);
-
 #endif

@@ -2,8 +2,8 @@
  * field_table.h - the fields that rules name, each looked up once per event
  *
  * A rule names a field by our name, by its ECS name, or by whatever name a
- * client gave it; when rules are compiled a name becomes a number, and while
- * an event is judged the number's value is found at most once.
+ * client gave it; when rules are compiled a name becomes a number. An event's fields
+ * are gone through once, and find the numbers that they are values for.
  */
 #ifndef DETECTOR_MATCH_FIELD_TABLE_H
 #define DETECTOR_MATCH_FIELD_TABLE_H
@@ -26,7 +26,8 @@ int field_table_add(struct field_table *table, struct text name);
 /* The row of event_fields[] that a number stands for, or -1. */
 int field_table_known(const struct field_table *table, int field);
 
-/* Begin with an event; it must live until the next begin. */
+/* Begin with an event; it must live, as it is, until the next begin. Fields that are added
+ * after it have no value until then. */
 void field_table_begin(struct field_table *table, const struct event *ev);
 
 /* Another one for each begin. */
@@ -35,8 +36,11 @@ uint64_t field_table_number(const struct field_table *table);
 /* The event that was begun with. */
 const struct event *field_table_event(const struct field_table *table);
 
+/* The fields that the event has a value for, in no order. Borrowed until the next begin. */
+size_t field_table_present(const struct field_table *table, const uint32_t **ret_fields);
+
 /* The value, or NULL when the event has none. Valid until the next begin. */
-const struct value *field_table_value(struct field_table *table, int field);
+const struct value *field_table_value(const struct field_table *table, int field);
 
 /* The value written out as people and rules compare it (value_as_text);
  * ptr NULL when absent, null or nested. Valid until the next begin. */

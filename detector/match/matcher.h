@@ -1,9 +1,8 @@
 /*
  * matcher.h - which detection rules does an event match?
  *
- * Rules are compiled once into predicates and a small program over them. A
- * rule that can only match certain event types is not looked at for others;
- * that index is the first of the prefilters that many rules will need.
+ * Rules are compiled once into predicates and a small program over them. A rule is only
+ * looked at when the event has something that it cannot do without (rule_index.h).
  * Events must be as the wire reader makes them (arrays as VALUE_OBJECT).
  */
 #ifndef DETECTOR_MATCH_MATCHER_H
@@ -28,8 +27,8 @@ void matcher_destroy(struct matcher **matcher);
 int matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t number,
                 struct err *err);
 
-/* All rules are there: build the index. 0, or -1 when out of memory. */
-int matcher_finish(struct matcher *matcher);
+/* All rules are there: build the index. 0, or -1 with the reason. */
+int matcher_finish(struct matcher *matcher, struct err *err);
 
 /* The numbers of the rules that ev matches, in the order they were added;
  * borrowed until the next call. Begins the field table with ev. */

@@ -200,8 +200,8 @@ ruleset_link(struct ruleset *rules, struct err *err)
             return -1;
     }
     ruleset_link_owners(rules);
-    if (matcher_finish(rules->matcher) == 0)
-        return 0;
+    return matcher_finish(rules->matcher, err);
+
 no_memory:
     err_set(err, "rules: out of memory");
     return -1;

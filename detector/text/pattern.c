@@ -227,3 +227,15 @@ pattern_matches(const struct pattern *pattern, struct text text)
         return 1;
     }
 }
+
+int
+fold_compare(struct text a, struct text b)
+{
+    for (size_t i = 0; i < a.len && i < b.len; i++) {
+        unsigned char x = (unsigned char)fold_char(a.ptr[i]), y = (unsigned char)fold_char(b.ptr[i]);
+
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+    return a.len < b.len ? -1 : a.len > b.len;
+}

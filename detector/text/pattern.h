@@ -48,4 +48,7 @@ fold_char(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* Order of two texts without regard to the case of ASCII letters: below 0, 0, above 0. */
+int fold_compare(struct text a, struct text b);
+
 #endif

@@ -16,8 +16,8 @@
 
 #define AT "2026-11-22T03:04:05+09:00"
 
-int
-match_case_count(struct ruleset *rules, const char *json)
+void
+match_case_send(const char *json, void (*judge)(void *ctx, const struct event *ev), void *ctx)
 {
     struct json_reader *reader = json_reader_new(1 << 20);
     struct event ev = { 0 }, wire = { 0 };
@@ -26,10 +26,8 @@ match_case_count(struct ruleset *rules, const char *json)
     struct err err = { "" };
     struct text key;
     char space[TIMESTAMP_LEN];
-    const uint32_t *numbers;
     msgpack_unpacked unpacked;
     int64_t now_us;
-    size_t found;
 
     msgpack_unpacked_init(&unpacked);
     assert_int_equal(timestamp_parse(text_of(AT), &now_us, &err), 0);
@@ -37,14 +35,36 @@ match_case_count(struct ruleset *rules, const char *json)
         event_check(&ev, now_us, space, &err) != 0 || event_pack(&ev, &packed) != 0 ||
         event_unpack(packed.ptr, packed.len, &unpacked, &wire, &err) != 0)
         fail_msg("%s: %s", json, err.text);
-    found = matcher_match(ruleset_matcher(rules), &wire, &numbers);
+    judge(ctx, &wire);
     event_release(&ev);
     event_release(&wire);
     msgpack_unpacked_destroy(&unpacked);
     buf_release(&packed);
     arena_release(&arena);
     json_reader_destroy(&reader);
-    return (int)found;
+}
+
+struct counting {
+    struct ruleset *rules;
+    int found;
+};
+
+static void
+count_matches(void *ctx, const struct event *ev)
+{
+    struct counting *counting = ctx;
+    const uint32_t *numbers;
+
+    counting->found = (int)matcher_match(ruleset_matcher(counting->rules), ev, &numbers);
+}
+
+int
+match_case_count(struct ruleset *rules, const char *json)
+{
+    struct counting counting = { rules, 0 };
+
+    match_case_send(json, count_matches, &counting);
+    return counting.found;
 }
 
 struct ruleset *

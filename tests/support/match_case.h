@@ -24,6 +24,9 @@ void match_case_check(const struct match_row *rows, size_t count);
 struct ruleset *match_case_rules(const char *text);
 struct ruleset *match_case_load(const char *detection);
 
+/* Call judge with the event as the detector finds it. */
+void match_case_send(const char *json, void (*judge)(void *ctx, const struct event *ev), void *ctx);
+
 /* How many rules match the event. */
 int match_case_count(struct ruleset *rules, const char *json);
 
