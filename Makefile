@@ -92,6 +92,8 @@ BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/be
 
 # Built by clang, whose libFuzzer they are for; of the programs only what they look at.
 FUZZ_SUPPORT := $(call objects,tests/fuzz/support.c tests/support/temp_dir.c)
+# These call handlers of HTTP without a server.
+FUZZ_HTTP := $(call objects,tests/fuzz/fake_http.c)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
@@ -104,7 +106,7 @@ help:
 	@echo "make run         set up, build, start all five (Ctrl-C stops)"
 	@echo "make test        set up, build, run every test that needs no optional server"
 	@echo "make sanitize    the same tests under ASan and UBSan"
-	@echo "make torture     the long fault tests     make bench   speed and memory"
+	@echo "make torture     the long fault tests, then fuzz      make bench   speed and memory"
 	@echo "make fuzz        libFuzzer on all that comes from outside (FUZZ_SECONDS=60 each)"
 	@echo "make lint fmt    style                    make test-fresh   both commands in clean Debian 12 and 13"
 	@echo "make elasticsearch   only the tests with a real Elasticsearch (tests/elasticsearch/README.md)"
@@ -204,10 +206,11 @@ $(eval $(call TEST_RULE,tests,elasticsearch))
 $(eval $(call TEST_RULE,tests,wire))
 $(eval $(call TEST_RULE,bench,bench))
 
+$(patsubst %,$(BUILD)/fuzz/fuzz_%,bulk hec otlp): $(FUZZ_HTTP)
 $(BUILD)/fuzz/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_SUPPORT) $(LIB)
 	@mkdir -p $(@D)
 	@echo "  link $@"
-	@$(CC) $(LINK_HARDEN),-u,LLVMFuzzerTestOneInput -fsanitize=fuzzer $(RPATH) -o $@ $< $(FUZZ_SUPPORT) $(LIB) -lcmocka $(LIBS)
+	@$(CC) $(LINK_HARDEN),-u,LLVMFuzzerTestOneInput -fsanitize=fuzzer $(RPATH) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 $(BUILD)/fuzz/make_seeds: $(BUILD)/obj/tests/fuzz/make_seeds.o $(LIB)
 	@mkdir -p $(@D)
@@ -244,6 +247,7 @@ sanitize: setup-test try-elasticsearch try-wire
 torture: setup-test try-elasticsearch
 	@$(MAKE) $(PARALLEL) BUILD=build/check FAULTS=1 tests
 	@BONGSU_ROUNDS=$${BONGSU_ROUNDS:-500} BONGSU_AWAY_S=$${BONGSU_AWAY_S:-600} TEST_TIMEOUT=7200 scripts/run-tests build/check $(TORTURE:%=build/check/tests/%)
+	@$(MAKE) fuzz
 
 fuzz: setup-fuzz
 	@$(MAKE) $(PARALLEL) BUILD=build/fuzz FUZZ=1 CC=clang fuzzers

@@ -153,6 +153,11 @@ take_record(const struct walk *walk, yyjson_val *record, const struct otlp_place
     }
     if (otlp_record_read(record, place, &otlp->flat, reason) == 0) {
         document = flat_write(&otlp->flat);
+        if (document.ptr == NULL) {
+            err_set(reason, "out of memory");
+            walk->result->stop = JOURNAL_RETRY;
+            return INTAKE_STOPPED;
+        }
         outcome = intake_document(requests_intake(otlp->requests), walk->origin, document,
                                   none, none, walk->result);
     } else {
@@ -169,15 +174,31 @@ take_record(const struct walk *walk, yyjson_val *record, const struct otlp_place
     return INTAKE_ACCEPTED;
 }
 
+/* The list of that name in an object; one that is not there, or null, is empty. What is of
+ * another form holds records that nobody would find: INTAKE_BAD_JSON with the reason. */
+static enum intake_outcome
+open_list(const struct walk *walk, yyjson_val *object, const char *name,
+          yyjson_arr_iter *ret_iter)
+{
+    yyjson_val *list = yyjson_obj_get(object, name);
+
+    yyjson_arr_iter_init(list, ret_iter);
+    if (yyjson_is_obj(object) &&
+        (list == NULL || yyjson_is_null(list) || yyjson_is_arr(list)))
+        return INTAKE_ACCEPTED;
+    err_set(&walk->result->reason, "%s: not an ExportLogsServiceRequest: {\"resourceLogs\":"
+            "[{\"scopeLogs\":[{\"logRecords\":[{}]}]}]}", name);
+    return INTAKE_BAD_JSON;
+}
+
 static enum intake_outcome
 take_scope(const struct walk *walk, yyjson_val *resource, yyjson_val *scope_logs)
 {
     const struct otlp_place place = { resource, yyjson_obj_get(scope_logs, "scope") };
-    enum intake_outcome outcome = INTAKE_ACCEPTED;
     yyjson_arr_iter records;
+    enum intake_outcome outcome = open_list(walk, scope_logs, "logRecords", &records);
     yyjson_val *record;
 
-    yyjson_arr_iter_init(yyjson_obj_get(scope_logs, "logRecords"), &records);
     while (outcome == INTAKE_ACCEPTED && (record = yyjson_arr_iter_next(&records)) != NULL) {
         if (walk->taking->accepted + walk->taking->refused == INTAKE_MAX_EVENTS) {
             err_set(&walk->result->reason, "more than %d records in one request",
@@ -192,18 +213,13 @@ take_scope(const struct walk *walk, yyjson_val *resource, yyjson_val *scope_logs
 static enum intake_outcome
 take_all(const struct walk *walk, yyjson_val *root)
 {
-    yyjson_val *list = yyjson_obj_get(root, "resourceLogs"), *resource_logs, *scope_logs;
-    enum intake_outcome outcome = INTAKE_ACCEPTED;
+    yyjson_val *resource_logs, *scope_logs;
     yyjson_arr_iter resources, scopes;
+    enum intake_outcome outcome = open_list(walk, root, "resourceLogs", &resources);
 
-    if (!yyjson_is_obj(root) || (list != NULL && !yyjson_is_arr(list))) {
-        err_set(&walk->result->reason, "not an ExportLogsServiceRequest: {\"resourceLogs\":[...]}");
-        return INTAKE_BAD_JSON;
-    }
-    yyjson_arr_iter_init(list, &resources);
     while (outcome == INTAKE_ACCEPTED &&
            (resource_logs = yyjson_arr_iter_next(&resources)) != NULL) {
-        yyjson_arr_iter_init(yyjson_obj_get(resource_logs, "scopeLogs"), &scopes);
+        outcome = open_list(walk, resource_logs, "scopeLogs", &scopes);
         while (outcome == INTAKE_ACCEPTED && (scope_logs = yyjson_arr_iter_next(&scopes)) != NULL)
             outcome = take_scope(walk, yyjson_obj_get(resource_logs, "resource"), scope_logs);
     }

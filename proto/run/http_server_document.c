@@ -101,13 +101,29 @@ check_one(void *ctx, struct text name, struct text value)
     }
 }
 
+/* What is no text could be kept nowhere, and would be tried again and again. */
+static void
+check_text(void *ctx, struct text name, struct text value)
+{
+    struct query_check *check = ctx;
+
+    if (check->rc == 0 && (!text_is_utf8(name) || !text_is_utf8(value))) {
+        http_refuse(check->req, REFUSED_QUERY, 400, "A query parameter is no UTF-8.");
+        check->rc = -1;
+    }
+}
+
 int
 http_check_query(struct http_request *req)
 {
     const struct http_description *all = req->server->description;
+    struct query_check text = { req, NULL, 0 };
 
-    if (req->raw_query.len == 0 || all == NULL)
+    if (req->raw_query.len == 0)
         return 0;
+    http_each_query(req, check_text, &text);
+    if (text.rc != 0 || all == NULL)
+        return text.rc;
     for (size_t i = 0; i < all->known_count; i++)
         if (all->known[i].route == req->route) {
             struct query_check check = { req, &all->known[i], 0 };

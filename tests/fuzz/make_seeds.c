@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <zlib.h>
 
 #include "proto/base/buf.h"
 #include "proto/base/yaml.h"
@@ -15,7 +16,8 @@
 static const char *dir;
 
 static void
-seed(const char *target, unsigned number, const char *prefix, size_t prefix_len, const char *text)
+seed_bytes(const char *target, unsigned number, const char *prefix, size_t prefix_len,
+           struct text bytes)
 {
     char path[512];
     FILE *file;
@@ -29,8 +31,14 @@ seed(const char *target, unsigned number, const char *prefix, size_t prefix_len,
         exit(1);
     }
     fwrite(prefix, 1, prefix_len, file);
-    fwrite(text, 1, strlen(text), file);
+    fwrite(bytes.ptr, 1, bytes.len, file);
     fclose(file);
+}
+
+static void
+seed(const char *target, unsigned number, const char *prefix, size_t prefix_len, const char *text)
+{
+    seed_bytes(target, number, prefix, prefix_len, text_of(text));
 }
 
 /* Which decoder tests/decoders/<name>/x.yml is of. */
@@ -75,6 +83,79 @@ seed_lines(const char *path, unsigned number)
     return number;
 }
 
+/* --- what comes by other wires --- */
+
+#define RECORD(body) "{\"timeUnixNano\":\"1763773200123456789\",\"severityNumber\":9," \
+    "\"body\":{\"stringValue\":\"" body "\"},\"attributes\":[{\"key\":\"source.ip\"," \
+    "\"value\":{\"stringValue\":\"192.0.2.7\"}}],\"traceId\":\"00112233445566778899aabbccddeeff\"}"
+
+static const struct { const char *target; char how; const char *text; } wires[] = {
+    { "bulk", 0, "{\"create\":{\"_index\":\"filebeat-8.15.0\",\"_id\":\"a\"}}\n"
+      "{\"@timestamp\":\"2026-11-22T00:00:00Z\",\"message\":\"x\"}\n{\"index\":{}}\n{}\n" },
+    { "bulk", 2, "logs\n{\"index\":{\"_id\":7}}\r\n{\"message\":\"m\",\"event\":{\"action\":\"a\"}}\r\n" },
+    { "bulk", 8, "{\"delete\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{\"update\":{\"_id\":\"1\"}}\n{\"doc\":{}}\n"
+      "{\"create\":{\"_index\":\"i\",\"pipeline\":\"p\",\"require_alias\":true}}\n{\"a.b\":1,\"a\":{\"b\":2}}\n" },
+    { "bulk", 1, "logs\n{\"message\":\"m\"}" },
+    { "bulk", 5, "logs\nan-id\n{\"@timestamp\":\"2026-11-22T00:00:00Z\",\"log\":\"m\"}" },
+    { "bulk", 24, "took,errors\n{\"index\":{}}\n{\"x\":1}\n" },
+    { "otlp", 0, "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"host.name\",\"value\":"
+      "{\"stringValue\":\"h\"}}]},\"scopeLogs\":[{\"scope\":{\"name\":\"s\",\"version\":\"1\"},\"logRecords\":["
+      RECORD("Failed password for root from 192.0.2.7 port 22 ssh2") "," RECORD("\\u0000") "]}]}]}" },
+    { "otlp", 0, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"x\"},{}]},{}]},{}]}" },
+    { "otlp", 0, "{}" },
+    { "syslog", 0, "<34>1 2026-11-22T00:00:00Z h su - ID47 - failed\n26 <34>Oct 11 22:14:15 h su: x\n<13>y" },
+    { "syslog", 2, "30 <34>1 2026-11-22T00:00:00Z h su -9 <34>hello\n1234567 <1>" },
+    { "syslog", 6, "2026 was a year\r\n\xea\xb0\x80\xea\xb0\x81\xea\xb0\x82\xea\xb0\x83\xea\xb0\x84\xea\xb0\x85\n" },
+    { "syslog", 1, "PROXY TCP4 192.0.2.1 198.51.100.1 56324 514\r\n<13>x" },
+    { "syslog", 1, "PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 1 65535\r\n" },
+    { "syslog", 1, "PROXY UNKNOWN and what not\r\n" },
+};
+
+static const char proxy_v2[] =
+    "\1\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\1\xdc\4\2\2";
+
+/* text packed as each wrapper, once and twice behind one another. */
+static unsigned
+seed_packed(unsigned number, const char *text)
+{
+    static const int wrappers[] = { 16 + 15, 15, 16 + 9 };
+    static const char how = 6;
+
+    for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
+        z_stream stream = { .next_in = (Bytef *)(uintptr_t)text, .avail_in = (uInt)strlen(text) };
+        Bytef out[8192];
+        size_t len;
+
+        if (deflateInit2(&stream, 6, Z_DEFLATED, wrappers[i], 8, Z_DEFAULT_STRATEGY) != Z_OK)
+            exit(1);
+        stream.next_out = out;
+        stream.avail_out = sizeof(out) / 2;
+        if (deflate(&stream, Z_FINISH) != Z_STREAM_END)
+            exit(1);
+        len = sizeof(out) / 2 - stream.avail_out;
+        deflateEnd(&stream);
+        memcpy(out + len, out, len);
+        seed_bytes("gzip", number++, &how, 1, (struct text){ (const char *)out, len });
+        seed_bytes("gzip", number++, &how, 1, (struct text){ (const char *)out, len * 2 });
+    }
+    return number;
+}
+
+static unsigned
+seed_wires(unsigned number)
+{
+    static char long_text[200000];
+
+    for (size_t i = 0; i < sizeof(wires) / sizeof(wires[0]); i++) {
+        seed(wires[i].target, number++, &wires[i].how, strcmp(wires[i].target, "otlp") != 0,
+             wires[i].text);
+        number = seed_packed(number, wires[i].text);
+    }
+    seed_bytes("syslog", number++, "", 0, (struct text){ proxy_v2, sizeof(proxy_v2) - 1 });
+    memset(long_text, 'a', sizeof(long_text) - 1);
+    return seed_packed(number, long_text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -94,7 +175,7 @@ main(int argc, char **argv)
         "[{\"boolValue\":false},{\"bytesValue\":\"AQI=\"}]}}}]}},\"attributes\":[{\"key\":\"d\",\"value\":"
         "{\"doubleValue\":\"NaN\"}}],\"scope\":{\"name\":\"s\"},\"resource\":{\"attributes\":[]}}",
     };
-    static const char hows[] = { 0, 2 | 8, 16 }, forms[] = { 0, 1, 2 };
+    static const char hows[] = { 0, 2 | 8, 16 }, forms[] = { 0, 1, 2, 4, 6 };
     unsigned number = 0;
     glob_t found;
 
@@ -110,6 +191,7 @@ main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         for (size_t k = 0; k < sizeof(forms); k++)
             seed("hec", number++, &forms[k], 1, others[i]);
+    seed_wires(number);
     globfree(&found);
     return 0;
 }

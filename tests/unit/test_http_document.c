@@ -102,6 +102,19 @@ only_the_parameters_that_are_told_are_taken_and_once(void **state)
 }
 
 static void
+a_parameter_that_is_no_utf8_is_refused_everywhere(void **state)
+{
+    struct http_fixture *f = *state;
+
+    http_fixture_start(f);
+    assert_int_equal(http_get(f->client, "/open?of=%EA%B0%80", ""), 200);
+    assert_int_equal(http_get(f->client, "/open?of=%ff", ""), 400);
+    assert_true(body_has(f->client, "A query parameter is no UTF-8."));
+    assert_int_equal(http_get(f->client, "/open?a=b&%c6=1", ""), 400);
+    assert_int_equal(refused(f, "reason=\"query\""), 2);
+}
+
+static void
 a_route_that_says_so_takes_any_name(void **state)
 {
     struct http_fixture *f = *state;
@@ -225,6 +238,7 @@ main(void)
         TEST(a_document_is_made_of_parts_and_of_what_the_routes_say),
         TEST(where_reading_is_open_no_key_is_asked_for),
         TEST(only_the_parameters_that_are_told_are_taken_and_once),
+        TEST(a_parameter_that_is_no_utf8_is_refused_everywhere),
         TEST(a_route_that_says_so_takes_any_name),
         cmocka_unit_test(parts_that_do_not_fit_the_routes_are_refused),
         TEST(the_page_lists_the_routes_without_a_script),
