@@ -140,7 +140,7 @@ $(BUILD)/flags: FORCE
 
 # What is made of data: C of the field names, what tells of the routes, the pages of /docs
 # (empty where set-up had no npm).
-DOCUMENTS := $(wildcard proto/run/openapi.json ingest/openapi.json api/openapi.json)
+DOCUMENTS := $(wildcard proto/run/openapi.json ingest/openapi.json ingest/wire/openapi.json api/openapi.json)
 GENERATED := $(BUILD)/gen/fields_table.h $(patsubst %.json,$(BUILD)/gen/%.h,$(DOCUMENTS))
 DOCS_NPM := build/npm/node_modules/swagger-ui-dist
 DOCS_ASSETS := $(BUILD)/gen/swagger-ui.css.gz $(BUILD)/gen/swagger-ui-bundle.js.gz $(BUILD)/gen/docs-start.js.gz

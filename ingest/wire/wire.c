@@ -204,13 +204,13 @@ static const struct http_route wire_routes[] = {
     SETUP("/_data_stream/{...}"),
     SETUP("/_ingest/pipeline/{...}"),
     { "GET",  "/_logstash/{...}",     HTTP_OPEN,  NULL, 0, get_setup },
-    /* what we do not have is said as Elasticsearch says it */
-    { "GET",  "/_{...}",              HTTP_OPEN,  NULL, 0, find_nothing },
 };
 
 /* Logstash looks for the alias that it writes to, and makes "<alias-{now/d}-1>". A path of one word is anybody's, so
  * that only who has the key is told that there is one. */
 static const struct http_route index_routes[] = {
+    /* what we do not have is said as Elasticsearch says it */
+    { "GET",  "/_{...}",              HTTP_OPEN,  NULL, 0, find_nothing },
     { "HEAD", "/{index}",             HTTP_INGEST, NULL, 0, get_setup },
     { "PUT",  "/{index}",             HTTP_INGEST, NULL, SETUP_MAX_BODY, put_setup },
     { "PUT",  "/<{...}",              HTTP_INGEST, NULL, SETUP_MAX_BODY, put_setup },

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 /* Put what part says into whole, members of objects one by one. 0, or -1 when both say it. */
 static int
 merge(json_t *whole, json_t *part, struct err *err)
@@ -30,44 +29,57 @@ merge(json_t *whole, json_t *part, struct err *err)
     return 0;
 }
 
+/* Where the refusals of one operation go, and how they are told. */
+struct refusals {
+    const json_t *plain;        /* components/responses */
+    const json_t *wire;         /* NULL: ours */
+    json_t *responses;
+};
+
 static void
-refer(json_t *responses, const char *status, const char *name)
+refer(const struct refusals *to, const char *status, const char *name)
 {
     char path[64];
 
-    if (json_object_get(responses, status) != NULL)
+    if (json_object_get(to->responses, status) != NULL)
         return;
     snprintf(path, sizeof(path), "#/components/responses/%s", name);
-    json_object_set_new(responses, status, json_pack("{s:s}", "$ref", path));
+    json_object_set_new(to->responses, status, to->wire == NULL
+        ? json_pack("{s:s}", "$ref", path)
+        : openapi_wire_refusal(to->wire, json_object_get(to->plain, name)));
 }
 
 /* The refusals of http_server_gate.c. */
 static void
-add_refusals(const struct http_route *route, json_t *responses)
+add_refusals(const struct http_route *route, const struct refusals *to)
 {
-    refer(responses, "400", "BadRequest");
+    refer(to, "400", "BadRequest");
     if (route->access != HTTP_OPEN) {
-        refer(responses, "401", "Unauthorized");
-        refer(responses, "403", "Forbidden");
-        refer(responses, "429", "TooMany");
+        refer(to, "401", "Unauthorized");
+        refer(to, "403", "Forbidden");
+        refer(to, "429", "TooMany");
     }
     if (strchr(route->path, '{') != NULL)
-        refer(responses, "404", "NotFound");
-    refer(responses, "413", "TooLarge");
+        refer(to, "404", "NotFound");
+    refer(to, "413", "TooLarge");
     if (route->content_types != NULL)
-        refer(responses, "415", "UnsupportedType");
-    refer(responses, "421", "WrongHost");
-    refer(responses, "431", "HeadTooLarge");
-    refer(responses, "503", "Unavailable");
+        refer(to, "415", "UnsupportedType");
+    refer(to, "421", "WrongHost");
+    refer(to, "431", "HeadTooLarge");
+    refer(to, "503", "Unavailable");
 }
 
 static json_t *
-security_of(const struct http_server *server, const struct http_route *route)
+security_of(const struct http_server *server, const struct http_route *route,
+            const json_t *wire)
 {
-    json_t *list = json_array();
+    json_t *list = json_object_get(wire, "security");
 
     if (route->access == HTTP_OPEN)
-        return list;
+        return json_array();
+    if (list != NULL)
+        return json_incref(list);
+    list = json_array();
     json_array_append_new(list, json_pack("{s:[]}", "ApiKey"));
     if (route->access == HTTP_READ && server->is_reading_open)
         json_array_append_new(list, json_object());
@@ -76,24 +88,26 @@ security_of(const struct http_server *server, const struct http_route *route)
 
 /* "getIncidentsId" of GET /incidents/{id}. */
 static void
-name_operation(const struct http_route *route, char *out, size_t size)
+name_operation(const struct http_route *route, const char *path, char *out, size_t size)
 {
     size_t len = 0;
     int is_start = 0;
 
     for (const char *at = route->method; *at != '\0' && len + 1 < size; at++)
         out[len++] = (char)(*at | 0x20);
-    for (const char *at = route->path; *at != '\0' && len + 1 < size; at++) {
+    for (const char *at = path; *at != '\0' && len + 1 < size; at++) {
         int is_letter = (*at | 0x20) >= 'a' && (*at | 0x20) <= 'z';
+        int is_digit = *at >= '0' && *at <= '9';
 
-        if (is_letter)
+        if (is_letter || is_digit)
             out[len++] = is_start && *at >= 'a' ? (char)(*at - 0x20) : *at;
-        is_start = !is_letter;
+        is_start = !is_letter && !is_digit;
     }
     out[len] = '\0';
 }
 
-/* The body of a route: the types that are described are those that it takes. */
+/* The body of a route: the types that are described are those that it takes; where it
+ * takes any, those that are usual. */
 static int
 check_body(const struct http_route *route, json_t *operation, struct err *err)
 {
@@ -114,29 +128,37 @@ check_body(const struct http_route *route, json_t *operation, struct err *err)
             return -1;
         }
     }
-    if (count == json_object_size(content))
+    if (count == json_object_size(content) ||
+        (route->content_types == NULL && route->max_body > 0))
         return 0;
     err_set(err, "a body is described that is not taken");
     return -1;
 }
 
 static int
-complete(const struct http_server *server, const struct http_route *route, json_t *operation,
-         struct err *err)
+complete(const struct http_server *server, const struct http_route *route, const char *path,
+         json_t *operation, struct err *err)
 {
-    json_t *responses = json_object_get(operation, "responses");
+    const json_t *document = server->description->document;
+    const struct refusals refusals = {
+        .plain = json_object_get(json_object_get(document, "components"), "responses"),
+        .wire = openapi_wire(document, operation),
+        .responses = json_object_get(operation, "responses"),
+    };
     char name[96];
 
-    if (!json_is_object(responses)) {
+    if (!json_is_object(refusals.responses)) {
         err_set(err, "no responses");
         return -1;
     }
     if (check_body(route, operation, err) != 0)
         return -1;
-    name_operation(route, name, sizeof(name));
-    add_refusals(route, responses);
-    if (json_object_set_new(operation, "operationId", json_string(name)) == 0 &&
-        json_object_set_new(operation, "security", security_of(server, route)) == 0)
+    name_operation(route, path, name, sizeof(name));
+    add_refusals(route, &refusals);
+    if (openapi_spread(document, operation) == 0 &&
+        json_object_set_new(operation, "operationId", json_string(name)) == 0 &&
+        json_object_set_new(operation, "security",
+                            security_of(server, route, refusals.wire)) == 0)
         return 0;
     err_set(err, "out of memory");
     return -1;
@@ -199,10 +221,27 @@ know_query(struct http_description *all, const struct http_route *route,
     all->known = more;
     more += all->known_count++;
     *more = (struct known_query){ .route = route, .names = json_array() };
+    more->takes_any = json_is_true(json_object_get(openapi_wire(all->document, operation),
+                                                   "any"));
     json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
         if (know_parameter(more, resolve(all->document, parameter), err) != 0)
             return -1;
     return 0;
+}
+
+/* Is path, as it is described, that of the route? "{...}" has a name there. */
+static int
+is_path_of(const char *path, const char *route)
+{
+    const char *rest = strstr(route, "{...}");
+    size_t len = rest == NULL ? strlen(route) : (size_t)(rest - route);
+
+    if (strncmp(path, route, len) != 0)
+        return 0;
+    path += len;
+    return rest == NULL ? *path == '\0'
+                        : *path == '{' && path[strcspn(path, "}")] == '}' &&
+                          path[strcspn(path, "}") + 1] == '\0';
 }
 
 /* Each described operation is a route, which completes it. */
@@ -210,17 +249,21 @@ static int
 describe_route(struct http_server *server, const struct http_route *route, size_t *found,
                struct err *err)
 {
-    json_t *paths = json_object_get(server->description->document, "paths");
+    json_t *paths = json_object_get(server->description->document, "paths"), *path;
     char method[16] = "";
-    json_t *operation;
+    json_t *operation = NULL;
+    const char *name;
 
     for (size_t i = 0; route->method[i] != '\0' && i + 1 < sizeof(method); i++)
         method[i] = (char)(route->method[i] | 0x20);
-    operation = json_object_get(json_object_get(paths, route->path), method);
+    json_object_foreach(paths, name, path)
+        if (is_path_of(name, route->path) &&
+            (operation = json_object_get(path, method)) != NULL)
+            break;
     if (operation == NULL || json_object_get(operation, "operationId") != NULL)
         return 0;               /* not for everybody, or of an earlier table */
     ++*found;
-    if (complete(server, route, operation, err) == 0 &&
+    if (complete(server, route, name, operation, err) == 0 &&
         know_query(server->description, route, operation, err) == 0)
         return 0;
     err_add(err, "%s %s", route->method, route->path);
@@ -280,6 +323,8 @@ add_parts(json_t *whole, const char *const *parts, struct err *err)
 int
 openapi_complete(struct http_server *server, const char *const *parts, struct err *err)
 {
-    return add_parts(server->description->document, parts, err) == 0
-               ? describe_routes(server, err) : -1;
+    if (add_parts(server->description->document, parts, err) != 0 ||
+        openapi_copy_same(server->description->document, err) != 0)
+        return -1;
+    return describe_routes(server, err);
 }

@@ -31,4 +31,18 @@ json_t *openapi_begin(const struct http_document *document);
  * describe; note the query parameters. 0, or -1 when they do not fit together. */
 int openapi_complete(struct http_server *server, const char *const *parts, struct err *err);
 
+/* --- http_server_openapi_wire.c: what parts say in short --- */
+
+/* Spell out each x-same-as. 0, or -1 with the reason. */
+int openapi_copy_same(json_t *document, struct err *err);
+
+/* The wire that an operation is of, borrowed; NULL: ours. */
+const json_t *openapi_wire(const json_t *document, const json_t *operation);
+
+/* Spell out x-query and the wire's parameters. 0, or -1 when out of memory. */
+int openapi_spread(const json_t *document, json_t *operation);
+
+/* A refusal as that wire tells it; plain is ours, among the responses. New. */
+json_t *openapi_wire_refusal(const json_t *wire, const json_t *plain);
+
 #endif

@@ -126,6 +126,52 @@ a_route_that_says_so_takes_any_name(void **state)
     assert_int_equal(http_post(f->client, "/things/1/status?x=1", "", ""), 200);
 }
 
+#define WIRE_PART \
+    "{\"paths\": {\"/read\": {\"get\": {\"x-wire\": \"W\", \"x-query\": [\"refresh\"], \"responses\": {" \
+    "\"200\": {\"description\": \"x\"}}}}, \"/open\": {\"get\": {\"x-same-as\": \"GET /read\"," \
+    "\"summary\": \"own\", \"parameters\": [{\"name\": \"limit\", \"in\": \"query\"}]}}}," \
+    "\"components\": {\"x-wires\": {\"W\": {\"refusal\": {\"type\": \"object\"}, \"query\": [\"pretty\"]," \
+    "\"security\": [{\"Other\": []}]}}, \"responses\": {\"BadRequest\": {\"description\": \"why\"}}}}"
+
+/* Paths of another protocol are many and alike: parts say them in short. */
+static void
+another_wire_has_its_own_refusals_keys_and_parameters(void **state)
+{
+    struct http_fixture *f = *state;
+    struct err err = { "" };
+    json_t *json, *paths, *read, *open, *bad;
+
+    f->options.reader_key = READER_KEY;
+    assert_int_equal(describe(f, WIRE_PART, "{}", &err), 0);
+    json = document_of(f);
+    paths = json_object_get(json, "paths");
+    read = json_object_get(json_object_get(paths, "/read"), "get");
+    open = json_object_get(json_object_get(paths, "/open"), "get");
+    bad = json_object_get(json_object_get(read, "responses"), "400");
+    assert_string_equal(json_string_value(json_object_get(bad, "description")), "why");
+    assert_non_null(json_object_get(json_object_get(bad, "content"), "application/json"));
+    assert_non_null(json_object_get(json_array_get(json_object_get(read, "security"), 0),
+                                    "Other"));
+    assert_int_equal(json_array_size(json_object_get(read, "parameters")), 2);
+    assert_int_equal(json_array_size(json_object_get(open, "parameters")), 3);
+    assert_int_equal(json_array_size(json_object_get(open, "security")), 0);
+    assert_string_equal(json_string_value(json_object_get(open, "summary")), "own");
+    json_decref(json);
+    assert_int_equal(http_get(f->client, "/open?pretty&refresh=x&limit=1", ""), 200);
+    assert_int_equal(http_get(f->client, "/open?refersh=x", ""), 400);
+}
+
+static void
+a_wire_may_take_any_parameter(void **state)
+{
+    struct http_fixture *f = *state;
+    struct err err = { "" };
+
+    assert_int_equal(describe(f, "{\"paths\": {\"/open\": {\"get\": {\"x-wire\": \"W\", \"responses\": {}}}},"
+                              "\"components\": {\"x-wires\": {\"W\": {\"any\": true}}}}", "{}", &err), 0);
+    assert_int_equal(http_get(f->client, "/open?whatever=x", ""), 200);
+}
+
 static void
 parts_that_do_not_fit_the_routes_are_refused(void **state)
 {
@@ -139,6 +185,7 @@ parts_that_do_not_fit_the_routes_are_refused(void **state)
         { "{\"paths\": {\"/write\": {\"post\": {\"responses\": {}, \"requestBody\": {\"content\":"
           " {\"text/plain\": {}, \"application/json\": {}, \"a/b\": {}}}}}}}", "{}", "not taken" },
         { READ_PART, "{}", "a parameter that is nowhere" },
+        { "{\"paths\": {\"/open\": {\"get\": {\"x-same-as\": \"GET /opne\"}}}}", "{}", "there is no GET /opne" },
     };
 
     (void)state;
@@ -240,6 +287,8 @@ main(void)
         TEST(only_the_parameters_that_are_told_are_taken_and_once),
         TEST(a_parameter_that_is_no_utf8_is_refused_everywhere),
         TEST(a_route_that_says_so_takes_any_name),
+        TEST(another_wire_has_its_own_refusals_keys_and_parameters),
+        TEST(a_wire_may_take_any_parameter),
         cmocka_unit_test(parts_that_do_not_fit_the_routes_are_refused),
         TEST(the_page_lists_the_routes_without_a_script),
         TEST(who_has_the_document_is_not_sent_it_again),
