@@ -1,17 +1,14 @@
 /*
- * The judges of one decoded value. libinjection knows SQL and HTML; the other
- * two are patterns: what an attacker needs to climb out of a folder, or to
+ * The judges of one decoded value. libinjection knows HTML (and SQL, attack_sql.c); the
+ * other two are patterns: what an attacker needs to climb out of a folder, or to
  * start a second command.
  */
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include "detector/text/attack.h"
+#include "detector/text/attack_inner.h"
 
 #include <ctype.h>
-#include <pcre2.h>
 #include <string.h>
 
 /* From libinjection, inside libmodsecurity.a; no header is installed. */
-int libinjection_sqli(const char *input, size_t len, char fingerprint[]);
 int libinjection_xss(const char *input, size_t len);
 
 enum { MATCH_LIMIT = 20000, MAX_PATTERN_VALUE = 8 * 1024 };
@@ -38,32 +35,16 @@ attack_is_harmless(struct text value)
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.ptr[i];
 
-        if (!isalnum(c) && c != '_' && c != '.')
+        if (!isalnum(c) && c != '_' && (c != '.' || (i > 0 && value.ptr[i - 1] == '.')))
             return 0;
     }
     return 1;
 }
 
-static int
-is_sqli(struct text value)
-{
-    char fingerprint[16];
-
-    return libinjection_sqli(value.ptr, value.len, fingerprint) == 1;
-}
-
 /* --- patterns --- */
 
-struct pattern_judge {
-    const char *pattern;
-    pcre2_code *code;
-    pcre2_match_data *data;
-    pcre2_match_context *context;
-};
-
-/* Compiled at the first use; without memory nothing matches. */
-static int
-has_pattern(struct pattern_judge *judge, struct text value)
+int
+attack_has_pattern(struct pattern_judge *judge, struct text value)
 {
     PCRE2_SIZE where;
     int number;
@@ -104,6 +85,7 @@ static struct pattern_judge traversal = {
                "| ^ file:/ | (?: ^ | [/\\\\] ) \\.{3,} (?: [/\\\\]? [^./\\\\]*? [{%] | [/\\\\] | (?:etc|boot) )"
                "| ^ \\.{8,} | (?: ^ | [./\\\\] ) (?: web | meta ) -inf (?: [/\\\\.] | web\\. )"
                "| ^ [a-z]: (?: windows | winnt | inetpub | boot\\.ini )"
+               "| (?: (?: \\.\\. | 0x2e0x2e ) (?: 0x2f | 0x5c ) ) | 0x2e0x2e [/\\\\x{] | (?: / \\.{1,2} /{1,2} ){2,}"
                "| [/\\\\] [^?&]* \\x00",
 };
 
@@ -132,12 +114,13 @@ static struct pattern_judge command = {
                "| \\$\\{?IFS\\b | \\(\\)\\s*\\{ [^}]* ; \\s* \\} \\s* ;"
                "| ^ [\\s&|$]* (?: cat | type | ls | dir | ping (?: \\.exe )? | wget | curl | nc ) [\\s|]+"
                "   (?: -\\S+ \\s+ (?: \\d+ \\s+ )? )*"
-               "   (?: /etc/ | /proc/ | /var/ | [a-z]:[/\\\\\"] | [a-z]: \\s* $ | https?:// | 127\\.0\\.0\\.1"
+               "   (?: /etc/ | /proc/ | /var/ | [a-z]:[/\\\\\"] | [a-z]: \\s* [|&;]? \\s* $ | https?:// | 127\\.0\\.0\\.1"
                "   | localhost )"
                "| ^ \\s* (?: id | ls | whoami | uname | pwd | dir | ps ) \\s* [;|&]"
                "| <!--\\#\\s*(?: exec | include )\\b"
                "| \\b(?: system | exec | passthru | shell_exec | popen | proc_open | eval | assert )"
                "   \\s* \\( \\s* (?: ['\"$] | base64_decode | chr\\( | phpinfo )"
+               "| (?: ^ | ; ) \\s* (?: print | print_r | printf | var_dump | die ) \\s* \\( \\s* (?: md5 | \\d | ['\"$] )"
 };
 
 /* What libinjection leaves out: script that only an odd or an old browser runs,
@@ -149,7 +132,7 @@ static struct pattern_judge script = {
                "| < [a-z][^>]* (?: j\\s*a\\s*v\\s*a | live | vb | mocha ) \\s* (?: script )? \\s* :"
                "| (?: ^ | [\\s\"'=(] ) (?: java | vb | live ) script \\s* : | mocha \\s* : \\s* \\w+ [.(]"
                "| \\b (?: alert | confirm | prompt ) \\s* (?: \\( | ` )"
-               "| \\b document \\s* \\. \\s* (?: cookie | write | location | domain | getelementby )"
+               "| < \\s* (?: a | img ) \\s [^>]* (?: href | src ) \\s* = | document \\s* \\. \\s* (?: cookie | write | location | domain | getelementby )"
                "| data: \\s* text/html | \\b expression \\s* \\( | \\bsrc \\s* = [^>]* onerror \\s* =",
 };
 
@@ -159,27 +142,27 @@ is_xss(struct text value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (memchr("<>=:`'\"(", value.ptr[i], 8) != NULL)
-            return libinjection_xss(value.ptr, value.len) == 1 || has_pattern(&script, value);
+            return libinjection_xss(value.ptr, value.len) == 1 || attack_has_pattern(&script, value);
     return 0;
 }
 
 static int
 is_traversal(struct text value)
 {
-    return has_pattern(&traversal, value);
+    return attack_has_pattern(&traversal, value);
 }
 
 static int
 is_command(struct text value)
 {
-    return has_pattern(&command, value);
+    return attack_has_pattern(&command, value);
 }
 
 static const struct judge {
     size_t least;               /* bytes: nothing shorter is one */
     int (*is)(struct text value);
 } judges[ATTACK_COUNT] = {
-    [ATTACK_SQLI] = { 3, is_sqli }, [ATTACK_XSS] = { 6, is_xss },
+    [ATTACK_SQLI] = { 3, attack_is_sqli }, [ATTACK_XSS] = { 6, is_xss },
     [ATTACK_PATH_TRAVERSAL] = { 6, is_traversal },
     [ATTACK_COMMAND_INJECTION] = { 3, is_command },
 };

@@ -1,8 +1,8 @@
 /*
  * attack.h - is there an attack in this value, query or log line?
  *
- * SQL injection and XSS are judged by libinjection, path traversal and command
- * injection by our own patterns; what matters is what they are given: one
+ * SQL injection and XSS are judged by libinjection and by our own patterns, path traversal
+ * and command injection by patterns alone; what matters is what they are given: one
  * decoded parameter value at a time (attack_values.c walks). A whole access-log
  * line hides most attacks (97 % found by value, 45 % by line). Prose is only
  * looked through for SQL, where something looks like it, since people write
@@ -43,7 +43,7 @@ unsigned attack_in_field(enum attack_kind kind, struct text text, unsigned wante
 /* The same for one decoded value as it stands (attack.c). */
 unsigned attack_in_value(struct text value, unsigned wanted);
 
-/* 1 when value holds nothing but letters, digits, "_" and ".": nobody looks further. */
+/* 1 when value holds nothing but letters, digits, "_" and single ".": nobody looks further. */
 int attack_is_harmless(struct text value);
 
 /* SQL in a sentence (attack_prose.c). */

@@ -192,8 +192,7 @@ in_word(struct text word, struct attack_search *search)
         path.len = (size_t)(mark - word.ptr);
         in_query(query, search);
     } else if (is_encoded(path) && memchr(path.ptr, '=', path.len) != NULL) {
-        in_query(path, search);
-        return;
+        in_query(path, search);     /* a form's body; or a path that compares something */
     }
     in_path(path, search);
 }

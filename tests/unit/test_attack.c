@@ -220,9 +220,9 @@ read_row(FILE *file, struct buf *payload, char type[32])
  * ones no more than one in a thousand each. (A third of the traversals are
  * templates, "/..{file}", or have lost their backslashes.) */
 static const struct { const char *label; unsigned least; } labels[ATTACK_COUNT] = {
-    [ATTACK_SQLI] = { "sqli", 96 }, [ATTACK_XSS] = { "xss", 95 },
-    [ATTACK_PATH_TRAVERSAL] = { "path-traversal", 64 },
-    [ATTACK_COMMAND_INJECTION] = { "cmdi", 80 },
+    [ATTACK_SQLI] = { "sqli", 99 }, [ATTACK_XSS] = { "xss", 98 },
+    [ATTACK_PATH_TRAVERSAL] = { "path-traversal", 85 },
+    [ATTACK_COMMAND_INJECTION] = { "cmdi", 93 },
 };
 
 static void
