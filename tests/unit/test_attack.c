@@ -225,12 +225,28 @@ static const struct { const char *label; unsigned least; } labels[ATTACK_COUNT] 
     [ATTACK_COMMAND_INJECTION] = { "cmdi", 93 },
 };
 
+/* 1 when the payload is SQL injection also as a parameter of an access log's line. */
+static int
+is_found_in_line(struct text payload)
+{
+    struct buf line = { 0 };
+    unsigned hit;
+
+    buf_append_str(&line, "203.0.113.5 - - [22/Nov/2026:10:00:00 +0900] \"GET /shop/item?id=");
+    for (size_t i = 0; i < payload.len; i++)
+        buf_printf(&line, "%%%02X", (unsigned char)payload.ptr[i]);
+    buf_append_str(&line, "&lang=ko HTTP/1.1\" 200 512 \"-\" \"Mozilla/5.0\"");
+    hit = attack_in_field(ATTACK_IN_TEXT, buf_text(&line), ATTACK_BIT(ATTACK_SQLI), &scratch);
+    buf_release(&line);
+    return hit != 0;
+}
+
 static void
 most_labelled_payloads_are_found_and_no_normal_one(void **state)
 {
     FILE *file = fopen(CORPORA "/http-params/payload_train.csv", "r");
     size_t all[ATTACK_COUNT] = { 0 }, found[ATTACK_COUNT] = { 0 }, wrong[ATTACK_COUNT] = { 0 };
-    size_t norm = 0;
+    size_t norm = 0, lines_found = 0, lines_wrong = 0;
     struct buf payload = { 0 };
     char type[32] = "";
 
@@ -245,6 +261,12 @@ most_labelled_payloads_are_found_and_no_normal_one(void **state)
         int is_norm = strcmp(type, "norm") == 0;
 
         norm += (size_t)is_norm;
+        if (is_norm || strcmp(type, "sqli") == 0) {
+            int is_hit = is_found_in_line(buf_text(&payload));
+
+            lines_found += (size_t)(!is_norm && is_hit);
+            lines_wrong += (size_t)(is_norm && is_hit);
+        }
         for (int i = 0; i < ATTACK_COUNT; i++) {
             int is_hit = (hit & ATTACK_BIT(i)) != 0;
 
@@ -258,6 +280,10 @@ most_labelled_payloads_are_found_and_no_normal_one(void **state)
     for (int i = 0; i < ATTACK_COUNT; i++)
         print_message("http-params, %s: %zu of %zu found, %zu of %zu normal ones false\n",
                       attack_names[i], found[i], all[i], wrong[i], norm);
+    print_message("http-params, sqli in lines: %zu of %zu found, %zu of %zu normal ones false\n",
+                  lines_found, all[ATTACK_SQLI], lines_wrong, norm);
+    assert_true(lines_found * 100 >= all[ATTACK_SQLI] * 99);
+    assert_true(lines_wrong * 1000 <= norm);
     for (int i = 0; i < ATTACK_COUNT; i++) {
         assert_true(all[i] > 50 && norm > 5000);
         assert_true(found[i] * 100 >= all[i] * labels[i].least);
