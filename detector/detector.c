@@ -289,7 +289,7 @@ static int
 check_files(const struct settings *settings, struct err *err)
 {
     char *path = detector_allow_path(settings);
-    int rc = detector_check_rules(settings->rules_dir, err);
+    int rc = detector_check_rules(settings, err);
     struct err why = { "" };
 
     if (path == NULL || allow_file_check(path, &why) != 0) {

@@ -71,7 +71,11 @@ int detector_open_allow(struct detector *det, struct err *err);
 void detector_keep_allow(struct detector *det);
 
 /* Read the rules and say which are refused: 0 when none is. */
-int detector_check_rules(const char *dir, struct err *err);
+int detector_check_rules(const struct settings *settings, struct err *err);
+
+/* What detector.placeholders holds, for rules that are read now; NULL when it is unset,
+ * or bad: then the log says why, and the rules that need it are refused. */
+struct placeholders *detector_placeholders(const struct settings *settings);
 
 /* Where the allow list is: detector.allow, else allow.yml in data_dir. The caller
  * frees; NULL when out of memory. */

@@ -33,13 +33,35 @@ tell_rules(const struct ruleset *rules, struct err *err)
     return -1;
 }
 
-int
-detector_check_rules(const char *dir, struct err *err)
+struct placeholders *
+detector_placeholders(const struct settings *settings)
 {
-    struct ruleset *rules = ruleset_load(dir, err);
-    int rc = rules == NULL ? -1 : tell_rules(rules, err);
+    struct placeholders *holders;
+    struct err why;
 
+    if (settings->placeholders_path == NULL)
+        return NULL;
+    holders = placeholders_load(settings->placeholders_path, &why);
+    if (holders == NULL)
+        log_warn("placeholders refused", "reason=\"%s\"", why.text);
+    return holders;
+}
+
+int
+detector_check_rules(const struct settings *settings, struct err *err)
+{
+    const char *path = settings->placeholders_path;
+    struct placeholders *holders = path == NULL ? NULL : placeholders_load(path, err);
+    struct ruleset *rules = NULL;
+    int rc = -1;
+
+    if (path != NULL && holders == NULL)
+        return -1;
+    rules = ruleset_load_with(settings->rules_dir, holders, err);
+    if (rules != NULL)
+        rc = tell_rules(rules, err);
     ruleset_destroy(&rules);
+    placeholders_destroy(&holders);
     return rc;
 }
 
@@ -49,12 +71,17 @@ detector_check_rules(const char *dir, struct err *err)
 static struct ruleset *
 choose_rules(struct detector *det, struct err *err)
 {
+    struct placeholders *holders;
     struct ruleset *rules;
     struct err refused;
 
     if (checkpoint_read_rules(det->checkpoint, &det->rule_files, err) != 0)
         return NULL;
+    holders = detector_placeholders(det->daemon->settings);
+    det->rule_files.placeholders = holders;
     rules = ruleset_build(&det->rule_files, err);
+    det->rule_files.placeholders = NULL;
+    placeholders_destroy(&holders);
     if (rules == NULL)
         return NULL;
     (void)tell_rules(rules, &refused);

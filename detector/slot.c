@@ -50,6 +50,7 @@ divide(struct detector *det, unsigned old, struct err *err)
     struct division division = { .dir = settings->data_dir, .slots = det->share.slots,
                                  .now_us = clock_real_us() };
     unsigned most = old > division.slots ? old : division.slots, held = 0;
+    struct placeholders *holders = detector_placeholders(settings);
     struct ruleset *rules = NULL;
     int fds[SHARE_MAX_SLOTS], rc = -1;
 
@@ -61,7 +62,7 @@ divide(struct detector *det, unsigned old, struct err *err)
             goto done;
         }
     }
-    rules = ruleset_load(settings->rules_dir, err);
+    rules = ruleset_load_with(settings->rules_dir, holders, err);
     division.rules = rules;
     if (rules != NULL)
         rc = division_make(&division, old, err);
@@ -70,6 +71,7 @@ done:
     while (held > 0)
         close(fds[--held]);
     ruleset_destroy(&rules);
+    placeholders_destroy(&holders);
     return rc;
 }
 

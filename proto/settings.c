@@ -130,6 +130,8 @@ const struct option settings_options[] = {
       64 * KIB, 4 * GIB, 0, NULL, "size at which a new journal file begins" },
     { "detector.rules", NULL, OPTION_TEXT, AT(rules_dir), NULL, 0, 0, 0, NULL,
       "folder of the Sigma rules; unset: the rules that came with the program" },
+    { "detector.placeholders", NULL, OPTION_TEXT, AT(placeholders_path), NULL, 0, 0, 0, NULL,
+      "file of what the %names% in rules (expand) stand for; unset: such rules are refused" },
     { "detector.allow", NULL, OPTION_TEXT, AT(allow_path), NULL, 0, 0, 0, NULL,
       "file of the allow list, read again when it changes; unset: allow.yml in data_dir" },
     { "detector.slots", NULL, OPTION_INT, AT(detector_slots), "1", 1, 16, 0, NULL,

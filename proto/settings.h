@@ -59,6 +59,7 @@ struct settings {
     int64_t journal_segment_bytes;  /* 64 MiB */
 
     char *rules_dir;
+    char *placeholders_path;        /* NULL: rules have none */
     char *allow_path;               /* NULL: data_dir/allow.yml */
     int64_t detector_slots, detector_slot;
     int64_t detector_lateness_ms;   /* 5 min */

@@ -143,3 +143,27 @@ value_as_number(const struct value *value, double *ret_number)
         return -1;
     }
 }
+
+struct value
+value_of_msgpack(const msgpack_object *object)
+{
+    switch (object->type) {
+    case MSGPACK_OBJECT_NIL:
+        return (struct value){ .kind = VALUE_NULL };
+    case MSGPACK_OBJECT_BOOLEAN:
+        return (struct value){ VALUE_BOOL, { .boolean = object->via.boolean } };
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        return object->via.u64 > INT64_MAX
+               ? (struct value){ VALUE_UINT, { .natural = object->via.u64 } }
+               : value_int((int64_t)object->via.u64);
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        return value_int(object->via.i64);
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        return (struct value){ VALUE_REAL, { .real = object->via.f64 } };
+    case MSGPACK_OBJECT_STR:
+        return value_text((struct text){ object->via.str.ptr, object->via.str.size });
+    default:
+        return (struct value){ VALUE_OBJECT, { .object = object } };
+    }
+}

@@ -52,4 +52,7 @@ struct text value_as_text(const struct value *value, char space[32]);
  * 0, or -1 when it is none. */
 int value_as_number(const struct value *value, double *ret_number);
 
+/* What a decoded object of the wire is as a value: arrays and maps stay VALUE_OBJECT. */
+struct value value_of_msgpack(const msgpack_object *object);
+
 #endif

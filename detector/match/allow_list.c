@@ -274,7 +274,8 @@ allow_list_parse(const char *name, const char *bytes, size_t len, struct err *er
         err_set(err, "%s: out of memory", name);
         goto done;
     }
-    reading.src = (struct sigma_source){ name, yaml, &list->arena, err };
+    reading.src = (struct sigma_source){ .file = name, .yaml = yaml,
+                                         .arena = &list->arena, .err = err };
     rc = read_file(&reading);
 
 done:

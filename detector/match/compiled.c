@@ -69,41 +69,37 @@ emit_predicate(struct compiler *c, struct text field, const struct sigma_item *i
     return emit(c, CONDITION_TEST, (uint32_t)number) < 0 ? -1 : 0;
 }
 
-/* Keywords are looked for in the two fields that hold running text. */
+/* All: each value as written must hold, in one of the forms that modifiers gave it. */
 static int
-emit_values(struct compiler *c, const struct sigma_item *item,
-            const struct sigma_value *values, size_t count)
+emit_all(struct compiler *c, const struct sigma_item *item)
 {
-    static const char *const running[] = { "raw_log", "description" };
-    long at;
+    long all_at = emit(c, CONDITION_AND, 0);
+    size_t i = 0, end;
 
-    if (item->field.ptr != NULL)
-        return emit_predicate(c, item->field, item, values, count);
-    at = emit(c, CONDITION_OR, 0);
-    for (size_t i = 0; at >= 0 && i < sizeof(running) / sizeof(running[0]); i++)
-        if (emit_predicate(c, text_of(running[i]), item, values, count) != 0)
+    if (all_at < 0)
+        return -1;
+    for (; i < item->value_count; i = end) {
+        end = i + 1;
+        while (end < item->value_count &&
+               item->values[end].origin == item->values[i].origin)
+            end++;
+        if (emit_predicate(c, item->field, item, &item->values[i], end - i) != 0)
             return -1;
-    return at < 0 ? -1 : close_node(c, at);
+    }
+    return close_node(c, all_at);
 }
 
 static int
 emit_item(struct compiler *c, const struct sigma_item *item)
 {
-    long not_at = -1, all_at = -1;
+    long not_at = -1;
 
     if (item->is_negated && (not_at = emit(c, CONDITION_NOT, 0)) < 0)
         return -1;
-    if (!item->is_all || item->value_count == 1) {
-        if (emit_values(c, item, item->values, item->value_count) != 0)
-            return -1;
-    } else {
-        if ((all_at = emit(c, CONDITION_AND, 0)) < 0)
-            return -1;
-        for (size_t i = 0; i < item->value_count; i++)
-            if (emit_values(c, item, &item->values[i], 1) != 0)
-                return -1;
-        close_node(c, all_at);
-    }
+    if (item->is_all ? emit_all(c, item) != 0
+                     : emit_predicate(c, item->field, item, item->values,
+                                      item->value_count) != 0)
+        return -1;
     return not_at < 0 ? 0 : close_node(c, not_at);
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detector/match/relation.h"
+#include "detector/match/time_part.h"
 #include "detector/text/attack.h"
 #include "proto/base/timestamp.h"
 
@@ -58,31 +60,41 @@ regex_new(const struct sigma_value *value, unsigned flags, struct err *err)
     return code;
 }
 
-int
-predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
-               const struct sigma_value *values, size_t count, int *ret_line,
-               struct err *err)
+static int
+compile_regexes(struct predicate *pred, int *ret_line, struct err *err)
 {
-    *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part,
-                                .attack = item->attack,
-                                .attack_kind = attack_field_kind(item->field),
-                                .regex_flags = item->regex_flags, .values = values,
-                                .value_count = count };
-    *ret_line = item->line;
-    if (item->op != SIGMA_REGEX)
-        return 0;
-    pred->regexes = calloc(count, sizeof(pred->regexes[0]));
+    pred->regexes = calloc(pred->value_count, sizeof(pred->regexes[0]));
     if (pred->regexes == NULL) {
         err_set(err, "out of memory");
         return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        pred->regexes[i] = regex_new(&values[i], item->regex_flags, err);
+    for (size_t i = 0; i < pred->value_count; i++) {
+        pred->regexes[i] = regex_new(&pred->values[i], pred->regex_flags, err);
         if (pred->regexes[i] == NULL) {
-            *ret_line = values[i].line;
-            predicate_release(pred);
+            *ret_line = pred->values[i].line;
             return -1;
         }
+    }
+    return 0;
+}
+
+int
+predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
+               const struct sigma_value *values, size_t count, int **others,
+               int *ret_line, struct err *err)
+{
+    *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part,
+                                .attack = item->attack,
+                                .attack_kind = attack_field_kind(item->field),
+                                .regex_flags = item->regex_flags, .open = item->op == SIGMA_FIELDREF ? item->open : 0,
+                                .is_cased = item->op == SIGMA_FIELDREF && item->is_cased,
+                                .others = *others,
+                                .values = values, .value_count = count };
+    *others = NULL;
+    *ret_line = item->line;
+    if (item->op == SIGMA_REGEX && compile_regexes(pred, ret_line, err) != 0) {
+        predicate_release(pred);
+        return -1;
     }
     return 0;
 }
@@ -93,7 +105,9 @@ predicate_release(struct predicate *pred)
     for (size_t i = 0; pred->regexes != NULL && i < pred->value_count; i++)
         pcre2_code_free(pred->regexes[i]);
     free(pred->regexes);
+    free(pred->others);
     pred->regexes = NULL;
+    pred->others = NULL;
 }
 
 static int
@@ -151,50 +165,6 @@ any_compares(const struct predicate *pred, double number)
     return 0;
 }
 
-static int
-days_in(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
-}
-
-/* ISO 8601: a week is of the year that has its Thursday. */
-static int
-iso_week(const struct local_time *local)
-{
-    static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
-    int days = days_in(local->year);
-    int yday = before[local->month - 1] + local->day + (days == 366 && local->month > 2);
-    int thursday = yday + 4 - (local->weekday == 0 ? 7 : local->weekday);
-
-    if (thursday < 1)
-        thursday += days_in(local->year - 1);
-    else if (thursday > days)
-        thursday -= days;
-    return (thursday - 1) / 7 + 1;
-}
-
-static int
-part_of(enum sigma_part part, int64_t at_us)
-{
-    struct local_time local;
-
-    timestamp_to_local(at_us, &local);
-    switch (part) {
-    case PART_MINUTE:
-        return local.minute;
-    case PART_HOUR:
-        return local.hour;
-    case PART_DAY:
-        return local.day;
-    case PART_WEEK:
-        return iso_week(&local);
-    case PART_MONTH:
-        return local.month;
-    default:
-        return local.year;
-    }
-}
-
 /* Our own time field means the event's time; any other field is read. */
 static int
 part_matches(const struct predicate *pred, struct predicate_context *ctx,
@@ -205,7 +175,7 @@ part_matches(const struct predicate *pred, struct predicate_context *ctx,
     if (field_table_known(ctx->fields, pred->field) != EVENT_TIMESTAMP &&
         timestamp_parse(text, &at_us, NULL) != 0)
         return 0;
-    return any_compares(pred, part_of(pred->part, at_us));
+    return any_compares(pred, time_part_of(pred->part, at_us));
 }
 
 /* Each text is walked once, for all attacks. */
@@ -239,6 +209,8 @@ static int
 text_matches(const struct predicate *pred, struct predicate_context *ctx,
              struct text text)
 {
+    if (pred->op == SIGMA_FIELDREF)
+        return relation_holds(pred, ctx, text);
     if (pred->part != PART_NONE)
         return part_matches(pred, ctx, text);
     for (size_t i = 0; i < pred->value_count; i++) {
@@ -268,48 +240,17 @@ static int value_matches(const struct predicate *pred, struct predicate_context 
                          const struct value *value, int depth);
 
 static int
-element_matches(const struct predicate *pred, struct predicate_context *ctx,
-                const msgpack_object *object, int depth)
-{
-    struct value value = { .kind = VALUE_OBJECT, .as.object = object };
-
-    switch (object->type) {
-    case MSGPACK_OBJECT_NIL:
-        value.kind = VALUE_NULL;
-        break;
-    case MSGPACK_OBJECT_BOOLEAN:
-        value = (struct value){ VALUE_BOOL, { .boolean = object->via.boolean } };
-        break;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        value = object->via.u64 > INT64_MAX
-                ? (struct value){ VALUE_UINT, { .natural = object->via.u64 } }
-                : value_int((int64_t)object->via.u64);
-        break;
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        value = value_int(object->via.i64);
-        break;
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        value = (struct value){ VALUE_REAL, { .real = object->via.f64 } };
-        break;
-    case MSGPACK_OBJECT_STR:
-        value = value_text((struct text){ object->via.str.ptr, object->via.str.size });
-        break;
-    default:
-        break;
-    }
-    return value_matches(pred, ctx, &value, depth);
-}
-
-static int
 array_matches(const struct predicate *pred, struct predicate_context *ctx,
               const msgpack_object *object, int depth)
 {
     if (object->type != MSGPACK_OBJECT_ARRAY || depth == MAX_NESTING)
         return 0;
-    for (uint32_t i = 0; i < object->via.array.size; i++)
-        if (element_matches(pred, ctx, &object->via.array.ptr[i], depth + 1))
+    for (uint32_t i = 0; i < object->via.array.size; i++) {
+        struct value element = value_of_msgpack(&object->via.array.ptr[i]);
+
+        if (value_matches(pred, ctx, &element, depth + 1))
             return 1;
+    }
     return 0;
 }
 
@@ -331,10 +272,47 @@ value_matches(const struct predicate *pred, struct predicate_context *ctx,
     return text_matches(pred, ctx, value_as_text(value, space));
 }
 
+/* A message in JSON or XML has its quotes and backslashes escaped. */
+static int
+hides_text(struct text raw)
+{
+    return raw.len == 0 || raw.ptr[0] == '{' || raw.ptr[0] == '[' || raw.ptr[0] == '<';
+}
+
+static int
+is_keyword_there(const struct predicate *pred, struct predicate_context *ctx,
+                 const struct value *value)
+{
+    return value->kind != VALUE_ABSENT && value_matches(pred, ctx, value, 0);
+}
+
+static int
+keywords_match(const struct predicate *pred, struct predicate_context *ctx)
+{
+    const struct event *ev = field_table_event(ctx->fields);
+
+    if (is_keyword_there(pred, ctx, &ev->known[EVENT_RAW_LOG]) ||
+        is_keyword_there(pred, ctx, &ev->known[EVENT_DESCRIPTION]))
+        return 1;
+    if (!hides_text(value_get_text(&ev->known[EVENT_RAW_LOG])))
+        return 0;
+    for (size_t i = 0; i < EVENT_FIELD_COUNT; i++)
+        if (is_keyword_there(pred, ctx, &ev->known[i]))
+            return 1;
+    for (size_t i = 0; i < ev->extra_count; i++)
+        if (is_keyword_there(pred, ctx, &ev->extras[i].value))
+            return 1;
+    return 0;
+}
+
 int
 predicate_test(const struct predicate *pred, struct predicate_context *ctx)
 {
-    const struct value *value = field_table_value(ctx->fields, pred->field);
+    const struct value *value;
+
+    if (pred->field == PREDICATE_KEYWORDS)
+        return keywords_match(pred, ctx);
+    value = field_table_value(ctx->fields, pred->field);
 
     if (pred->op == SIGMA_EXISTS)
         return (value != NULL) == (pred->values[0].number != 0);

@@ -3,6 +3,8 @@
  *
  * A predicate holds when any of its values does. An absent field matches
  * only null (and exists: false); an array matches when any element does.
+ * Keywords are looked for in raw_log and description; where there is no raw_log,
+ * or it is JSON or XML, whose escapes hide what they say, in all fields too.
  * Regular expressions run under a match limit: one that exceeds it does not
  * match, and is counted.
  */
@@ -18,8 +20,11 @@
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
+/* In place of a field: anywhere in the message. */
+enum { PREDICATE_KEYWORDS = -1 };
+
 struct predicate {
-    int field;                  /* in the field table */
+    int field;                  /* in the field table, or PREDICATE_KEYWORDS */
     enum sigma_op op;
     enum sigma_part part;
     enum attack attack;         /* SIGMA_ATTACK: which, */
@@ -27,6 +32,9 @@ struct predicate {
     unsigned regex_flags;
     const struct sigma_value *values;   /* of the rule, which outlives this */
     size_t value_count;
+    unsigned open;              /* FIELDREF: PATTERN_OPEN_* around the other field's value, */
+    int is_cased;               /* and whether case matters */
+    int *others;                /* FIELDREF: the other field, for each value */
     void **regexes;             /* REGEX: a compiled one for each value */
 };
 
@@ -50,11 +58,12 @@ struct predicate_context {
 int predicate_context_init(struct predicate_context *ctx, struct field_table *fields);
 void predicate_context_release(struct predicate_context *ctx);
 
-/* Compile `count` values of an item. -1 with the reason, without file, and
+/* Compile `count` values of an item; `others` are the fields that FIELDREF refers to (given,
+ * freed with the predicate or by a failure). -1 with the reason, without file, and
  * *ret_line set, when a regular expression is refused. */
 int predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
-                   const struct sigma_value *values, size_t count, int *ret_line,
-                   struct err *err);
+                   const struct sigma_value *values, size_t count, int **others,
+                   int *ret_line, struct err *err);
 void predicate_release(struct predicate *pred);
 
 /* 1 when it holds for the event that the field table began with. */

@@ -55,6 +55,7 @@ hash_value(const struct sigma_value *value, enum sigma_op op)
                hash64(value->pattern.kinds, value->pattern.len) +
                (uint64_t)value->is_null;
     case SIGMA_REGEX:
+    case SIGMA_FIELDREF:
         return hash64(value->text.ptr, value->text.len);
     case SIGMA_CIDR:
         return hash64(value->cidr.net, sizeof(value->cidr.net)) +
@@ -67,11 +68,12 @@ hash_value(const struct sigma_value *value, enum sigma_op op)
 static uint64_t
 hash_predicate(const struct predicate *pred)
 {
-    uint64_t parts[] = { (uint64_t)pred->field, pred->op + 100 * (uint64_t)pred->attack, pred->part, pred->regex_flags,
-                         pred->value_count, 0 };
+    uint64_t parts[] = { (uint64_t)pred->field, pred->op + 100 * (uint64_t)pred->attack,
+                         pred->part, pred->regex_flags, pred->value_count,
+                         pred->open + 8 * (uint64_t)pred->is_cased, 0 };
 
     for (size_t i = 0; i < pred->value_count; i++)
-        parts[5] = parts[5] * 31 + hash_value(&pred->values[i], pred->op) +
+        parts[6] = parts[6] * 31 + hash_value(&pred->values[i], pred->op) +
                    (uint64_t)pred->values[i].pattern.is_cased +
                    hash64(&pred->values[i].number, sizeof(double));
     return hash64(parts, sizeof(parts));
@@ -94,11 +96,13 @@ is_same_value(const struct sigma_value *a, const struct sigma_value *b)
 static int
 is_same(const struct predicate *a, const struct predicate *b)
 {
-    if (a->field != b->field || a->op != b->op || a->part != b->part || a->attack != b->attack ||
+    if (a->field != b->field || a->op != b->op || a->part != b->part ||
+        a->attack != b->attack || a->open != b->open || a->is_cased != b->is_cased ||
         a->regex_flags != b->regex_flags || a->value_count != b->value_count)
         return 0;
     for (size_t i = 0; i < a->value_count; i++)
-        if (!is_same_value(&a->values[i], &b->values[i]))
+        if (!is_same_value(&a->values[i], &b->values[i]) ||
+            (a->others != NULL && a->others[i] != b->others[i]))
             return 0;
     return 1;
 }
@@ -133,24 +137,50 @@ make_room(struct predicate_table *table, struct err *err)
     return 0;
 }
 
+/* The fields that FIELDREF's values name; NULL in *ret_others for any other test. */
+static int
+add_others(struct predicate_table *table, const struct sigma_item *item,
+           const struct sigma_value *values, size_t count, int **ret_others)
+{
+    int *others = item->op == SIGMA_FIELDREF ? calloc(count, sizeof(*others)) : NULL;
+
+    if (item->op == SIGMA_FIELDREF && others == NULL)
+        return -1;
+    for (size_t i = 0; others != NULL && i < count; i++) {
+        others[i] = field_table_add(table->ctx.fields, values[i].text);
+        if (others[i] < 0) {
+            free(others);
+            return -1;
+        }
+    }
+    *ret_others = others;
+    return 0;
+}
+
 int64_t
 predicate_table_add(struct predicate_table *table, const struct sigma_item *item,
                     const struct sigma_value *values, size_t count, int *ret_line,
                     struct err *err)
 {
-    int field = field_table_add(table->ctx.fields, item->field);
+    int field = item->field.ptr == NULL ? PREDICATE_KEYWORDS
+                                        : field_table_add(table->ctx.fields, item->field);
     struct predicate pred;
+    int *others = NULL;
     struct row *row;
     uint64_t hash;
     int64_t known;
 
     *ret_line = item->line;
-    if (field < 0) {
+    if ((field < 0 && item->field.ptr != NULL) ||
+        add_others(table, item, values, count, &others) != 0) {
         err_set(err, "out of memory");
         return -1;
     }
-    if (make_room(table, err) != 0 ||
-        predicate_init(&pred, field, item, values, count, ret_line, err) != 0)
+    if (make_room(table, err) != 0) {
+        free(others);
+        return -1;
+    }
+    if (predicate_init(&pred, field, item, values, count, &others, ret_line, err) != 0)
         return -1;
     hash = hash_predicate(&pred);
     known = find(table, &pred, hash);

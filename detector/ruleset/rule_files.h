@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "detector/sigma/placeholders.h"
 #include "proto/base/buf.h"
 #include "proto/base/err.h"
 
@@ -34,6 +35,7 @@ struct rule_file {
 struct rule_files {
     struct rule_file *files;        /* by path */
     size_t count, cap, bytes;
+    const struct placeholders *placeholders;    /* lent; NULL: none are known */
 };
 
 /* Every .yml and .yaml file below dir, hidden ones left out. A file that cannot

@@ -36,6 +36,12 @@ ruleset_destroy(struct ruleset **rules)
     *rules = NULL;
 }
 
+void
+ruleset_expand(struct ruleset *rules, const struct placeholders *placeholders)
+{
+    rules->placeholders = placeholders;
+}
+
 int
 ruleset_refuse(struct ruleset *rules, size_t file, const char *reason)
 {
@@ -103,6 +109,23 @@ hash_part(const json_t *part, uint64_t *ret_hash)
     return 0;
 }
 
+/* What placeholders stand for is as good as written in the rule. */
+static void
+hash_expanded(struct rule *rule)
+{
+    const struct sigma_rule *sigma = &rule->sigma;
+
+    for (size_t s = 0; s < sigma->selection_count; s++)
+        for (size_t g = 0; g < sigma->selections[s].group_count; g++) {
+            const struct sigma_group *group = &sigma->selections[s].groups[g];
+
+            for (size_t i = 0; i < group->item_count; i++)
+                if (sigma_item_is_expanded(&group->items[i]))
+                    rule->text_hash = rule->text_hash * 31 +
+                                      sigma_item_hash(&group->items[i]);
+        }
+}
+
 static int
 hash_document(json_t *document, struct rule *rule)
 {
@@ -111,6 +134,7 @@ hash_document(json_t *document, struct rule *rule)
     if (hash_part(body != NULL ? body : json_object_get(document, "detection"),
                   &rule->text_hash) != 0)
         return -1;
+    hash_expanded(rule);
     if (rule->sigma.seen_us == 0)
         return 0;
     /* what was seen of other fields is no memory of these */
@@ -143,7 +167,8 @@ add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
     size_t before = rules->count;
     struct text name = arena_copy(&rules->arena, text_of(file));
     struct err why;
-    const struct sigma_source src = { name.ptr, yaml, &rules->arena, &why };
+    const struct sigma_source src = { .file = name.ptr, .yaml = yaml, .arena = &rules->arena,
+                                      .placeholders = rules->placeholders, .err = &why };
 
     if (name.ptr == NULL)
         return -1;

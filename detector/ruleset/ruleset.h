@@ -69,15 +69,19 @@ struct ruleset;
  * for each. NULL with the reason only when out of memory. */
 struct ruleset *ruleset_build(struct rule_files *files, struct err *err);
 
-/* The same for a folder (rule_files_read) of which nothing is known. NULL with
- * the reason; rules that are refused do not fail it. */
+/* The same for a folder (rule_files_read) of which nothing is known, with these
+ * placeholders (NULL: none). NULL with the reason; rules that are refused do not
+ * fail it. */
 struct ruleset *ruleset_load(const char *dir, struct err *err);
+struct ruleset *ruleset_load_with(const char *dir, const struct placeholders *placeholders,
+                                  struct err *err);
 void ruleset_destroy(struct ruleset **rules);
 
 /* The steps of ruleset_load, for rules that are not in a folder: an empty
- * set, a file's bytes into it (0, also when it is refused; -1 out of memory),
+ * set, what its |expand stand for (lent, while files are added), a file's bytes into it (0, also when it is refused; -1 out of memory),
  * and at last linking it, once. */
 struct ruleset *ruleset_new(void);
+void ruleset_expand(struct ruleset *rules, const struct placeholders *placeholders);
 int ruleset_add(struct ruleset *rules, const char *file, const char *bytes, size_t len);
 int ruleset_link(struct ruleset *rules, struct err *err);
 

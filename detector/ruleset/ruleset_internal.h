@@ -22,6 +22,7 @@ struct ruleset {
     size_t file;                /* number of the file that was added last, from 1 */
     struct field_table *fields;
     struct matcher *matcher;
+    const struct placeholders *placeholders;
 };
 
 /* List a reason (copied) against a file. 0, or -1 when out of memory. */

@@ -33,6 +33,8 @@ link_files(const struct rule_files *files, struct err *err)
 {
     struct ruleset *rules = ruleset_new();
 
+    if (rules != NULL)
+        ruleset_expand(rules, files->placeholders);
     for (size_t i = 0; rules != NULL && i < files->count; i++)
         if (add_file(rules, &files->files[i]) != 0)
             ruleset_destroy(&rules);
@@ -117,7 +119,13 @@ ruleset_build(struct rule_files *files, struct err *err)
 struct ruleset *
 ruleset_load(const char *dir, struct err *err)
 {
-    struct rule_files files = { 0 };
+    return ruleset_load_with(dir, NULL, err);
+}
+
+struct ruleset *
+ruleset_load_with(const char *dir, const struct placeholders *placeholders, struct err *err)
+{
+    struct rule_files files = { .placeholders = placeholders };
     struct ruleset *rules = NULL;
 
     if (rule_files_read(dir, &files, err) == 0)

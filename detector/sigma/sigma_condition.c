@@ -84,12 +84,12 @@ close_node(struct parser *p, size_t at, size_t children)
     p->nodes[at].end = (uint32_t)p->count;
 }
 
+/* Names that begin with "_" are for conditions that name them, "them" or not. */
 static int
-fits(const struct parser *p, const struct pattern *pattern, int is_them, struct text name)
+fits(const struct pattern *pattern, int is_them, struct text name)
 {
-    if (is_them)
-        return name.len > 0 && name.ptr[0] != '_';
-    return pattern_matches(pattern, name);
+    return name.len > 0 && name.ptr[0] != '_' &&
+           (is_them || pattern_matches(pattern, name));
 }
 
 /* "N of pattern": need 0 stands for all. */
@@ -111,13 +111,13 @@ parse_of(struct parser *p, uint32_t need)
              need) != 0)
         return -1;
     for (size_t i = 0; i < p->name_count; i++)
-        if (fits(p, &pattern, is_them, p->names[i])) {
+        if (fits(&pattern, is_them, p->names[i])) {
             if (emit(p, CONDITION_TEST, (uint32_t)i) != 0)
                 return -1;
             found++;
         }
     if (found == 0)
-        return fail(p, "no selection fits");
+        return fail(p, "no selection fits (names that begin with _ are left out)");
     if (need > found)
         return fail(p, "fewer selections fit than it asks for");
     close_node(p, at, found);

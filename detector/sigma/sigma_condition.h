@@ -37,7 +37,7 @@ struct sigma_condition {
 
 enum { CONDITION_MAX_NODES = 4096, CONDITION_MAX_DEPTH = 64 };
 
-/* Parse text over the named selections. "them" leaves out names that start
+/* Parse text over the named selections. "them" and patterns leave out names that start
  * with "_". Memory is the arena's. -1 with the reason (no file or line): an
  * unknown name, a pattern that fits none, anything not in the grammar. */
 int sigma_condition_parse(struct arena *arena, struct text text, const struct text *names,

@@ -1,143 +1,10 @@
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "detector/sigma/sigma_modifier.h"
 #include "detector/sigma/sigma_rule.h"
 #include "proto/event.h"
 
-enum { MAX_VALUES = 20000, MAX_SELECTIONS = 1000, MAX_ITEMS = 1000 };
-
-static int
-read_cidr(const struct sigma_source *src, json_t *value, struct sigma_value *ret)
-{
-    struct text rest = text_of(json_string_value(value));
-    struct text address = text_split(&rest, '/');
-    struct cidr *cidr = &ret->cidr;
-    char space[INET6_ADDRSTRLEN];
-    int64_t bits;
-
-    if (address.len == 0 || address.len >= sizeof(space))
-        return sigma_refuse(src, value, "not a network");
-    memcpy(space, address.ptr, address.len);
-    space[address.len] = '\0';
-    if (inet_pton(AF_INET, space, cidr->net) == 1)
-        cidr->family = AF_INET;
-    else if (inet_pton(AF_INET6, space, cidr->net) == 1)
-        cidr->family = AF_INET6;
-    else
-        return sigma_refuse(src, value, "\"%s\" is no network", space);
-    bits = cidr->family == AF_INET ? 32 : 128;
-    if (rest.ptr != NULL && text_to_int(rest, 0, bits, &bits) != 0)
-        return sigma_refuse(src, value, "\"%.60s\" is no network",
-                            json_string_value(value));
-    cidr->bits = (int)bits;
-    return 0;
-}
-
-/* What is compared as text: numbers and booleans as they are written out. */
-static int
-read_equals(const struct sigma_source *src, const struct sigma_item *item, json_t *value,
-            struct sigma_value *ret)
-{
-    struct text text;
-    int rc;
-
-    if (json_is_null(value)) {
-        if (item->open != 0 || item->is_cased)
-            return sigma_refuse(src, value, "null goes with no modifier");
-        ret->is_null = 1;
-        return 0;
-    }
-    if (json_is_string(value)) {
-        text = (struct text){ json_string_value(value), json_string_length(value) };
-        rc = pattern_parse(src->arena, text, item->open, item->is_cased, &ret->pattern);
-        return rc == 0 ? 0 : sigma_no_memory(src);
-    }
-    if (json_is_boolean(value))
-        text = text_of(json_is_true(value) ? "true" : "false");
-    else if (json_is_integer(value))
-        text = arena_printf(src->arena, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
-        text = arena_printf(src->arena, "%.15g", json_real_value(value));
-    else
-        return sigma_refuse(src, value, "a value must be a text, a number or null");
-    if (text.ptr == NULL)
-        return sigma_no_memory(src);
-    rc = pattern_parse(src->arena, text, item->open, item->is_cased, &ret->pattern);
-    return rc == 0 ? 0 : sigma_no_memory(src);
-}
-
-static int
-read_number(const struct sigma_source *src, json_t *value, struct sigma_value *ret)
-{
-    struct text text = text_of(json_string_value(value));
-    struct value as_text = value_text(text);
-
-    if (json_is_number(value))
-        ret->number = json_number_value(value);
-    else if (!json_is_string(value) || value_as_number(&as_text, &ret->number) != 0)
-        return sigma_refuse(src, value, "a number is needed here");
-    return 0;
-}
-
-static int
-read_regex(const struct sigma_source *src, json_t *value, struct sigma_value *ret)
-{
-    if (!json_is_string(value) || json_string_length(value) == 0)
-        return sigma_refuse(src, value, "a regular expression must be a text");
-    if (json_string_length(value) > 16384)
-        return sigma_refuse(src, value, "regular expression over 16 KiB");
-    ret->text = arena_copy(src->arena, text_of(json_string_value(value)));
-    return ret->text.ptr == NULL ? sigma_no_memory(src) : 0;
-}
-
-static int
-read_value(const struct sigma_source *src, const struct sigma_item *item, json_t *value,
-           struct sigma_value *ret)
-{
-    ret->line = yaml_line(src->yaml, value);
-    switch (item->op) {
-    case SIGMA_EQUALS:
-        return item->part != PART_NONE ? read_number(src, value, ret)
-                                       : read_equals(src, item, value, ret);
-    case SIGMA_REGEX:
-        return read_regex(src, value, ret);
-    case SIGMA_CIDR:
-        if (!json_is_string(value))
-            return sigma_refuse(src, value, "a network must be a text");
-        return read_cidr(src, value, ret);
-    case SIGMA_EXISTS:
-        if (!json_is_boolean(value))
-            return sigma_refuse(src, value, "exists takes true or false");
-        ret->number = json_is_true(value);
-        return 0;
-    default:
-        return read_number(src, value, ret);
-    }
-}
-
-static int
-read_values(const struct sigma_source *src, struct sigma_item *item, json_t *values)
-{
-    size_t count = json_is_array(values) ? json_array_size(values) : 1;
-
-    if (count == 0 || count > MAX_VALUES)
-        return sigma_refuse(src, values, "a list must have 1 to %d values", MAX_VALUES);
-    if (item->op == SIGMA_EXISTS && count != 1)
-        return sigma_refuse(src, values, "exists takes one value");
-    item->values = arena_alloc(src->arena, count * sizeof(item->values[0]));
-    if (item->values == NULL)
-        return sigma_no_memory(src);
-    memset(item->values, 0, count * sizeof(item->values[0]));
-    for (size_t i = 0; i < count; i++) {
-        json_t *value = json_is_array(values) ? json_array_get(values, i) : values;
-
-        if (read_value(src, item, value, &item->values[i]) != 0)
-            return -1;
-    }
-    item->value_count = count;
-    return 0;
-}
+enum { MAX_GROUPS = 20000, MAX_SELECTIONS = 1000, MAX_ITEMS = 1000 };
 
 /* "field|modifier|modifier"; an empty field is a search for keywords. */
 static int
@@ -157,12 +24,11 @@ read_item(const struct sigma_source *src, const char *name, json_t *values,
     while (rest.ptr != NULL)
         if (sigma_modifier_apply(item, text_split(&rest, '|'), &why) != 0)
             return sigma_refuse(src, values, "%.300s", why.text);
-    if (field.len == 0) {
-        if (item->op != SIGMA_EQUALS && item->op != SIGMA_REGEX)
-            return sigma_refuse(src, values, "keywords do not go with this modifier");
+    if (sigma_modifiers_check(item, &why) != 0)
+        return sigma_refuse(src, values, "%.300s", why.text);
+    if (field.len == 0)
         item->open = PATTERN_OPEN_START | PATTERN_OPEN_END;
-    }
-    return read_values(src, item, values);
+    return sigma_values_read(src, item, values);
 }
 
 static int
@@ -210,7 +76,7 @@ read_selection(const struct sigma_source *src, const char *name, json_t *value,
     sel->name = arena_copy(src->arena, text_of(name));
     if (sel->name.ptr == NULL)
         return sigma_no_memory(src);
-    if (count == 0 || count > MAX_VALUES)
+    if (count == 0 || count > MAX_GROUPS)
         return sigma_refuse(src, value, "selection \"%.60s\" is empty or too long", name);
     sel->groups = arena_alloc(src->arena, count * sizeof(sel->groups[0]));
     if (sel->groups == NULL)

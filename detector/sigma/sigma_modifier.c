@@ -8,9 +8,10 @@ enum effect {
     EFFECT_PART,        /* takes a part of a time */
     EFFECT_REGEX_FLAG,
     EFFECT_CASED,
+    EFFECT_EXACT,
     EFFECT_ALL,
     EFFECT_NEGATE,
-    EFFECT_NOT_YET      /* in the specification, not in Bongsu */
+    EFFECT_TRANSFORM    /* makes other texts of the value; arg is the enum sigma_transform */
 };
 
 static const struct modifier {
@@ -40,16 +41,16 @@ static const struct modifier {
     { "week",         EFFECT_PART,       PART_WEEK },
     { "month",        EFFECT_PART,       PART_MONTH },
     { "year",         EFFECT_PART,       PART_YEAR },
-    { "exact",        EFFECT_NOT_YET,    0 },
-    { "base64",       EFFECT_NOT_YET,    0 },
-    { "base64offset", EFFECT_NOT_YET,    0 },
-    { "wide",         EFFECT_NOT_YET,    0 },
-    { "utf16",        EFFECT_NOT_YET,    0 },
-    { "utf16le",      EFFECT_NOT_YET,    0 },
-    { "utf16be",      EFFECT_NOT_YET,    0 },
-    { "windash",      EFFECT_NOT_YET,    0 },
-    { "fieldref",     EFFECT_NOT_YET,    0 },
-    { "expand",       EFFECT_NOT_YET,    0 },
+    { "fieldref",     EFFECT_FIRST_OP,   SIGMA_FIELDREF },
+    { "exact",        EFFECT_EXACT,      0 },
+    { "windash",      EFFECT_TRANSFORM,  TRANSFORM_WINDASH },
+    { "expand",       EFFECT_TRANSFORM,  TRANSFORM_EXPAND },
+    { "base64",       EFFECT_TRANSFORM,  TRANSFORM_BASE64 },
+    { "base64offset", EFFECT_TRANSFORM,  TRANSFORM_BASE64OFFSET },
+    { "wide",         EFFECT_TRANSFORM,  TRANSFORM_UTF16LE },
+    { "utf16le",      EFFECT_TRANSFORM,  TRANSFORM_UTF16LE },
+    { "utf16be",      EFFECT_TRANSFORM,  TRANSFORM_UTF16BE },
+    { "utf16",        EFFECT_TRANSFORM,  TRANSFORM_UTF16 },
 };
 
 static const struct modifier *
@@ -68,18 +69,26 @@ misplaced(const struct modifier *mod, const char *why, struct err *err)
     return -1;
 }
 
-/* re, cidr and exists read the value as it is written. */
+/* re, cidr, exists and fieldref read the value as it is written. */
 static int
 set_op(struct sigma_item *item, const struct modifier *mod, struct err *err)
 {
     if (item->op != SIGMA_EQUALS)
         return misplaced(mod, "cannot follow another comparison", err);
-    if (item->open != 0 || item->is_cased)
+    if (item->open != 0 || item->is_cased || item->is_exact || item->transform_count > 0)
         return misplaced(mod, "does not go with the modifier before it", err);
     if (mod->effect == EFFECT_FIRST_OP && (item->part != PART_NONE || item->is_all))
         return misplaced(mod, "must be the first modifier", err);
     item->op = (enum sigma_op)mod->arg;
     return 0;
+}
+
+/* Texts are compared: as whole texts, or with the text of another field. */
+static int
+is_textual(const struct sigma_item *item)
+{
+    return (item->op == SIGMA_EQUALS && item->part == PART_NONE) ||
+           item->op == SIGMA_FIELDREF;
 }
 
 static int
@@ -90,16 +99,57 @@ set_open(struct sigma_item *item, const struct modifier *mod, struct err *err)
     /* A regular expression is searched for anywhere already. */
     if (item->op == SIGMA_REGEX && mod->arg == both)
         return 0;
+    if (!is_textual(item))
+        return misplaced(mod, "needs a plain text value", err);
+    if (item->is_exact || item->open != 0)
+        return misplaced(mod, "does not go with the modifier before it", err);
+    item->open = mod->arg;
+    return 0;
+}
+
+/* Whole texts are what Sigma compares unless told otherwise. */
+static int
+set_exact(struct sigma_item *item, const struct modifier *mod, struct err *err)
+{
+    if (!is_textual(item) || item->open != 0)
+        return misplaced(mod, "does not go with the modifier before it", err);
+    item->is_exact = 1;
+    return 0;
+}
+
+static int
+is_utf16(enum sigma_transform kind)
+{
+    return kind == TRANSFORM_UTF16LE || kind == TRANSFORM_UTF16BE || kind == TRANSFORM_UTF16;
+}
+
+/* Each works on what the one before it made. UTF-16 holds NUL characters, which no text
+ * of an event does: it is there to be encoded further. */
+static int
+set_transform(struct sigma_item *item, const struct modifier *mod, struct err *err)
+{
+    enum sigma_transform kind = (enum sigma_transform)mod->arg;
+    int is_encoding = kind != TRANSFORM_WINDASH && kind != TRANSFORM_EXPAND;
+    size_t count = item->transform_count;
+
     if (item->op != SIGMA_EQUALS || item->part != PART_NONE)
         return misplaced(mod, "needs a plain text value", err);
-    item->open |= mod->arg;
+    if (is_encoding && item->open != 0)
+        return misplaced(mod, "must stand before contains, startswith and endswith", err);
+    if (count == SIGMA_MAX_TRANSFORMS)
+        return misplaced(mod, "is one modifier too many", err);
+    if (count > 0 && is_utf16(item->transforms[count - 1]) && kind != TRANSFORM_BASE64 &&
+        kind != TRANSFORM_BASE64OFFSET)
+        return misplaced(mod, "cannot follow UTF-16, base64 or base64offset must", err);
+    item->transforms[item->transform_count++] = kind;
     return 0;
 }
 
 static int
 set_part(struct sigma_item *item, const struct modifier *mod, struct err *err)
 {
-    if (item->op != SIGMA_EQUALS || item->open != 0 || item->part != PART_NONE)
+    if (item->op != SIGMA_EQUALS || item->open != 0 || item->part != PART_NONE ||
+        item->is_cased || item->is_exact || item->transform_count > 0)
         return misplaced(mod, "must be the first modifier", err);
     item->part = (enum sigma_part)mod->arg;
     return 0;
@@ -129,18 +179,38 @@ sigma_modifier_apply(struct sigma_item *item, struct text name, struct err *err)
         item->regex_flags |= mod->arg;
         return 0;
     case EFFECT_CASED:
-        if (item->op != SIGMA_EQUALS || item->part != PART_NONE)
+        if (!is_textual(item))
             return misplaced(mod, "needs a plain text value", err);
         item->is_cased = 1;
         return 0;
+    case EFFECT_EXACT:
+        return set_exact(item, mod, err);
     case EFFECT_ALL:
         item->is_all = 1;
         return 0;
     case EFFECT_NEGATE:
         item->is_negated = !item->is_negated;
         return 0;
-    case EFFECT_NOT_YET:
-        break;
+    case EFFECT_TRANSFORM:
+        return set_transform(item, mod, err);
     }
-    return misplaced(mod, "is not supported yet", err);
+    return -1;
+}
+
+int
+sigma_modifiers_check(const struct sigma_item *item, struct err *err)
+{
+    size_t count = item->transform_count;
+    int rc = -1;
+
+    if (count > 0 && is_utf16(item->transforms[count - 1]))
+        err_set(err, "UTF-16 is found in no text: base64 or base64offset must follow it");
+    else if (item->field.ptr == NULL && item->op != SIGMA_EQUALS && item->op != SIGMA_REGEX)
+        err_set(err, "keywords do not go with this modifier");
+    else if (item->field.ptr == NULL && (item->part != PART_NONE || item->is_exact ||
+             (item->open != 0 && item->open != (PATTERN_OPEN_START | PATTERN_OPEN_END))))
+        err_set(err, "keywords are looked for anywhere: contains is all that goes with them");
+    else
+        rc = 0;
+    return rc;
 }

@@ -17,6 +17,7 @@
 #include "detector/text/details.h"
 #include "detector/text/pattern.h"
 #include "detector/sigma/sigma_condition.h"
+#include "detector/sigma/sigma_transform.h"
 #include "detector/text/attack.h"
 #include "proto/base/arena.h"
 #include "proto/base/err.h"
@@ -24,7 +25,7 @@
 
 enum sigma_op {
     SIGMA_EQUALS, SIGMA_REGEX, SIGMA_CIDR, SIGMA_EXISTS,
-    SIGMA_GT, SIGMA_GTE, SIGMA_LT, SIGMA_LTE, SIGMA_ATTACK
+    SIGMA_GT, SIGMA_GTE, SIGMA_LT, SIGMA_LTE, SIGMA_ATTACK, SIGMA_FIELDREF
 };
 
 /* Which part of a time is compared (in the site's zone). */
@@ -43,9 +44,10 @@ struct cidr {
 struct sigma_value {
     int is_null;                /* EQUALS: null or absent */
     struct pattern pattern;     /* EQUALS */
-    struct text text;           /* REGEX */
+    struct text text;           /* REGEX; FIELDREF: name of the other field */
     struct cidr cidr;           /* CIDR */
     double number;              /* GT..LTE, a part of a time; EXISTS: 0 or 1 */
+    uint32_t origin;            /* which value as written: modifiers may make several of one */
     int line;
 };
 
@@ -57,14 +59,16 @@ struct sigma_check {
 
 /* field|modifiers: values */
 struct sigma_item {
-    struct text field;          /* ptr NULL: keywords, in raw_log and description */
+    struct text field;          /* ptr NULL: keywords, anywhere in the message */
     enum sigma_op op;
     enum sigma_part part;
     enum attack attack;         /* SIGMA_ATTACK */
     unsigned open;              /* PATTERN_OPEN_* */
     unsigned regex_flags;       /* SIGMA_RE_* */
-    int is_cased, is_all, is_negated;
-    struct sigma_value *values;
+    int is_cased, is_exact, is_all, is_negated;
+    enum sigma_transform transforms[SIGMA_MAX_TRANSFORMS];
+    size_t transform_count;
+    struct sigma_value *values; /* those of one origin stand together */
     size_t value_count;
     int line;
 };
@@ -156,6 +160,7 @@ struct sigma_source {
     const char *file;
     const struct yaml *yaml;
     struct arena *arena;
+    const struct placeholders *placeholders;    /* NULL: none are known */
     struct err *err;
 };
 
@@ -169,6 +174,14 @@ int sigma_detection_read(const struct sigma_source *src, json_t *detection,
                          struct sigma_rule *rule);
 int sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
                            struct sigma_rule *rule);
+
+/* 1 when placeholders were put into the item's values; a number of what these are. */
+int sigma_item_is_expanded(const struct sigma_item *item);
+uint64_t sigma_item_hash(const struct sigma_item *item);
+
+/* The values of an item whose modifiers were read (used by sigma_detection.c). */
+int sigma_values_read(const struct sigma_source *src, struct sigma_item *item,
+                      json_t *values);
 
 /* The bongsu: part: our own keys. */
 int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,

@@ -2,19 +2,21 @@
 
 #include <string.h>
 
-/* The tokens of a value: one kind and one byte each. */
-struct tokens {
-    char *kinds, *bytes;
-    size_t len;
-};
-
 static void
-token_add(struct tokens *tokens, char kind, char byte)
+token_add(struct pattern_tokens *tokens, char kind, char byte)
 {
     if (kind == '*' && tokens->len > 0 && tokens->kinds[tokens->len - 1] == '*')
         return;             /* "**" means no more than "*" */
     tokens->kinds[tokens->len] = kind;
     tokens->bytes[tokens->len++] = byte;
+}
+
+static int
+tokens_alloc(struct arena *arena, size_t len, struct pattern_tokens *tokens)
+{
+    *tokens = (struct pattern_tokens){ arena_alloc(arena, len + 2),
+                                       arena_alloc(arena, len + 2), 0 };
+    return tokens->kinds == NULL || tokens->bytes == NULL ? -1 : 0;
 }
 
 static int
@@ -25,24 +27,44 @@ is_escape(struct text value, size_t i)
             value.ptr[i + 1] == '\\');
 }
 
-static void
-tokens_read(struct tokens *tokens, struct text value, unsigned open, int is_cased)
+int
+pattern_read(struct arena *arena, struct text value, struct pattern_tokens *ret_tokens)
 {
-    if (open & PATTERN_OPEN_START)
-        token_add(tokens, '*', 0);
+    if (tokens_alloc(arena, value.len, ret_tokens) != 0)
+        return -1;
     for (size_t i = 0; i < value.len; i++) {
         char c = value.ptr[i];
 
         if (is_escape(value, i))
-            c = value.ptr[++i];
-        else if (c == '*' || c == '?') {
-            token_add(tokens, c, 0);
-            continue;
-        }
-        token_add(tokens, 'c', is_cased ? c : fold_char(c));
+            token_add(ret_tokens, 'c', value.ptr[++i]);
+        else if (c == '*' || c == '?')
+            token_add(ret_tokens, c, 0);
+        else
+            token_add(ret_tokens, 'c', c);
     }
-    if (open & PATTERN_OPEN_END)
-        token_add(tokens, '*', 0);
+    return 0;
+}
+
+int
+pattern_plain(struct arena *arena, struct text bytes, struct pattern_tokens *ret_tokens)
+{
+    if (tokens_alloc(arena, bytes.len, ret_tokens) != 0)
+        return -1;
+    if (bytes.len == 0)
+        return 0;
+    memset(ret_tokens->kinds, 'c', bytes.len);
+    memcpy(ret_tokens->bytes, bytes.ptr, bytes.len);
+    ret_tokens->len = bytes.len;
+    return 0;
+}
+
+int
+pattern_is_plain(const struct pattern_tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->len; i++)
+        if (tokens->kinds[i] != 'c')
+            return 0;
+    return 1;
 }
 
 /* Which byte of a literal stands in the fewest logs: anything but a letter or a space,
@@ -99,20 +121,35 @@ pattern_shape_find(struct pattern *pattern)
         pattern->shape = open_end ? PATTERN_PREFIX : PATTERN_EXACT;
 }
 
+void
+pattern_make(struct pattern_tokens *tokens, unsigned open, int is_cased,
+             struct pattern *ret_pattern)
+{
+    for (size_t i = 0; !is_cased && i < tokens->len; i++)
+        tokens->bytes[i] = fold_char(tokens->bytes[i]);
+    if (open & PATTERN_OPEN_START && (tokens->len == 0 || tokens->kinds[0] != '*')) {
+        memmove(tokens->kinds + 1, tokens->kinds, tokens->len);
+        memmove(tokens->bytes + 1, tokens->bytes, tokens->len);
+        tokens->kinds[0] = '*';
+        tokens->bytes[0] = 0;
+        tokens->len++;
+    }
+    if (open & PATTERN_OPEN_END)
+        token_add(tokens, '*', 0);
+    *ret_pattern = (struct pattern){ .is_cased = is_cased, .kinds = tokens->kinds,
+                                     .bytes = tokens->bytes, .len = tokens->len };
+    pattern_shape_find(ret_pattern);
+}
+
 int
 pattern_parse(struct arena *arena, struct text value, unsigned open, int is_cased,
               struct pattern *ret_pattern)
 {
-    struct tokens tokens = { 0 };
+    struct pattern_tokens tokens;
 
-    tokens.kinds = arena_alloc(arena, value.len + 2);
-    tokens.bytes = arena_alloc(arena, value.len + 2);
-    if (tokens.kinds == NULL || tokens.bytes == NULL)
+    if (pattern_read(arena, value, &tokens) != 0)
         return -1;
-    tokens_read(&tokens, value, open, is_cased);
-    *ret_pattern = (struct pattern){ .is_cased = is_cased, .kinds = tokens.kinds,
-                                     .bytes = tokens.bytes, .len = tokens.len };
-    pattern_shape_find(ret_pattern);
+    pattern_make(&tokens, open, is_cased, ret_pattern);
     return 0;
 }
 
@@ -175,7 +212,8 @@ character_len(struct text text, size_t i)
     return n;
 }
 
-/* After a mismatch only the last "*" needs to take one byte more. */
+/* After a mismatch only the last "*" needs to take one character more: a byte more, and
+ * a "?" after it would match within one. */
 static int
 glob_matches(const struct pattern *pattern, struct text text)
 {
@@ -195,7 +233,8 @@ glob_matches(const struct pattern *pattern, struct text text)
             p++;
         } else if (star != (size_t)-1) {
             p = star + 1;
-            t = ++star_text;
+            star_text += character_len(text, star_text);
+            t = star_text;
         } else {
             return 0;
         }

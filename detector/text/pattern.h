@@ -33,8 +33,27 @@ struct pattern {
     size_t len;                 /* of kinds and bytes */
 };
 
-/* Read a value as written in a rule. Memory is the arena's. 0, or -1 when
- * out of memory. */
+/* A value as written in a rule, read: its escapes undone, its wildcards told from its
+ * characters, which have the case that they were written in. */
+struct pattern_tokens {
+    char *kinds, *bytes;        /* as in struct pattern, room for two more */
+    size_t len;
+};
+
+/* Read a value. Memory is the arena's. 0, or -1 when out of memory. */
+int pattern_read(struct arena *arena, struct text value, struct pattern_tokens *ret_tokens);
+
+/* Tokens of plain bytes, in which nothing is a wildcard or an escape. */
+int pattern_plain(struct arena *arena, struct text bytes, struct pattern_tokens *ret_tokens);
+
+/* 1 when no token is a wildcard: then bytes is the text meant. */
+int pattern_is_plain(const struct pattern_tokens *tokens);
+
+/* What tokens match; they are changed, and kept by the pattern. */
+void pattern_make(struct pattern_tokens *tokens, unsigned open, int is_cased,
+                  struct pattern *ret_pattern);
+
+/* pattern_read and pattern_make. */
 int pattern_parse(struct arena *arena, struct text value, unsigned open, int is_cased,
                   struct pattern *ret_pattern);
 

@@ -237,7 +237,7 @@ keywords_are_looked_for_in_log_and_description(void **state)
     static const struct match_row rows[] = {
         { "[segfault, panic]", "\"raw_log\":\"kernel PANIC now\"", 1 },
         { "[segfault, panic]", "\"description\":\"a segfault\"", 1 },
-        { "[segfault, panic]", "\"username\":\"panic\"", 0 },
+        { "[segfault, panic]", "\"raw_log\":\"x\",\"username\":\"panic\"", 0 },
         { "{'|all': [a, b]}", "\"raw_log\":\"xa\",\"description\":\"xb\"", 1 },
         { "{'|all': [a, b]}", "\"raw_log\":\"xa\"", 0 },
         { "{'|re': 'a.c'}", "\"raw_log\":\"xabcx\"", 1 },

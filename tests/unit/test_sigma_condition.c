@@ -106,7 +106,8 @@ of_counts_what_fits_the_pattern(void **state)
     assert_false(eval("2 of sel_*", "3"));
     assert_true(eval("2 of sel_*", "35"));
     assert_true(eval("1 of s*_2", "4"));
-    assert_true(eval("1 of *_*", "6"));
+    assert_true(eval("1 of *_*", "5"));
+    assert_false(eval("1 of *_*", "6"));
     assert_true(eval("a and not 1 of sel_*", "0"));
     assert_true(eval("1 of a", "0"));
 }
@@ -135,6 +136,7 @@ what_is_not_in_the_grammar_is_refused_with_a_reason(void **state)
     refuses("not", "a selection is missing");
     refuses("1 of", "a pattern or \"them\" is missing");
     refuses("1 of x*", "no selection fits");
+    refuses("1 of _h*", "that begin with _ are left out");
     refuses("4 of sel_*", "fewer selections fit");
     refuses("0 of sel_*", "needs a number");
     refuses("some of sel_*", "needs a number");
