@@ -63,7 +63,8 @@ emit_predicate(struct compiler *c, struct text field, const struct sigma_item *i
     int line = 0;
 
     named.field = field;
-    number = predicate_table_add(c->table, &named, values, count, &line, &why);
+    number = predicate_table_add(c->table, &named, &c->rule->logsource, values, count, &line,
+                                 &why);
     if (number < 0)
         return refuse(c, line, why.text);
     return emit(c, CONDITION_TEST, (uint32_t)number) < 0 ? -1 : 0;

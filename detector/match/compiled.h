@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "detector/match/predicate_table.h"
+#include "detector/match/router.h"
 #include "detector/sigma/sigma_condition.h"
 #include "detector/sigma/sigma_rule.h"
 
@@ -33,5 +34,9 @@ void compiled_release(struct compiled *code);
 
 /* 1 when the rule matches the event that the tables began with. */
 int compiled_matches(const struct compiled *code, struct predicate_table *table);
+
+/* What the rule needs of an event: fields, keywords alone, or nothing (compiled_need.c). */
+enum router_need compiled_need(const struct compiled *code,
+                               const struct predicate_table *table);
 
 #endif

@@ -3,55 +3,54 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/fields.h"
+#include "detector/match/field_sources.h"
+#include "detector/match/nested.h"
+#include "proto/base/arena.h"
+#include "proto/base/buf.h"
+#include "proto/base/hash.h"
 
 struct slot {
-    char *name;
+    char *name, *prefixed;
     struct text name_text;
+    struct text prefixed_name;  /* where rules of its logsource look first; else ptr NULL */
+    struct text other_name;     /* ours, where a rule has ECS's or Sigma's; else ptr NULL */
+    const struct field_row *row;
     int known;                  /* row of event_fields[], or -1 */
-    int rank;                   /* of what gave the value: the lowest counts */
+    enum field_rank rank;       /* of what gave the value */
     uint64_t found_in;          /* the event that value is of, by number */
     uint64_t written_in;
     const struct value *value;
+    struct value nested;        /* what value points to, when it is within another */
     struct text text;
     char space[32];
 };
 
-/* Where a slot's value may come from, the best first. */
-enum rank { RANK_KNOWN, RANK_NAME_KNOWN, RANK_NAME, RANK_OTHER_KNOWN, RANK_OTHER };
-
-/* A further field by this name, or a row of event_fields[], is a value for a slot. */
-struct source {
-    struct text name;
-    uint64_t hash;
-    uint32_t slot;
-    enum rank rank;
-    int32_t next;               /* of its bucket or row; -1: none */
+/* A name in rules of a logsource, by hash, and its slot. */
+struct alias {
+    uint64_t hash;              /* 0: none is here */
+    int slot;
 };
 
 struct field_table {
     struct slot *slots;
     size_t count, cap;
-    struct source *sources;
-    size_t source_count, source_cap;
-    int32_t *buckets;           /* of names; a power of two */
-    size_t bucket_count;
-    int32_t rows[EVENT_FIELD_COUNT];
+    struct alias *aliases;      /* a power of two, half empty */
+    size_t alias_count, alias_cap;
+    struct field_sources sources;
     uint32_t *present;          /* the slots that the event has a value for */
     size_t present_count;
+    struct arena arena;         /* nested values of the event at hand */
     const struct event *ev;
     uint64_t number;            /* of the event, from 1 */
 };
-
-enum { FIRST_SLOTS = 32, SOURCES_A_SLOT = 5 };
 
 struct field_table *
 field_table_new(void)
 {
     struct field_table *table = calloc(1, sizeof(*table));
 
-    for (size_t i = 0; table != NULL && i < EVENT_FIELD_COUNT; i++)
-        table->rows[i] = -1;
+    if (table != NULL)
+        field_sources_init(&table->sources);
     return table;
 }
 
@@ -60,143 +59,189 @@ field_table_destroy(struct field_table **table)
 {
     if (*table == NULL)
         return;
-    for (size_t i = 0; i < (*table)->count; i++)
+    for (size_t i = 0; i < (*table)->count; i++) {
         free((*table)->slots[i].name);
+        free((*table)->slots[i].prefixed);
+    }
     free((*table)->slots);
-    free((*table)->sources);
-    free((*table)->buckets);
+    free((*table)->aliases);
     free((*table)->present);
+    field_sources_release(&(*table)->sources);
+    arena_release(&(*table)->arena);
     free(*table);
     *table = NULL;
 }
 
-/* Names are looked up, never added, while events are judged: whoever makes them collide
- * gains nothing. */
 static uint64_t
-hash_of(struct text name)
+hash_alias(struct text name, const struct logsource *of)
 {
-    uint64_t first = 0, last = 0;
-    size_t part = name.len < 8 ? name.len : 8;
+    struct text parts[4] = { name };
+    unsigned char id[HASH_ID_LEN];
+    uint64_t hash;
 
-    memcpy(&first, name.ptr, part);
-    memcpy(&last, name.ptr + name.len - part, part);
-    first = (first ^ (uint64_t)name.len << 56) * UINT64_C(0x9e3779b97f4a7c15);
-    first = (first ^ first >> 29 ^ last) * UINT64_C(0xbf58476d1ce4e5b9);
-    return first ^ first >> 32;
+    if (of != NULL) {
+        parts[1] = of->product;
+        parts[2] = of->category;
+        parts[3] = of->service;
+    }
+    hash_id(parts, 4, id);
+    memcpy(&hash, id, sizeof(hash));
+    return hash == 0 ? 1 : hash;
 }
 
-/* Room for one more slot and its sources. 0 or -1. */
-static int
-make_room(struct field_table *table)
+/* Where the hash stands, or is to stand; NULL when there is no table yet. */
+static struct alias *
+alias_find(const struct field_table *table, uint64_t hash)
 {
-    size_t cap = table->cap == 0 ? FIRST_SLOTS : table->cap * 2;
-    void *slots, *sources, *present, *buckets;
+    size_t at = hash & (table->alias_cap - 1);
 
-    if (table->count < table->cap)
+    if (table->alias_cap == 0)
+        return NULL;
+    while (table->aliases[at].hash != 0 && table->aliases[at].hash != hash)
+        at = (at + 1) & (table->alias_cap - 1);
+    return &table->aliases[at];
+}
+
+static int
+aliases_grow(struct field_table *table)
+{
+    struct field_table grown = { .alias_cap = table->alias_cap == 0 ? 64
+                                                                    : table->alias_cap * 2 };
+
+    if (table->alias_count * 2 < table->alias_cap)
         return 0;
-    if ((slots = realloc(table->slots, cap * sizeof(table->slots[0]))) == NULL)
+    grown.aliases = calloc(grown.alias_cap, sizeof(grown.aliases[0]));
+    if (grown.aliases == NULL)
         return -1;
-    table->slots = slots;
-    sources = realloc(table->sources, cap * SOURCES_A_SLOT * sizeof(table->sources[0]));
-    if (sources == NULL)
-        return -1;
-    table->sources = sources;
-    if ((present = realloc(table->present, cap * sizeof(table->present[0]))) == NULL)
-        return -1;
-    table->present = present;
-    if ((buckets = realloc(table->buckets, cap * 4 * sizeof(table->buckets[0]))) == NULL)
-        return -1;
-    table->buckets = buckets;
-    table->cap = cap;
-    table->bucket_count = cap * 4;
-    memset(table->buckets, 0xff, table->bucket_count * sizeof(table->buckets[0]));
-    for (size_t i = 0; i < table->source_count; i++) {
-        struct source *source = &table->sources[i];
-        int32_t *bucket = &table->buckets[source->hash & (table->bucket_count - 1)];
-
-        if (source->name.ptr == NULL)
-            continue;
-        source->next = *bucket;
-        *bucket = (int32_t)i;
-    }
+    for (size_t i = 0; i < table->alias_cap; i++)
+        if (table->aliases[i].hash != 0)
+            *alias_find(&grown, table->aliases[i].hash) = table->aliases[i];
+    free(table->aliases);
+    table->aliases = grown.aliases;
+    table->alias_cap = grown.alias_cap;
     return 0;
 }
 
-static void
-add_source(struct field_table *table, const struct source *source, int32_t *list)
+/* Every map that a field of this name may be a part of: "a" and "a.b" for "a.b.c". */
+static int
+add_parents(struct field_sources *sources, struct text name, uint32_t number)
 {
-    table->sources[table->source_count] = *source;
-    table->sources[table->source_count].next = *list;
-    *list = (int32_t)table->source_count++;
-}
-
-static void
-add_row(struct field_table *table, int known, uint32_t slot, enum rank rank)
-{
-    const struct source source = { .slot = slot, .rank = rank };
-
-    if (known >= 0)
-        add_source(table, &source, &table->rows[known]);
-}
-
-static void
-add_name(struct field_table *table, struct text name, uint32_t slot, enum rank rank)
-{
-    const struct source source = { .name = name, .hash = hash_of(name), .slot = slot,
-                                   .rank = rank };
-
-    add_source(table, &source, &table->buckets[source.hash & (table->bucket_count - 1)]);
+    for (size_t i = 1; i < name.len; i++)
+        if (name.ptr[i] == '.' &&
+            field_sources_add_name(sources, (struct text){ name.ptr, i }, number, RANK_PARENT) != 0)
+            return -1;
+    return 0;
 }
 
 /* Rules may use ECS's or Sigma's name for what is one of our fields; and a client may have
  * sent the rule's name itself, as a further field. */
-static void
-add_sources(struct field_table *table, uint32_t number)
+static int
+add_sources(struct field_table *table, struct slot *slot, uint32_t number)
 {
-    struct slot *slot = &table->slots[number];
-    const struct field_row *row = field_find(slot->name_text);
+    struct field_sources *sources = &table->sources;
+    const struct field_row *row = slot->row;
     int name_known = event_field_find(slot->name_text);
 
     slot->known = event_field_find(row == NULL ? slot->name_text : text_of(row->name));
-    add_row(table, slot->known, number, RANK_KNOWN);
-    if (name_known != slot->known)
-        add_row(table, name_known, number, RANK_NAME_KNOWN);
-    add_name(table, slot->name_text, number, RANK_NAME);
-    if (row == NULL || slot->known >= 0 || text_is(slot->name_text, row->name))
-        return;
-    add_row(table, event_field_find(text_of(row->name)), number, RANK_OTHER_KNOWN);
-    add_name(table, text_of(row->name), number, RANK_OTHER);
+    if (row != NULL && slot->known < 0 && !text_is(slot->name_text, row->name))
+        slot->other_name = text_of(row->name);
+    if (name_known == slot->known)
+        name_known = -1;
+    return field_sources_add_name(sources, slot->prefixed_name, number, RANK_PREFIXED) != 0 ||
+           field_sources_add_row(sources, slot->known, number, RANK_KNOWN) != 0 ||
+           field_sources_add_row(sources, name_known, number, RANK_NAME_KNOWN) != 0 ||
+           field_sources_add_name(sources, slot->name_text, number, RANK_NAME) != 0 ||
+           field_sources_add_row(sources, event_field_find(slot->other_name), number,
+                                 RANK_OTHER_KNOWN) != 0 ||
+           field_sources_add_name(sources, slot->other_name, number, RANK_OTHER) != 0 ||
+           add_parents(sources, slot->name_text, number) != 0 ||
+           add_parents(sources, slot->other_name, number) != 0 ? -1 : 0;
+}
+
+/* One that means the same, or -1. */
+static int
+slot_find(const struct field_table *table, struct text name, const struct field_row *row,
+          const char *prefix)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->slots[i].row == row && text_equals(table->slots[i].name_text, name) &&
+            (table->slots[i].prefixed != NULL) == (prefix != NULL))
+            return (int)i;
+    return -1;
 }
 
 static int
-find_slot(const struct field_table *table, struct text name)
+slot_add(struct field_table *table, struct text name, const struct field_row *row,
+         const char *prefix)
 {
-    uint64_t hash = hash_of(name);
-    int32_t at = table->cap == 0 ? -1 : table->buckets[hash & (table->bucket_count - 1)];
+    struct buf prefixed = { 0 };
+    struct slot *slot;
 
-    for (; at >= 0; at = table->sources[at].next)
-        if (table->sources[at].rank == RANK_NAME && text_equals(table->sources[at].name, name))
-            return (int)table->sources[at].slot;
-    return -1;
+    if (table->count == table->cap) {
+        size_t cap = table->cap == 0 ? 32 : table->cap * 2;
+        struct slot *grown = realloc(table->slots, cap * sizeof(*grown));
+        uint32_t *present = NULL;
+
+        if (grown != NULL) {
+            table->slots = grown;
+            present = realloc(table->present, cap * sizeof(*present));
+        }
+        if (present == NULL)
+            return -1;
+        table->present = present;
+        table->cap = cap;
+    }
+    slot = &table->slots[table->count];
+    *slot = (struct slot){ .name = text_dup(name), .row = row };
+    if (slot->name == NULL ||
+        (prefix != NULL && (buf_append_str(&prefixed, prefix) != 0 ||
+                            buf_append_text(&prefixed, name) != 0))) {
+        free(slot->name);
+        buf_release(&prefixed);
+        return -1;
+    }
+    slot->name_text = text_of(slot->name);
+    if (prefix != NULL) {
+        slot->prefixed_name.len = prefixed.len;
+        slot->prefixed = buf_take(&prefixed);
+        slot->prefixed_name.ptr = slot->prefixed;
+    }
+    table->count++;             /* from here on the table frees it */
+    return add_sources(table, slot, (uint32_t)(table->count - 1)) == 0 ? (int)table->count - 1 : -1;
+}
+
+int
+field_table_add_for(struct field_table *table, struct text name, const struct logsource *of)
+{
+    uint64_t hash = hash_alias(name, of);
+    const struct field_row *row;
+    struct alias *alias;
+    const char *prefix;
+    int slot;
+
+    if (aliases_grow(table) != 0)
+        return -1;
+    alias = alias_find(table, hash);
+    if (alias->hash != 0)
+        return alias->slot;
+    row = field_find_for(name, of);
+    /* our names and ECS's are of no source */
+    prefix = row != NULL && (text_is(name, row->name) || text_is(name, row->ecs))
+             ? NULL : field_prefix_for(of);
+    slot = slot_find(table, name, row, prefix);
+    if (slot < 0)
+        slot = slot_add(table, name, row, prefix);
+    if (slot < 0)
+        return -1;
+    *alias = (struct alias){ hash, slot };
+    table->alias_count++;
+    return slot;
 }
 
 int
 field_table_add(struct field_table *table, struct text name)
 {
-    struct slot *slot;
-    int there = find_slot(table, name);
-
-    if (there >= 0)
-        return there;
-    if (make_room(table) != 0)
-        return -1;
-    slot = &table->slots[table->count];
-    *slot = (struct slot){ .name = text_dup(name) };
-    if (slot->name == NULL)
-        return -1;
-    slot->name_text = text_of(slot->name);
-    add_sources(table, (uint32_t)table->count);
-    return (int)table->count++;
+    return field_table_add_for(table, name, NULL);
 }
 
 int
@@ -206,41 +251,69 @@ field_table_known(const struct field_table *table, int field)
 }
 
 static void
-offer(struct field_table *table, const struct source *source, const struct value *value)
+offer(struct field_table *table, const struct field_source *source, const struct value *value)
 {
-    struct slot *slot = &table->slots[source->slot];
+    struct slot *slot = &table->slots[source->field];
 
-    if (slot->found_in == table->number && slot->rank <= (int)source->rank)
+    if (slot->found_in == table->number && slot->rank <= source->rank)
         return;
     if (slot->found_in != table->number)
-        table->present[table->present_count++] = source->slot;
+        table->present[table->present_count++] = source->field;
     slot->found_in = table->number;
-    slot->rank = (int)source->rank;
+    slot->rank = source->rank;
     slot->value = value;
+}
+
+/* A field "a.b" may be b in the map a: of that name, and else by its other name. */
+static void
+offer_part(struct field_table *table, const struct field_source *source)
+{
+    struct slot *slot = &table->slots[source->field];
+
+    if (slot->found_in == table->number)
+        return;
+    if (nested_find(table->ev, slot->name_text, &table->arena, &slot->nested) != 0 &&
+        (slot->other_name.ptr == NULL ||
+         nested_find(table->ev, slot->other_name, &table->arena, &slot->nested) != 0))
+        return;
+    offer(table, source, &slot->nested);
+}
+
+static void
+offer_extra(struct field_table *table, const struct extra *extra, int is_for_parts)
+{
+    const struct field_source *source = field_sources_first(&table->sources, extra->name);
+
+    for (; source != NULL; source = field_sources_next(&table->sources, source)) {
+        if (is_for_parts && source->rank == RANK_PARENT)
+            offer_part(table, source);
+        else if (!is_for_parts && source->rank != RANK_PARENT)
+            offer(table, source, &extra->value);
+    }
 }
 
 void
 field_table_begin(struct field_table *table, const struct event *ev)
 {
+    int has_nested = 0;
+
     table->ev = ev;
     table->number++;
     table->present_count = 0;
-    if (table->count == 0)
-        return;
+    if (table->arena.used > 0)
+        arena_clear(&table->arena);
     for (size_t i = 0; i < EVENT_FIELD_COUNT; i++)
         if (ev->known[i].kind != VALUE_ABSENT)
-            for (int32_t at = table->rows[i]; at >= 0; at = table->sources[at].next)
-                offer(table, &table->sources[at], &ev->known[i]);
+            for (int32_t at = table->sources.rows[i]; at >= 0; at = table->sources.all[at].next)
+                offer(table, &table->sources.all[at], &ev->known[i]);
     for (size_t i = 0; i < ev->extra_count; i++) {
-        const struct extra *extra = &ev->extras[i];
-        uint64_t hash = hash_of(extra->name);
-        int32_t at = table->buckets[hash & (table->bucket_count - 1)];
-
-        for (; at >= 0 && extra->value.kind != VALUE_ABSENT; at = table->sources[at].next)
-            if (table->sources[at].hash == hash &&
-                text_equals(table->sources[at].name, extra->name))
-                offer(table, &table->sources[at], &extra->value);
+        has_nested |= ev->extras[i].value.kind == VALUE_OBJECT;
+        if (ev->extras[i].value.kind != VALUE_ABSENT)
+            offer_extra(table, &ev->extras[i], 0);
     }
+    for (size_t i = 0; has_nested && i < ev->extra_count; i++)
+        if (ev->extras[i].value.kind == VALUE_OBJECT)
+            offer_extra(table, &ev->extras[i], 1);
 }
 
 size_t

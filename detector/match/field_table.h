@@ -1,9 +1,10 @@
 /*
  * field_table.h - the fields that rules name, each looked up once per event
  *
- * A rule names a field by our name, by its ECS name, or by whatever name a
- * client gave it; when rules are compiled a name becomes a number. An event's fields
- * are gone through once, and find the numbers that they are values for.
+ * A rule names a field by our name, by its ECS name, by Sigma's for its logsource, or by
+ * whatever name a client gave it, "a.b" for b in the map a too; when rules are compiled a
+ * name becomes a number. An event's fields are gone through once, and find the
+ * numbers that they are values for.
  */
 #ifndef DETECTOR_MATCH_FIELD_TABLE_H
 #define DETECTOR_MATCH_FIELD_TABLE_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "proto/event.h"
+#include "proto/fields.h"
 
 struct field_table;
 
@@ -22,6 +24,10 @@ void field_table_destroy(struct field_table **table);
 /* The number of a field (name copied), the same for the same name; -1 when
  * out of memory. */
 int field_table_add(struct field_table *table, struct text name);
+
+/* The same as rules of this logsource mean it (proto/fields.h). NULL: any rule. */
+int field_table_add_for(struct field_table *table, struct text name,
+                        const struct logsource *of);
 
 /* The row of event_fields[] that a number stands for, or -1. */
 int field_table_known(const struct field_table *table, int field);

@@ -9,6 +9,7 @@
 struct matcher {
     struct field_table *fields;
     struct predicate_table *table;
+    struct router *router;
     struct compiled *rules;
     size_t rule_count, rule_cap;
     struct rule_index *index;
@@ -24,7 +25,8 @@ matcher_new(struct field_table *fields)
         return NULL;
     matcher->fields = fields;
     matcher->table = predicate_table_new(fields);
-    if (matcher->table == NULL)
+    matcher->router = router_new(fields);
+    if (matcher->table == NULL || matcher->router == NULL)
         matcher_destroy(&matcher);
     return matcher;
 }
@@ -40,6 +42,7 @@ matcher_destroy(struct matcher **matcher)
     rule_index_destroy(&(*matcher)->index);
     free((*matcher)->matched);
     predicate_table_destroy(&(*matcher)->table);
+    router_destroy(&(*matcher)->router);
     free(*matcher);
     *matcher = NULL;
 }
@@ -48,6 +51,9 @@ int
 matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t number,
             struct err *err)
 {
+    static const struct logsource any = { .product = { NULL, 0 } };
+    struct compiled *code;
+
     if (matcher->rule_count == matcher->rule_cap) {
         size_t cap = matcher->rule_cap == 0 ? 16 : matcher->rule_cap * 2;
         struct compiled *grown = realloc(matcher->rules, cap * sizeof(*grown));
@@ -59,11 +65,23 @@ matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t num
         matcher->rules = grown;
         matcher->rule_cap = cap;
     }
-    if (compiled_init(&matcher->rules[matcher->rule_count], rule, number, matcher->table,
-                      err) != 0)
+    code = &matcher->rules[matcher->rule_count];
+    if (compiled_init(code, rule, number, matcher->table, err) != 0)
         return -1;
+    if (router_add(matcher->router, rule->is_any_source ? &any : &rule->logsource,
+                   compiled_need(code, matcher->table)) != 0) {
+        err_set(err, "%s: out of memory", rule->file);
+        compiled_release(code);
+        return -1;
+    }
     matcher->rule_count++;
     return 0;
+}
+
+int
+matcher_set_logsource(struct matcher *matcher, const struct logsource *of)
+{
+    return router_fix(matcher->router, of);
 }
 
 int
@@ -83,19 +101,25 @@ matcher_match(struct matcher *matcher, const struct event *ev,
               const uint32_t **ret_numbers)
 {
     const uint64_t *chances;
+    const struct route *route;
     size_t found = 0, words;
 
     field_table_begin(matcher->fields, ev);
     predicate_table_begin(matcher->table);
+    route = router_route(matcher->router);
     chances = rule_index_find(matcher->index, &words);
-    for (size_t i = 0; i < words; i++)
-        for (uint64_t left = chances[i]; left != 0; left &= left - 1) {
+    for (size_t i = 0; i < words; i++) {
+        /* without a route, memory was out: rather one too many than none */
+        uint64_t left = chances[i] & (route == NULL ? UINT64_MAX : route->rules[i]);
+
+        for (; left != 0; left &= left - 1) {
             const struct compiled *rule =
                 &matcher->rules[i * 64 + (size_t)__builtin_ctzll(left)];
 
             if (compiled_matches(rule, matcher->table))
                 matcher->matched[found++] = rule->number;
         }
+    }
     *ret_numbers = matcher->matched;
     return found;
 }

@@ -2,7 +2,8 @@
  * matcher.h - which detection rules does an event match?
  *
  * Rules are compiled once into predicates and a small program over them. A rule is only
- * looked at when the event has something that it cannot do without (rule_index.h).
+ * looked at when the event has something that it cannot do without (rule_index.h), and
+ * when it is for the event's logsource (router.h).
  * Events must be as the wire reader makes them (arrays as VALUE_OBJECT).
  */
 #ifndef DETECTOR_MATCH_MATCHER_H
@@ -29,6 +30,11 @@ int matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t
 
 /* All rules are there: build the index. 0, or -1 with the reason. */
 int matcher_finish(struct matcher *matcher, struct err *err);
+
+/* Take every event for one of this logsource, whatever its fields say, and skip the rules
+ * that differ from it and no others; NULL: go by the fields, as at first. For judging
+ * events of which it is known. 0, or -1 when out of memory. */
+int matcher_set_logsource(struct matcher *matcher, const struct logsource *of);
 
 /* The numbers of the rules that ev matches, in the order they were added;
  * borrowed until the next call. Begins the field table with ev. */

@@ -140,14 +140,15 @@ make_room(struct predicate_table *table, struct err *err)
 /* The fields that FIELDREF's values name; NULL in *ret_others for any other test. */
 static int
 add_others(struct predicate_table *table, const struct sigma_item *item,
-           const struct sigma_value *values, size_t count, int **ret_others)
+           const struct logsource *of, const struct sigma_value *values, size_t count,
+           int **ret_others)
 {
     int *others = item->op == SIGMA_FIELDREF ? calloc(count, sizeof(*others)) : NULL;
 
     if (item->op == SIGMA_FIELDREF && others == NULL)
         return -1;
     for (size_t i = 0; others != NULL && i < count; i++) {
-        others[i] = field_table_add(table->ctx.fields, values[i].text);
+        others[i] = field_table_add_for(table->ctx.fields, values[i].text, of);
         if (others[i] < 0) {
             free(others);
             return -1;
@@ -159,11 +160,12 @@ add_others(struct predicate_table *table, const struct sigma_item *item,
 
 int64_t
 predicate_table_add(struct predicate_table *table, const struct sigma_item *item,
-                    const struct sigma_value *values, size_t count, int *ret_line,
-                    struct err *err)
+                    const struct logsource *of, const struct sigma_value *values,
+                    size_t count, int *ret_line, struct err *err)
 {
-    int field = item->field.ptr == NULL ? PREDICATE_KEYWORDS
-                                        : field_table_add(table->ctx.fields, item->field);
+    int field = item->field.ptr == NULL
+                ? PREDICATE_KEYWORDS
+                : field_table_add_for(table->ctx.fields, item->field, of);
     struct predicate pred;
     int *others = NULL;
     struct row *row;
@@ -172,7 +174,7 @@ predicate_table_add(struct predicate_table *table, const struct sigma_item *item
 
     *ret_line = item->line;
     if ((field < 0 && item->field.ptr != NULL) ||
-        add_others(table, item, values, count, &others) != 0) {
+        add_others(table, item, of, values, count, &others) != 0) {
         err_set(err, "out of memory");
         return -1;
     }

@@ -18,12 +18,12 @@ struct predicate_table;
 struct predicate_table *predicate_table_new(struct field_table *fields);
 void predicate_table_destroy(struct predicate_table **table);
 
-/* Compile a test of `count` values of an item, whose field is set, or find
+/* Compile a test of `count` values of an item of a rule of this logsource, or find
  * the one that is the same. Its number, or -1 with the reason as
  * predicate_init gives it. */
 int64_t predicate_table_add(struct predicate_table *table, const struct sigma_item *item,
-                            const struct sigma_value *values, size_t count, int *ret_line,
-                            struct err *err);
+                            const struct logsource *of, const struct sigma_value *values,
+                            size_t count, int *ret_line, struct err *err);
 
 const struct predicate *predicate_table_get(const struct predicate_table *table,
                                             uint32_t number);

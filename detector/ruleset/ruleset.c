@@ -126,6 +126,22 @@ hash_expanded(struct rule *rule)
         }
 }
 
+/* With another logsource it counts other events. */
+static void
+hash_source(struct rule *rule)
+{
+    const struct logsource *of = &rule->sigma.logsource;
+    const struct text parts[] = { of->product, of->category, of->service };
+    unsigned char id[HASH_ID_LEN];
+    uint64_t hash;
+
+    if (rule->sigma.is_any_source || rule->sigma.correlation.type != SIGMA_NONE)
+        return;
+    hash_id(parts, 3, id);
+    memcpy(&hash, id, sizeof(hash));
+    rule->text_hash = rule->text_hash * 31 + hash;
+}
+
 static int
 hash_document(json_t *document, struct rule *rule)
 {
@@ -135,6 +151,7 @@ hash_document(json_t *document, struct rule *rule)
                   &rule->text_hash) != 0)
         return -1;
     hash_expanded(rule);
+    hash_source(rule);
     if (rule->sigma.seen_us == 0)
         return 0;
     /* what was seen of other fields is no memory of these */

@@ -221,11 +221,31 @@ link_step(struct ruleset *rules, struct rule *rule, size_t i)
         struct text name = name_in(rules, cor, cor->group_by[g], base);
 
         step->parts[g] = rule_is_correlation(base) ? part_of(base, name)
-                                                   : field_table_add(rules->fields, name);
+                                                   : field_table_add_for(rules->fields, name,
+                                                                         &base->sigma.logsource);
         if (step->parts[g] < 0)
             return -1;
     }
     return add_watcher(rules, base, feed);
+}
+
+/* The logsource of all its rules, or NULL when they differ. */
+static const struct logsource *
+shared_source(struct ruleset *rules, const struct sigma_correlation *cor)
+{
+    const struct logsource *first = NULL;
+
+    for (size_t i = 0; i < cor->rule_count; i++) {
+        const struct logsource *of = &ruleset_find(rules, cor->rules[i])->sigma.logsource;
+
+        if (first == NULL)
+            first = of;
+        if (!text_equals(first->product, of->product) ||
+            !text_equals(first->category, of->category) ||
+            !text_equals(first->service, of->service))
+            return NULL;
+    }
+    return first;
 }
 
 /* Whom it yields to, and what an echo has in common. */
@@ -251,7 +271,8 @@ ruleset_link_correlation(struct ruleset *rules, struct rule *rule)
     if (link_others(rules, rule) != 0)
         return -1;
     if (cor->field.len > 0) {
-        rule->value_field = field_table_add(rules->fields, cor->field);
+        rule->value_field = field_table_add_for(rules->fields, cor->field,
+                                                shared_source(rules, cor));
         if (rule->value_field < 0)
             return -1;
     }

@@ -156,7 +156,7 @@ link_details(struct ruleset *rules, struct rule *rule)
     for (size_t i = 0; i < rule->sigma.detail_count; i++) {
         struct text name = rule->sigma.details[i];
 
-        rule->detail_fields[i] = field_table_add(rules->fields, name);
+        rule->detail_fields[i] = field_table_add_for(rules->fields, name, &rule->sigma.logsource);
         if (rule->detail_fields[i] < 0)
             return -1;
         rule->detail_shape = rule->detail_shape * 31 + hash64(name.ptr, name.len);
@@ -171,7 +171,8 @@ link_seen(struct ruleset *rules, struct rule *rule)
     const struct sigma_correlation *cor = &rule->sigma.correlation;
 
     for (size_t i = 0; i < cor->group_count; i++) {
-        rule->seen_fields[i] = field_table_add(rules->fields, cor->group_by[i]);
+        rule->seen_fields[i] = field_table_add_for(rules->fields, cor->group_by[i],
+                                                   &rule->sigma.logsource);
         if (rule->seen_fields[i] < 0)
             return -1;
     }

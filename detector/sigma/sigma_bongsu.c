@@ -34,6 +34,18 @@ read_summary(const struct sigma_source *src, json_t *value, struct sigma_rule *r
     return 0;
 }
 
+/* For rules over what all decoders name alike (event_type): the logsource only tells. */
+static int
+read_any_source(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    if (!json_is_boolean(value))
+        return sigma_refuse(src, value, "bongsu.any_source must be true or false");
+    if (rule->correlation.type != SIGMA_NONE)
+        return sigma_refuse(src, value, "only a detection takes bongsu.any_source");
+    rule->is_any_source = json_is_true(value);
+    return 0;
+}
+
 static int
 read_alert(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
 {
@@ -237,6 +249,7 @@ sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule
         { "checks",   read_checks },
         { "details",  read_details },
         { "alert",    read_alert },
+        { "any_source", read_any_source },
         { "first_seen", read_first_seen },
         { "yields_to", read_yields },
         { "echo",     read_echo },

@@ -125,16 +125,24 @@ static int
 read_logsource(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 {
     json_t *logsource = json_object_get(doc, "logsource");
+    const struct { const char *key; struct text *ret; } parts[] = {
+        { "product", &rule->logsource.product }, { "category", &rule->logsource.category },
+        { "service", &rule->logsource.service },
+    };
+    const char *said;
 
     if (rule->correlation.type != SIGMA_NONE)
         return 0;
     if (!json_is_object(logsource))
         return sigma_refuse(src, logsource == NULL ? doc : logsource,
                             "\"logsource\" must be a map");
-    if (read_text(src, logsource, "product", &rule->product) != 0 ||
-        read_text(src, logsource, "category", &rule->category) != 0)
-        return -1;
-    return read_text(src, logsource, "service", &rule->service);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (read_text(src, logsource, parts[i].key, &said) != 0)
+            return -1;
+        if (said != NULL)
+            *parts[i].ret = text_of(said);
+    }
+    return 0;
 }
 
 static int

@@ -4,8 +4,7 @@
  * The first station of a rule: YAML in, struct out, nothing compiled yet.
  * Whatever Bongsu cannot honour is refused here or when the rule is compiled,
  * with "file:line: reason"; nothing in a rule is quietly ignored but what the
- * specification leaves to tools (custom top-level keys). The logsource is
- * read and kept; events carry none yet, so it does not restrict a rule.
+ * specification leaves to tools (custom top-level keys).
  * Bongsu's own keys are all below `bongsu:`.
  */
 #ifndef DETECTOR_SIGMA_SIGMA_RULE_H
@@ -22,6 +21,7 @@
 #include "proto/base/arena.h"
 #include "proto/base/err.h"
 #include "proto/base/yaml.h"
+#include "proto/fields.h"
 
 enum sigma_op {
     SIGMA_EQUALS, SIGMA_REGEX, SIGMA_CIDR, SIGMA_EXISTS,
@@ -130,7 +130,7 @@ struct sigma_rule {
     const char *file;                   /* as given; lives in the arena */
     int line;
     const char *id, *name, *title, *level;  /* id never NULL; name may be */
-    const char *product, *category, *service;
+    struct logsource logsource;         /* of a detection */
     char **tags;
     size_t tag_count;
     int severity;                       /* enum severity, from level */
@@ -144,6 +144,7 @@ struct sigma_rule {
     const char *summary;                /* NULL: the default sentence */
     int64_t seen_us, learn_us;          /* first_seen (its fields are the correlation's
                                          * group_by); 0: the rule has none */
+    int is_any_source;                  /* for events of every logsource */
     int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
     struct sigma_check checks[SIGMA_MAX_CHECKS];    /* fields looked through for attacks */
     size_t check_count;

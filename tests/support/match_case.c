@@ -85,9 +85,14 @@ match_case_load(const char *detection)
 {
     char text[2000];
 
+    static const struct logsource of = { .product = { "x", 1 } };
+    struct ruleset *rules;
+
     snprintf(text, sizeof(text), "title: T\nlogsource: {product: x}\ndetection: %s\n",
              detection);
-    return match_case_rules(text);
+    rules = match_case_rules(text);
+    assert_int_equal(matcher_set_logsource(ruleset_matcher(rules), &of), 0);
+    return rules;
 }
 
 void

@@ -20,7 +20,8 @@ struct match_row {
 /* Fails the test, naming each row that is wrong. */
 void match_case_check(const struct match_row *rows, size_t count);
 
-/* The rules of a file's text; of one rule with this detection. The caller destroys. */
+/* The rules of a file's text; of one rule with this detection, which every event is for.
+ * The caller destroys. */
 struct ruleset *match_case_rules(const char *text);
 struct ruleset *match_case_load(const char *detection);
 

@@ -241,7 +241,7 @@ rows_of_the_state_that_make_no_sense_are_counted_and_fill_no_log(void **state)
 /* --- rule files that become bad --- */
 
 #define OWN_RULE(count)                                                                  \
-    "title: Base\nname: base\nlogsource: {category: x}\n"                              \
+    "title: Base\nname: base\nlogsource: {category: authentication}\n"                   \
     "detection: {s: {event_type: login_failed}, condition: s}\n---\n"                   \
     "title: Own\ncorrelation: {type: event_count, rules: [base], group-by:"              \
     " [source_address], timespan: 5m, condition: {gte: " count "}}\n"

@@ -278,6 +278,7 @@ static const char holders_text[] =
 static struct ruleset *
 load_expanding(const char *selection, struct placeholders *holders)
 {
+    static const struct logsource of = { .product = { "x", 1 } };
     struct ruleset *rules = ruleset_new();
     struct err err = { "" };
     char text[600];
@@ -287,6 +288,7 @@ load_expanding(const char *selection, struct placeholders *holders)
     ruleset_expand(rules, holders);
     assert_int_equal(ruleset_add(rules, "x.yml", text, strlen(text)), 0);
     assert_int_equal(ruleset_link(rules, &err), 0);
+    assert_int_equal(matcher_set_logsource(ruleset_matcher(rules), &of), 0);
     return rules;
 }
 

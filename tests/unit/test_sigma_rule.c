@@ -77,7 +77,7 @@ reads_what_a_rule_says(void **state)
     assert_int_equal(rule->severity, SEVERITY_CRITICAL);
     assert_int_equal(rule->tag_count, 2);
     assert_string_equal(rule->tags[0], "attack.t1110");
-    assert_string_equal(rule->service, "sshd");
+    assert_true(text_is(rule->logsource.service, "sshd"));
     assert_int_equal(rule->suppress_us, INT64_C(7200) * 1000000);
     assert_int_equal(rule->check_count, 1);
     assert_int_equal(rule->selections[0].groups[0].items[0].value_count, 2);

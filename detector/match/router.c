@@ -1,0 +1,193 @@
+#include "detector/match/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "detector/match/source_map.h"
+#include "proto/base/hash.h"
+
+enum { SLOTS = 2 * ROUTER_MAX_ROUTES };
+
+/* A rule's logsource; 0 for what it leaves open. */
+struct routed {
+    uint16_t words[SOURCE_PARTS];
+    enum router_need need;
+};
+
+struct cached {
+    struct source_words key;
+    struct route route;
+    uint64_t *rules;            /* NULL: nothing is here */
+};
+
+struct router {
+    struct source_map *map;
+    struct routed *rules;
+    size_t count, cap;
+    struct cached *slots;
+    size_t used;
+    int is_fixed;
+    struct source_words fixed;
+};
+
+struct router *
+router_new(struct field_table *fields)
+{
+    struct router *router = calloc(1, sizeof(*router));
+
+    if (router == NULL)
+        return NULL;
+    router->slots = calloc(SLOTS, sizeof(router->slots[0]));
+    router->map = source_map_new(fields);
+    if (router->slots == NULL || router->map == NULL)
+        router_destroy(&router);
+    return router;
+}
+
+static void
+forget_routes(struct router *router)
+{
+    for (size_t i = 0; router->slots != NULL && i < SLOTS; i++) {
+        free(router->slots[i].rules);
+        router->slots[i] = (struct cached){ .rules = NULL };
+    }
+    router->used = 0;
+}
+
+void
+router_destroy(struct router **router)
+{
+    if (*router == NULL)
+        return;
+    forget_routes(*router);
+    source_map_destroy(&(*router)->map);
+    free((*router)->rules);
+    free((*router)->slots);
+    free(*router);
+    *router = NULL;
+}
+
+static int
+words_of(struct router *router, const struct logsource *of, uint16_t ret_words[SOURCE_PARTS])
+{
+    const struct text parts[SOURCE_PARTS] = { of->product, of->category, of->service };
+
+    for (int part = 0; part < SOURCE_PARTS; part++) {
+        int word = source_map_word(router->map, parts[part]);
+
+        if (word < 0)
+            return -1;
+        ret_words[part] = (uint16_t)word;
+    }
+    return 0;
+}
+
+int
+router_add(struct router *router, const struct logsource *of, enum router_need need)
+{
+    struct routed rule = { .need = need };
+
+    if (words_of(router, of, rule.words) != 0)
+        return -1;
+    if (router->count == router->cap) {
+        size_t cap = router->cap == 0 ? 64 : router->cap * 2;
+        struct routed *grown = realloc(router->rules, cap * sizeof(*grown));
+
+        if (grown == NULL)
+            return -1;
+        router->rules = grown;
+        router->cap = cap;
+    }
+    router->rules[router->count++] = rule;
+    forget_routes(router);
+    return 0;
+}
+
+int
+router_fix(struct router *router, const struct logsource *of)
+{
+    struct source_words fixed;
+    uint16_t words[SOURCE_PARTS];
+
+    memset(&fixed, 0, sizeof(fixed));
+    if (of != NULL && words_of(router, of, words) != 0)
+        return -1;
+    for (int part = 0; of != NULL && part < SOURCE_PARTS; part++)
+        source_words_add(&fixed, (enum source_part)part, words[part]);
+    router->fixed = fixed;
+    router->is_fixed = of != NULL;
+    forget_routes(router);
+    return 0;
+}
+
+/* 1 when the event has something in this part, and not what the rule has. */
+static int
+differs(const struct source_words *has, int part, uint16_t word)
+{
+    return word != 0 && has->words[part][0] != 0 &&
+           !source_words_have(has, (enum source_part)part, word);
+}
+
+static int
+applies(const struct router *router, const struct routed *rule,
+        const struct source_words *has)
+{
+    const uint16_t *words = rule->words;
+    int said = 0, met = 0;
+
+    for (int part = 0; part < SOURCE_PARTS; part++) {
+        if (differs(has, part, words[part]))
+            return 0;
+        said += words[part] != 0;
+        met += words[part] != 0 &&
+               source_words_have(has, (enum source_part)part, words[part]);
+    }
+    if (router->is_fixed)
+        return 1;
+    if (rule->need == NEEDS_NOTHING && met < said)
+        return 0;
+    if (rule->need == NEEDS_KEYWORDS && met == 0 && said > 0)
+        return 0;
+    return !(words[SOURCE_PRODUCT] != 0 && words[SOURCE_CATEGORY] != 0 &&
+             source_words_have(has, SOURCE_PRODUCT, words[SOURCE_PRODUCT]) &&
+             !source_words_have(has, SOURCE_CATEGORY, words[SOURCE_CATEGORY]) &&
+             source_map_tells(router->map, words[SOURCE_PRODUCT], words[SOURCE_CATEGORY]));
+}
+
+static const struct route *
+make_route(struct router *router, const struct source_words *has, struct cached *slot)
+{
+    slot->rules = calloc(router->count / 64 + 1, sizeof(slot->rules[0]));
+    if (slot->rules == NULL)
+        return NULL;
+    slot->key = *has;
+    for (size_t i = 0; i < router->count; i++)
+        if (applies(router, &router->rules[i], has))
+            slot->rules[i / 64] |= UINT64_C(1) << (i % 64);
+    slot->route = (struct route){ slot->rules };
+    router->used++;
+    return &slot->route;
+}
+
+const struct route *
+router_route(struct router *router)
+{
+    struct source_words has;
+    size_t at;
+
+    if (router->is_fixed)
+        has = router->fixed;
+    else
+        source_map_event(router->map, &has);
+    at = hash64(&has, sizeof(has)) % SLOTS;
+    while (router->slots[at].rules != NULL &&
+           memcmp(&router->slots[at].key, &has, sizeof(has)) != 0)
+        at = (at + 1) % SLOTS;
+    if (router->slots[at].rules != NULL)
+        return &router->slots[at].route;
+    if (router->used == ROUTER_MAX_ROUTES) {
+        forget_routes(router);
+        at = hash64(&has, sizeof(has)) % SLOTS;
+    }
+    return make_route(router, &has, &router->slots[at]);
+}

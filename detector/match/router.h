@@ -1,0 +1,49 @@
+/*
+ * router.h - which rules apply to an event, by the logsources of both
+ *
+ * A rule does not apply to an event that has another product, category or service;
+ * what either leaves open is no obstacle, but for three kinds of rules that would
+ * else be heard everywhere:
+ *   - one that holds for an event without any field (only negations) needs the event
+ *     to have all that its logsource says;
+ *   - one that needs nothing but keywords needs the event to have a part of it;
+ *   - one of a product and category that the rows of proto/fields.yml can tell from
+ *     the product's other events needs the event to have that category.
+ * Events of one logsource share an answer, which is kept.
+ */
+#ifndef DETECTOR_MATCH_ROUTER_H
+#define DETECTOR_MATCH_ROUTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "detector/match/field_table.h"
+
+struct router;
+
+/* What a rule needs of an event besides its logsource. */
+enum router_need { NEEDS_FIELDS, NEEDS_KEYWORDS, NEEDS_NOTHING };
+
+/* Logsources of which the answer is kept; more come at the cost of the others. */
+enum { ROUTER_MAX_ROUTES = 256 };
+
+struct route {
+    const uint64_t *rules;      /* a bit for each rule, in the order added */
+};
+
+/* Over a field table (lent). NULL when out of memory. */
+struct router *router_new(struct field_table *fields);
+void router_destroy(struct router **router);
+
+/* The next rule. 0, or -1 when out of memory. */
+int router_add(struct router *router, const struct logsource *of, enum router_need need);
+
+/* Take every event for one of this logsource from now on, and only look for what differs,
+ * none of the three above; NULL: by its fields again. 0, or -1 when out of memory. */
+int router_fix(struct router *router, const struct logsource *of);
+
+/* For the event that the field table began with; good until the next call. NULL when out
+ * of memory. */
+const struct route *router_route(struct router *router);
+
+#endif
