@@ -27,6 +27,7 @@ struct router {
     struct cached *slots;
     size_t used;
     int is_fixed;
+    int is_asked;               /* some rule says where it belongs */
     struct source_words fixed;
 };
 
@@ -98,6 +99,8 @@ router_add(struct router *router, const struct logsource *of, enum router_need n
         router->rules = grown;
         router->cap = cap;
     }
+    for (int part = 0; part < SOURCE_PARTS; part++)
+        router->is_asked |= rule.words[part] != 0;
     router->rules[router->count++] = rule;
     forget_routes(router);
     return 0;
@@ -175,7 +178,7 @@ router_route(struct router *router)
     struct source_words has;
     size_t at;
 
-    if (router->is_fixed)
+    if (router->is_fixed || !router->is_asked)
         has = router->fixed;
     else
         source_map_event(router->map, &has);
