@@ -201,3 +201,28 @@ rules_run(struct call *call)
     json_decref(answer);
     return code;
 }
+
+/* --- rules match --- */
+
+/* Its answer may be long and is for programs: the detector takes our place and writes it. */
+int
+rules_match_run(struct call *call)
+{
+    const char *rules = call->rules == NULL ? call->settings.rules_dir : call->rules;
+    const char *logsource = call->logsource == NULL ? "" : call->logsource;
+    const char *fields = call->logsource_fields == NULL ? "" : call->logsource_fields;
+    const char *args[] = { "bongsu-detector", "--rules", "match", rules, logsource, fields,
+                           call->raw ? "raw" : "json", call->args[0], NULL };
+    char path[PROGRAM_LEN];
+    struct err err;
+
+    if (rules == NULL) {
+        err_set(&err, "there is no folder of rules (detector.rules)");
+        return call_complain(call, EXIT_CONFIG, &err);
+    }
+    if (find_detector(path, &err) == 0) {
+        execv(path, (char *const *)(uintptr_t)args);
+        err_set(&err, "bongsu-detector cannot be started: %s", strerror(errno));
+    }
+    return call_complain(call, EXIT_SOFTWARE, &err);
+}

@@ -28,11 +28,12 @@ struct call {
     char **argv;
     struct arena space;
 
-    int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all, to_send;
+    int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all, to_send, raw;
     char *url, *ingest_url, *key_file, *ca;
     char *since, *until, *status, *severity, *rule, *key, *text;
     char *note, *by, *date, *format, *lang, *resume, *into;
     char *scope;
+    char *rules, *logsource, *logsource_fields;
     int64_t limit, batch_lines, give_up_ms, every_ms, seed, events;
     int64_t rate_events, rate_bytes, expires_ms;
 };

@@ -79,6 +79,7 @@ int report_run(struct call *call);
 int export_run(struct call *call);
 int store_copy_run(struct call *call);
 int rules_run(struct call *call);
+int rules_match_run(struct call *call);
 int notify_test_run(struct call *call);
 int config_check_run(struct call *call);
 int config_docs_run(struct call *call);

@@ -201,6 +201,20 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
     },
     {
+        .name = "rules match", .args = "FILE", .run = rules_match_run,
+        .flags = "rules logsource logsource-fields raw", .min_args = 1, .max_args = 1,
+        .kind = ARGUMENT_FILE,
+        .summary = "Which detection rules does each line of a file match?",
+        .about = "FILE holds a JSON object a line (- is standard input); its fields are taken as they stand.\n"
+                 "For each rule that line 7 matches it prints {\"line\":7,\"rule\":\"ID\"}. Nothing has to run,\n"
+                 "nothing is stored, and correlations, which need more than one event, are not judged.\n"
+                 "A rule is passed over when its logsource and the line's name different products,\n"
+                 "categories or services. Refused rules are counted on standard error; see rules check.",
+        .examples = { "bongsu rules match --rules sigma/rules/linux --logsource product=linux events.ndjson",
+                      "bongsu rules match --raw /var/log/auth.log" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_SOFTWARE, EXIT_IO, EXIT_CONFIG },
+    },
+    {
         .name = "notify test", .args = "", .run = notify_test_run, .flags = "json",
         .summary = "Send a test message through the running notifier",
         .examples = { "bongsu notify test" },

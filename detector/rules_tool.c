@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "detector/rule_cases.h"
+#include "detector/rules_tool_match.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
@@ -169,6 +170,20 @@ test_rules(const char *rules, const char *cases)
                 run.failures == 0);
 }
 
+/* match RULES LOGSOURCE FIELDS json|raw FILE */
+static int
+match_lines(char **argv)
+{
+    const struct match_call call = { .rules = argv[0], .logsource = argv[1], .fields = argv[2],
+                                     .is_raw = strcmp(argv[3], "raw") == 0, .file = argv[4] };
+    struct err err;
+
+    if (timestamp_init(&err) == 0)
+        return rules_tool_match(&call);
+    fprintf(stderr, "bongsu rules match: %s\n", err.text);
+    return EXIT_CONFIG;
+}
+
 int
 rules_tool_main(int argc, char **argv)
 {
@@ -176,8 +191,11 @@ rules_tool_main(int argc, char **argv)
     int is_test = argc == 3 && strcmp(argv[0], "test") == 0;
     struct err err;
 
+    if (argc == 6 && strcmp(argv[0], "match") == 0)
+        return match_lines(argv + 1);
     if (!is_list && !is_test) {
-        fprintf(stderr, "usage: bongsu-detector --rules list RULES | test RULES CASES\n");
+        fprintf(stderr, "usage: bongsu-detector --rules list RULES | test RULES CASES | "
+                        "match RULES LOGSOURCE FIELDS json|raw FILE\n");
         return EXIT_USAGE;
     }
     for (int i = 1; i < argc; i++)

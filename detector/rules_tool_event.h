@@ -1,0 +1,39 @@
+/*
+ * rules_tool_event.h - a line of a file as an event for the matcher
+ *
+ * A JSON object's fields are taken as they stand: none is required, none
+ * refused because only Bongsu may set it, and no type is checked. A raw line
+ * goes through the decoders instead.
+ */
+#ifndef DETECTOR_RULES_TOOL_EVENT_H
+#define DETECTOR_RULES_TOOL_EVENT_H
+
+#include <msgpack.h>
+
+#include "proto/base/arena.h"
+#include "proto/base/err.h"
+#include "proto/base/text.h"
+#include "proto/event.h"
+
+struct json_reader;
+
+/* Makes one event after the other, each until the next. */
+struct line_event {
+    struct event event;
+    struct json_reader *reader;
+    struct arena arena;
+    msgpack_zone *zone;         /* nested values, as the wire reader would make them */
+    struct text *names;         /* space to look for names that stand twice */
+    int64_t now_us;             /* of lines whose date has no year */
+};
+
+/* 0, or -1 when out of memory; release it in either case. */
+int line_event_init(struct line_event *line, int64_t now_us);
+void line_event_release(struct line_event *line);
+
+/* line->event borrows the text. -1 with the reason: no JSON object, a name given
+ * twice, over the limits of an event. */
+int line_event_json(struct line_event *line, struct text text, struct err *err);
+int line_event_raw(struct line_event *line, struct text text, struct err *err);
+
+#endif

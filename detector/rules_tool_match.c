@@ -1,0 +1,239 @@
+/* `bongsu rules match`: which rules does each line of a file match? */
+#include "detector/rules_tool_match.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "detector/rule_cases.h"
+#include "detector/rules_tool_event.h"
+#include "detector/rules_tool_lines.h"
+#include "detector/rules_tool_route.h"
+#include "detector/ruleset/ruleset.h"
+#include "proto/base/clock.h"
+#include "proto/json_write.h"
+#include "proto/run/daemon.h"
+
+/* Answers are written in pieces of this size; of refused lines so many are told. */
+enum { PIECE = 256 * 1024, TOLD = 20 };
+
+struct matching {
+    struct ruleset *rules;
+    struct matcher *own;        /* over the rules that the call's logsource leaves, or NULL */
+    struct matcher *matcher;
+    struct route route, fields; /* of the call: the logsource, and the fields that hold it */
+    struct buf *tails;          /* for each rule: what stands behind the line's number */
+    struct line_event event;
+    struct buf out;
+    int is_raw;
+    const char *name;           /* of the file */
+    uint64_t refused;
+};
+
+static int
+say(int code, const char *reason)
+{
+    fprintf(stderr, "bongsu rules match: %s\n", reason);
+    return code;
+}
+
+static int
+write_out(struct buf *out)
+{
+    size_t written = fwrite(out->ptr, 1, out->len, stdout), len = out->len;
+
+    buf_clear(out);
+    return written == len ? 0 : -1;
+}
+
+/* --- before the first line --- */
+
+static int
+make_tails(struct matching *work)
+{
+    size_t count = ruleset_count(work->rules);
+
+    work->tails = calloc(count + 1, sizeof(work->tails[0]));
+    for (size_t i = 0; work->tails != NULL && i < count; i++) {
+        struct buf *tail = &work->tails[i];
+
+        if (buf_append_str(tail, ",\"rule\":") != 0 ||
+            json_write_text(tail, text_of(ruleset_rule(work->rules, i)->sigma.id)) != 0 ||
+            buf_append_str(tail, "}\n") != 0)
+            return -1;
+    }
+    return work->tails == NULL ? -1 : 0;
+}
+
+/* When all lines have one logsource, what it leaves is a smaller matcher. */
+static int
+choose_matcher(struct matching *work, struct err *err)
+{
+    work->matcher = ruleset_matcher(work->rules);
+    if (route_is_empty(&work->route) || !route_is_empty(&work->fields))
+        return 0;
+    err_set(err, "out of memory");
+    work->own = matcher_new(ruleset_fields(work->rules));
+    for (size_t i = 0; work->own != NULL && i < ruleset_count(work->rules); i++) {
+        const struct sigma_rule *rule = &ruleset_rule(work->rules, i)->sigma;
+
+        if (rule->correlation.type == SIGMA_NONE && route_leaves(&work->route, rule) &&
+            matcher_add(work->own, rule, (uint32_t)i, err) != 0)
+            return -1;
+    }
+    work->matcher = work->own;
+    return work->own == NULL ? -1 : matcher_finish(work->own);
+}
+
+static int
+prepare(struct matching *work, const struct match_call *call, struct err *err)
+{
+    size_t refused;
+
+    work->is_raw = call->is_raw;
+    if (route_parse(text_of(call->logsource), &work->route, err) != 0 ||
+        route_parse(text_of(call->fields), &work->fields, err) != 0)
+        return EXIT_USAGE;
+    if (access(call->rules, R_OK) != 0) {
+        err_set(err, "%s: %s", call->rules, strerror(errno));
+        return EXIT_NO_INPUT;
+    }
+    work->rules = rule_cases_load(call->rules, err);
+    if (work->rules == NULL)
+        return EXIT_CONFIG;
+    refused = ruleset_refused_count(work->rules);
+    if (refused > 0)
+        fprintf(stderr, "bongsu rules match: %zu rule%s refused: `bongsu rules check %s` says "
+                "why; the others go on\n", refused, refused == 1 ? " was" : "s were",
+                call->rules);
+    if (choose_matcher(work, err) != 0)
+        return EXIT_SOFTWARE;
+    err_set(err, "out of memory");
+    if (make_tails(work) != 0 || line_event_init(&work->event, clock_real_us()) != 0)
+        return EXIT_SOFTWARE;
+    return EXIT_DONE;
+}
+
+/* --- line by line --- */
+
+static void
+refuse_line(struct matching *work, uint64_t number, const char *reason)
+{
+    if (work->refused++ < TOLD)
+        fprintf(stderr, "bongsu rules match: %s:%" PRIu64 ": %s\n", work->name, number, reason);
+}
+
+/* The logsource of an event: of its fields, else of the call. */
+static struct route
+route_of(const struct matching *work)
+{
+    struct route route = work->route;
+
+    for (int i = 0; i < ROUTE_PARTS; i++) {
+        const struct value *value = work->fields.parts[i].len == 0 ? NULL
+                                    : event_get(&work->event.event, work->fields.parts[i]);
+
+        if (value != NULL && value_get_text(value).len > 0)
+            route.parts[i] = value_get_text(value);
+    }
+    return route;
+}
+
+static int
+answer(struct matching *work, uint64_t number)
+{
+    struct route route = route_of(work);
+    const uint32_t *rules;
+    size_t count = matcher_match(work->matcher, &work->event.event, &rules);
+    char head[40];
+
+    snprintf(head, sizeof(head), "{\"line\":%" PRIu64, number);
+    for (size_t i = 0; i < count; i++)
+        if (route_leaves(&route, &ruleset_rule(work->rules, rules[i])->sigma) &&
+            (buf_append_str(&work->out, head) != 0 ||
+             buf_append(&work->out, work->tails[rules[i]].ptr, work->tails[rules[i]].len) != 0))
+            return -1;
+    return work->out.len < PIECE ? 0 : write_out(&work->out);
+}
+
+static int
+match_line(struct matching *work, uint64_t number, struct text line)
+{
+    struct err err;
+    int rc;
+
+    while (line.len > 0 && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    if (text_trim(line).len == 0)
+        return 0;
+    rc = work->is_raw ? line_event_raw(&work->event, line, &err)
+                      : line_event_json(&work->event, line, &err);
+    if (rc == 0)
+        return answer(work, number);
+    refuse_line(work, number, err.text);
+    return 0;
+}
+
+static int
+match_file(struct matching *work, int fd)
+{
+    struct err err = { "out of memory" };
+    struct lines lines;
+    struct text line;
+    int rc = lines_init(&lines, fd), got = -1;
+
+    while (rc == 0 && (got = lines_next(&lines, &line, &err)) > 0) {
+        if (got == 2)
+            refuse_line(work, lines.number, "longer than an event may be (512 KiB)");
+        else
+            rc = match_line(work, lines.number, line);
+    }
+    if (got < 0)
+        fprintf(stderr, "bongsu rules match: %s: %s\n", work->name, err.text);
+    lines_release(&lines);
+    return rc == 0 && got == 0 && write_out(&work->out) == 0 && fflush(stdout) == 0 ? 0 : -1;
+}
+
+static void
+release(struct matching *work)
+{
+    for (size_t i = 0; work->tails != NULL && i < ruleset_count(work->rules); i++)
+        buf_release(&work->tails[i]);
+    free(work->tails);
+    matcher_destroy(&work->own);
+    ruleset_destroy(&work->rules);
+    line_event_release(&work->event);
+    buf_release(&work->out);
+}
+
+int
+rules_tool_match(const struct match_call *call)
+{
+    struct matching work = { .name = call->file };
+    int is_input = strcmp(call->file, "-") == 0;
+    int fd = is_input ? STDIN_FILENO : open(call->file, O_RDONLY | O_CLOEXEC);
+    struct err err = { "" };
+    int code = EXIT_NO_INPUT;
+
+    if (fd < 0)
+        err_set(&err, "%s: %s", call->file, strerror(errno));
+    else
+        code = prepare(&work, call, &err);
+    if (code != EXIT_DONE) {
+        say(code, err.text);
+    } else if (match_file(&work, fd) != 0) {
+        code = say(EXIT_IO, "not all of it could be read, judged and written");
+    } else if (work.refused > 0) {
+        fprintf(stderr, "bongsu rules match: %" PRIu64 " line%s refused\n", work.refused,
+                work.refused == 1 ? " was" : "s were");
+        code = EXIT_PARTLY;
+    }
+    if (fd >= 0 && !is_input)
+        close(fd);
+    release(&work);
+    return code;
+}
