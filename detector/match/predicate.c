@@ -239,19 +239,25 @@ takes_null(const struct predicate *pred)
 static int value_matches(const struct predicate *pred, struct predicate_context *ctx,
                          const struct value *value, int depth);
 
+/* Any element may match. One null among others is not the field's being null: who can
+ * add an element would otherwise step behind every `filter: {field: null}`. */
 static int
 array_matches(const struct predicate *pred, struct predicate_context *ctx,
               const msgpack_object *object, int depth)
 {
+    uint32_t nulls = 0;
+
     if (object->type != MSGPACK_OBJECT_ARRAY || depth == MAX_NESTING)
         return 0;
     for (uint32_t i = 0; i < object->via.array.size; i++) {
         struct value element = value_of_msgpack(&object->via.array.ptr[i]);
 
-        if (value_matches(pred, ctx, &element, depth + 1))
+        if (element.kind == VALUE_NULL)
+            nulls++;
+        else if (value_matches(pred, ctx, &element, depth + 1))
             return 1;
     }
-    return 0;
+    return nulls > 0 && nulls == object->via.array.size && takes_null(pred);
 }
 
 static int
