@@ -78,16 +78,17 @@ BINS := $(PROGRAMS:%=$(BUILD)/bin/bongsu-%) $(BUILD)/bin/bongsu
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 PIPELINE_TESTS := $(patsubst tests/pipeline/%.c,$(BUILD)/tests/%,$(wildcard tests/pipeline/test_*.c))
 WIRE_TESTS := $(patsubst tests/wire/%.c,$(BUILD)/tests/%,$(wildcard tests/wire/test_*.c))
+SIGMA_TESTS := $(patsubst tests/sigma/%.c,$(BUILD)/tests/%,$(wildcard tests/sigma/test_*.c))
 ELASTIC_TESTS := $(patsubst tests/elasticsearch/%.c,$(BUILD)/tests/%,$(wildcard tests/elasticsearch/test_*.c))
 TORTURE := test_kill test_faults test_elastic_faults
 # The long ones begin, so that none is left over at the end. What measures time, and
 # so wants the machine for itself, runs last and alone; sanitizers measure none.
 LONG := test_faults test_syslog test_stopped test_poisoned test_full_disk test_order test_up test_restored \
-        test_silent test_kill test_corpus test_deliver test_chain
+        test_silent test_kill test_corpus test_deliver test_peer test_chain
 ALONE := $(if $(SANITIZE),,test_stopped test_slow test_hostile test_chain test_supervisor)
 built = $(1:%=$(BUILD)/tests/%)
 ORDERED_TESTS = $(call built,$(filter-out $(ALONE),$(LONG))) \
-    $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(WIRE_TESTS) $(PIPELINE_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
+    $(filter-out $(call built,$(LONG) $(ALONE)),$(ELASTIC_TESTS) $(WIRE_TESTS) $(PIPELINE_TESTS) $(SIGMA_TESTS) $(UNIT_TESTS)) -- $(call built,$(ALONE))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 # Built by clang, whose libFuzzer they are for; of the programs only what they look at.
@@ -204,6 +205,7 @@ $(eval $(call TEST_RULE,tests,unit))
 $(eval $(call TEST_RULE,tests,pipeline))
 $(eval $(call TEST_RULE,tests,elasticsearch))
 $(eval $(call TEST_RULE,tests,wire))
+$(eval $(call TEST_RULE,tests,sigma))
 $(eval $(call TEST_RULE,bench,bench))
 
 $(patsubst %,$(BUILD)/fuzz/fuzz_%,bulk hec otlp): $(FUZZ_HTTP)
@@ -219,7 +221,7 @@ $(BUILD)/fuzz/make_seeds: $(BUILD)/obj/tests/fuzz/make_seeds.o $(LIB)
 
 fuzzers: $(FUZZERS) $(BUILD)/fuzz/make_seeds
 
-tests: $(BINS) $(UNITS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(ELASTIC_TESTS) $(WIRE_TESTS)
+tests: $(BINS) $(UNITS) $(UNIT_TESTS) $(PIPELINE_TESTS) $(SIGMA_TESTS) $(ELASTIC_TESTS) $(WIRE_TESTS)
 benches: $(BINS) $(BENCHES)
 
 unit: $(UNITS) $(UNIT_TESTS)
