@@ -62,6 +62,8 @@ send_story(const struct call *call, const struct demo_story *story, struct text 
     char *key = NULL, *url = call_url(call, call->ingest_url, call->settings.ingest_listen);
     struct poster poster = { .session = http_session_new(), .url = url,
                              .ca_file = call_ca(call, call->ingest_url),
+                             .certificate_file = call->settings.tls_client_certificate,
+                             .key_file = call->settings.tls_client_key,
                              .give_up_ms = call->give_up_ms, .is_stopped = &stop_is_asked,
                              .progress = &progress, .tally = tally };
     int rc = EXIT_SOFTWARE;

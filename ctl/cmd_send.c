@@ -272,7 +272,9 @@ send_run(struct call *call)
     sending.url = call_url(call, call->ingest_url, call->settings.ingest_listen);
     sending.poster = (struct poster){
         .session = http_session_new(), .url = sending.url, .api_key = key,
-        .ca_file = call_ca(call, call->ingest_url), .give_up_ms = call->give_up_ms,
+        .ca_file = call_ca(call, call->ingest_url),
+        .certificate_file = call->settings.tls_client_certificate,
+        .key_file = call->settings.tls_client_key, .give_up_ms = call->give_up_ms,
         .is_stopped = &stop_is_asked, .progress = &sending.progress, .tally = &sending.tally,
     };
     sending.progress.is_shown = !call->no_progress && isatty(STDERR_FILENO);

@@ -41,7 +41,9 @@ remote_open(struct remote *remote, const struct call *call, enum key_use use, st
 
     *remote = (struct remote){ .name = call->name, .session = http_session_new(),
                                .url = call_url(call, call->url, call->settings.api_listen),
-                               .ca_file = call_ca(call, call->url) };
+                               .ca_file = call_ca(call, call->url),
+                               .certificate_file = call->settings.tls_client_certificate,
+                               .key_file = call->settings.tls_client_key };
     err_set(err, "out of memory");
     if (remote->session == NULL || remote->url == NULL)
         return rc;
@@ -111,7 +113,9 @@ remote_ask(struct remote *remote, const char *path, const json_t *body, struct b
     struct http_call call = { .method = body == NULL ? "GET" : "POST", .headers = headers,
                               .body = text_of(text), .content_type = "application/json",
                               .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1,
-                              .ca_file = remote->ca_file };
+                              .ca_file = remote->ca_file,
+                              .certificate_file = remote->certificate_file,
+                              .key_file = remote->key_file };
     struct http_answer answer = { .retry_after_s = -1 };
     int code = EXIT_SOFTWARE;
 

@@ -17,6 +17,7 @@ struct remote {
     struct http_session *session;
     const char *name;           /* of the command, for messages */
     const char *ca_file;        /* NULL: the system's; the call's */
+    const char *certificate_file, *key_file;    /* to show; NULL: none; likewise */
     char *url, *key_header;     /* key_header: NULL, no key */
 };
 

@@ -90,6 +90,7 @@ call_ingest(struct poster *poster, const struct send_source *source,
         .method = "POST", .url = url, .headers = headers, .body = piece->bytes,
         .content_type = source->is_json == 1 ? "application/x-ndjson" : "text/plain",
         .timeout_ms = CALL_TIMEOUT_MS, .allow_plain = 1, .ca_file = poster->ca_file,
+        .certificate_file = poster->certificate_file, .key_file = poster->key_file,
     };
 
     if (piece->numbers == NULL)

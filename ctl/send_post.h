@@ -21,6 +21,7 @@ struct poster {
     const char *url;            /* http://127.0.0.1:8000 */
     const char *api_key;        /* NULL: none */
     const char *ca_file;        /* NULL: the system's */
+    const char *certificate_file, *key_file;    /* to show; NULL: none */
     int64_t give_up_ms;         /* 0: never */
     const volatile sig_atomic_t *is_stopped;
     struct progress *progress;

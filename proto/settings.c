@@ -83,8 +83,15 @@ const struct option settings_options[] = {
       "PEM file of its private key, without a password" },
     { "tls.client_ca", NULL, OPTION_TEXT, AT(tls_client_ca), NULL, 0, 0, 0, NULL,
       "PEM file of the authorities whose certificates clients may show; unset: none is asked for" },
+    { "tls.client_crl", NULL, OPTION_TEXT, AT(tls_client_crl), NULL, 0, 0, 0, NULL,
+      "PEM file of the certificates that these authorities have revoked (CRLs); read again when "
+      "it changes; unset: none" },
     { "tls.client_required", NULL, OPTION_BOOL, AT(tls_client_required), "false", 0, 1, 0, NULL,
       "turn away clients that show no certificate" },
+    { "tls.client_certificate", NULL, OPTION_TEXT, AT(tls_client_certificate), NULL, 0, 0, 0, NULL,
+      "PEM file of the certificate that the command line shows to a server that asks for one" },
+    { "tls.client_key", NULL, OPTION_TEXT, AT(tls_client_key), NULL, 0, 0, 0, NULL,
+      "PEM file of its private key, without a password" },
     { "http.max_body", NULL, OPTION_BYTES, AT(http_max_body), "10MiB", KIB, GIB, 0, NULL,
       "largest body of a request; a larger one is answered 413" },
     { "http.max_connections", NULL, OPTION_INT, AT(http_max_connections), "1024",
@@ -265,6 +272,10 @@ check_tls(const struct settings *settings, struct err *err)
         err_set(err, "tls.certificate and tls.key: one needs the other");
     else if (settings->tls_client_ca != NULL && settings->tls_certificate == NULL)
         err_set(err, "tls.client_ca: needs tls.certificate");
+    else if (settings->tls_client_crl != NULL && settings->tls_client_ca == NULL)
+        err_set(err, "tls.client_crl: needs tls.client_ca");
+    else if ((settings->tls_client_certificate == NULL) != (settings->tls_client_key == NULL))
+        err_set(err, "tls.client_certificate and tls.client_key: one needs the other");
     else if (settings->tls_client_required && settings->tls_client_ca == NULL)
         err_set(err, "tls.client_required: needs tls.client_ca");
     else

@@ -23,7 +23,8 @@ struct settings {
     int64_t read_open;              /* READ_OPEN */
 
     char *tls_certificate;          /* NULL: plain HTTP */
-    char *tls_key, *tls_client_ca;
+    char *tls_key, *tls_client_ca, *tls_client_crl;
+    char *tls_client_certificate, *tls_client_key;  /* of ours: the command line shows it */
     int64_t tls_client_required;
 
     char *ingest_listen;            /* 127.0.0.1:8000 */

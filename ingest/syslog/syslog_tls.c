@@ -7,7 +7,9 @@
 
 struct syslog_tls {
     gnutls_session_t session;
+    struct tls *tls;
     struct tls_lease *lease;
+    uint64_t checked;           /* tls_still_good()'s */
 };
 
 struct syslog_tls *
@@ -23,6 +25,7 @@ syslog_tls_new(struct tls *tls, int fd)
     }
     gnutls_transport_set_int(self->session, fd);
     gnutls_handshake_set_timeout(self->session, 0);     /* the deadline is the caller's */
+    self->tls = tls;
     self->lease = tls_prepare(tls, self->session);
     if (self->lease == NULL ||
         gnutls_priority_set_direct(self->session, tls_priorities, NULL) < 0)
@@ -64,6 +67,10 @@ syslog_tls_read(struct syslog_tls *session, void *bytes, size_t len)
 {
     ssize_t got;
 
+    if (!tls_still_good(session->tls, session->session, session->lease, &session->checked)) {
+        errno = EACCES;
+        return -1;
+    }
     do
         got = gnutls_record_recv(session->session, bytes, len);
     while (got < 0 && got != GNUTLS_E_AGAIN && !gnutls_error_is_fatal((int)got));

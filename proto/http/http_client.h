@@ -27,6 +27,8 @@ struct http_call {
     size_t max_answer;              /* bytes; 0: 64 KiB on a loop, else 64 MiB */
     int allow_plain;                /* http:// to anywhere (our own programs) */
     const char *ca_file;            /* PEM, instead of the system's authorities; or NULL */
+    const char *certificate_file;   /* PEM, shown to a server that asks for one; or NULL */
+    const char *key_file;           /* PEM, its key */
 };
 
 struct http_answer {

@@ -233,6 +233,11 @@ set_limits(struct http_exchange *exchange, const struct http_call *call)
                      call->timeout_ms > 0 ? call->timeout_ms : (long)TOTAL_TIMEOUT_MS);
     if (call->ca_file != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, call->ca_file);
+    if (call->certificate_file != NULL) {
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, call->certificate_file);
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, call->key_file);
+        exchange->shows_certificate = 1;
+    }
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "bongsu/" BONGSU_VERSION);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
@@ -336,6 +341,12 @@ explain(struct http_exchange *exchange, CURLcode code)
         err_set(reason, "%s: %s", curl_easy_strerror(code), strerror((int)os_error));
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
         err_set(reason, "the server's certificate: %s", wrong_with_certificate(exchange->easy));
+    else if (exchange->shows_certificate &&
+             (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+              code == CURLE_GOT_NOTHING || code == CURLE_SSL_CONNECT_ERROR))
+        err_set(reason, "%s; does it take our certificate?", curl_easy_strerror(code));
+    else if (code == CURLE_SSL_CERTPROBLEM)
+        err_set(reason, "our own certificate, or its key, cannot be used");
     else
         err_set(reason, "%s", curl_easy_strerror(code));
 }

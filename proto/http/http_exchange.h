@@ -19,6 +19,7 @@ struct http_exchange {
     struct http_answer answer;
     size_t max_body;
     int is_cut;                 /* the answer was longer than max_body */
+    int shows_certificate;      /* of ours, which may be what is wrong */
     int needs_loopback;         /* plain http: refuse any other address */
 };
 

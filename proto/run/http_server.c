@@ -113,6 +113,7 @@ set_up_metrics(struct http_server *server, struct metrics *metrics)
     static const char *const reasons[REFUSED_COUNT] = {
         "path", "method", "auth", "no_key", "type", "size", "headers", "query", "memory",
         "closing", "broken", "framing", "host", "inflate", "scope", "rate",
+        "certificate",
     };
     char labels[64];
 

@@ -207,7 +207,7 @@ int
 http_gate(struct http_request *req)
 {
     static int (*const checks[])(struct http_request *) = {
-        http_check_framing, check_head, find_route, http_check_host, http_check_access,
+        http_check_framing, http_check_certificate, check_head, find_route, http_check_host, http_check_access,
         http_check_query, check_type, check_encoding, check_size, http_check_closing,
     };
 

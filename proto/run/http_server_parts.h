@@ -46,7 +46,7 @@ enum http_refusal {
     REFUSED_PATH, REFUSED_METHOD, REFUSED_AUTH, REFUSED_NO_KEY, REFUSED_TYPE,
     REFUSED_SIZE, REFUSED_HEAD, REFUSED_QUERY, REFUSED_MEMORY, REFUSED_CLOSING,
     REFUSED_BROKEN, REFUSED_FRAMING, REFUSED_HOST, REFUSED_INFLATE, REFUSED_SCOPE,
-    REFUSED_RATE, REFUSED_COUNT
+    REFUSED_RATE, REFUSED_CERTIFICATE, REFUSED_COUNT
 };
 
 struct http_pair {
@@ -131,6 +131,7 @@ struct http_connection {
     unsigned char address[8];               /* IPv4, or the first half of IPv6 */
     int has_address;                        /* 0: none; 1 and 2: IPv4 and IPv6 */
     struct tls_lease *lease;                /* NULL: no TLS */
+    uint64_t tls_checked;                   /* tls_still_good()'s */
 };
 
 /* The connections that no handler works for, by when something last happened. */
@@ -210,6 +211,9 @@ int http_gate(struct http_request *req);
 
 /* 0: handlers are still called. -1: the server ends, and it was refused. */
 int http_check_closing(struct http_request *req);
+
+/* 0: the certificate that the client showed, if any, is still good. -1: it was refused. */
+int http_check_certificate(struct http_request *req);
 
 /* 0: there is no doubt where the request ends. -1: it was refused. */
 int http_check_framing(struct http_request *req);

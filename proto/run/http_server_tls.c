@@ -63,3 +63,20 @@ http_tls_leave(struct http_server *server, struct http_connection *one)
         ++*server->tls_silent;
     tls_lease_end(&one->lease);
 }
+
+int
+http_check_certificate(struct http_request *req)
+{
+    const union MHD_ConnectionInfo *session;
+
+    if (req->one == NULL || req->one->lease == NULL)
+        return 0;
+    session = MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (session == NULL || tls_still_good(req->server->tls, session->tls_session,
+                                          req->one->lease, &req->one->tls_checked))
+        return 0;
+    req->must_close = 1;
+    http_set_header(req, "Connection", "close");
+    http_refuse(req, REFUSED_CERTIFICATE, 403, "The client's certificate is not good any more.");
+    return -1;
+}

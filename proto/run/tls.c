@@ -1,16 +1,14 @@
 #include "proto/run/tls_files.h"
 
-#include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
 
-enum { LOOK_MS = 2000, FILES = 3, WARN_DAYS = 14 };
+enum { LOOK_MS = 2000, FILES = 4, WARN_DAYS = 14 };
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 
@@ -19,10 +17,12 @@ const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVE
 struct tls {
     zloop_t *loop;
     int timer;
-    char *paths[FILES];             /* certificate, key, client_ca */
+    char *paths[FILES];             /* certificate, key, client_ca, client_crl */
     struct stat seen[FILES];
     int client_required;
     struct tls_lease *now;
+    uint64_t readings;              /* that were taken */
+    struct tls_counts counts;
     char problem[512];              /* of the files as they are; "": none */
     uint64_t *is_ok, *reloads, *expires;
 };
@@ -31,7 +31,7 @@ static struct tls_spec
 spec_of(const struct tls *tls)
 {
     return (struct tls_spec){ .certificate = tls->paths[0], .key = tls->paths[1],
-                              .client_ca = tls->paths[2],
+                              .client_ca = tls->paths[2], .client_crl = tls->paths[3],
                               .client_required = tls->client_required };
 }
 
@@ -73,6 +73,8 @@ take_files(struct tls *tls, struct err *err)
 
     if (lease == NULL)
         return -1;
+    lease->number = ++tls->readings;
+    lease->counts = &tls->counts;
     tls_lease_end(&tls->now);
     tls->now = lease;
     *tls->is_ok = 1;
@@ -125,7 +127,8 @@ tls_check(const struct tls_spec *spec, struct err *err)
 static int
 copy_paths(struct tls *tls, const struct tls_spec *spec)
 {
-    const char *const paths[FILES] = { spec->certificate, spec->key, spec->client_ca };
+    const char *const paths[FILES] = { spec->certificate, spec->key, spec->client_ca,
+                                       spec->client_crl };
 
     for (int i = 0; i < FILES; i++) {
         tls->paths[i] = paths[i] == NULL ? NULL : strdup(paths[i]);
@@ -152,6 +155,11 @@ tls_new(zloop_t *loop, const struct tls_spec *spec, struct metrics *metrics, str
                                   "times that certificate and key were read again");
     tls->expires = metrics_number(metrics, METRIC_GAUGE, "bongsu_tls_certificate_expires_seconds",
                                   "", "when the certificate expires, in seconds since 1970");
+    tls->counts.revoked = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_tls_clients_refused_total", "reason=\"revoked\"",
+        "connections whose client showed a certificate that is not good");
+    tls->counts.other = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_tls_clients_refused_total", "reason=\"other\"", "");
     if (copy_paths(tls, spec) == 0) {
         has_changed(tls);
         if (take_files(tls, err) == 0) {
@@ -188,6 +196,7 @@ tls_open(zloop_t *loop, const struct settings *settings, struct metrics *metrics
     const struct tls_spec spec = { .certificate = settings->tls_certificate,
                                    .key = settings->tls_key,
                                    .client_ca = settings->tls_client_ca,
+                                   .client_crl = settings->tls_client_crl,
                                    .client_required = (int)settings->tls_client_required };
     int rc;
 
@@ -207,19 +216,10 @@ tls_open(zloop_t *loop, const struct settings *settings, struct metrics *metrics
 
 /* --- a session --- */
 
-/* A certificate that is shown must be good for a client, of one of the authorities. */
-static int
-verify_client(gnutls_session_t session)
+const struct tls_lease *
+tls_now(const struct tls *tls)
 {
-    gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
-                                      .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
-    unsigned status = 0, count = 0;
-
-    if (gnutls_certificate_get_peers(session, &count) == NULL || count == 0)
-        return 0;               /* GNUTLS_CERT_REQUIRE has seen to who must have one */
-    if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0 || status != 0)
-        return GNUTLS_E_CERTIFICATE_ERROR;
-    return 0;
+    return tls->now;
 }
 
 struct tls_lease *
@@ -229,16 +229,32 @@ tls_prepare(struct tls *tls, gnutls_session_t session)
 
     if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, lease->credentials) < 0)
         return NULL;
-    gnutls_certificate_server_set_request(session, !lease->asks_client ? GNUTLS_CERT_IGNORE
-                                          : lease->requires_client     ? GNUTLS_CERT_REQUIRE
-                                                                       : GNUTLS_CERT_REQUEST);
-    if (lease->asks_client)
-        gnutls_session_set_verify_function(session, verify_client);
+    tls_client_ask(session, lease);
     lease->count++;
     return lease;
 }
 
 /* --- showing --- */
+
+static void
+warn_of_dates(const struct tls *tls, json_t *warnings)
+{
+    char until[TIMESTAMP_LEN];
+    long days = days_left(tls);
+
+    timestamp_format(tls->now->expires_us, until);
+    if (days < 0)
+        json_array_append_new(warnings, json_sprintf("tls: the certificate expired at %s", until));
+    else if (days < WARN_DAYS)
+        json_array_append_new(warnings, json_sprintf("tls: the certificate expires in %ld days",
+                                                     days));
+    if (tls->now->revoked_until_us == 0 || tls->now->revoked_until_us > clock_real_us())
+        return;
+    timestamp_format(tls->now->revoked_until_us, until);
+    json_array_append_new(warnings, json_sprintf(
+        "tls: %s: a newer list of revoked certificates was to come at %s; the old one is in"
+        " force", tls->paths[3], until));
+}
 
 void
 tls_show(void *self, json_t *status)
@@ -246,12 +262,12 @@ tls_show(void *self, json_t *status)
     const struct tls *tls = self;
     json_t *warnings = json_object_get(status, "warnings");
     char until[TIMESTAMP_LEN];
-    long days = days_left(tls);
 
     timestamp_format(tls->now->expires_us, until);
-    json_object_set_new(status, "tls", json_pack("{s:s, s:s, s:b}", "certificate",
+    json_object_set_new(status, "tls", json_pack("{s:s, s:s, s:b, s:I}", "certificate",
                                                  tls->paths[0], "expires", until,
-                                                 "client_required", tls->now->requires_client));
+                                                 "client_required", tls->now->requires_client,
+                                                 "revoked", (json_int_t)tls->now->revoked));
     if (warnings == NULL) {
         json_object_set_new(status, "warnings", json_array());
         warnings = json_object_get(status, "warnings");
@@ -259,9 +275,5 @@ tls_show(void *self, json_t *status)
     if (tls->problem[0] != '\0')
         json_array_append_new(warnings, json_sprintf("tls: %s; the last good files are in force",
                                                      tls->problem));
-    if (days < 0)
-        json_array_append_new(warnings, json_sprintf("tls: the certificate expired at %s", until));
-    else if (days < WARN_DAYS)
-        json_array_append_new(warnings, json_sprintf("tls: the certificate expires in %ld days",
-                                                     days));
+    warn_of_dates(tls, warnings);
 }

@@ -4,7 +4,8 @@
  * The files are looked at every two seconds and read again when one is another: new
  * connections get what they hold then, open ones keep what they began with. Files that
  * do not fit together (a certificate put in place before its key) change nothing: the
- * last good ones stay, and the reason shows. TLS 1.2 and 1.3 only. Of GnuTLS, which
+ * last good ones stay, and the reason shows. Only a client whose certificate is not good
+ * any more loses his open connection. TLS 1.2 and 1.3 only. Of GnuTLS, which
  * libmicrohttpd has too; whoever makes his own sessions uses tls_prepare the same way.
  */
 #ifndef PROTO_RUN_TLS_H
@@ -25,6 +26,7 @@ struct tls_spec {
     const char *certificate;    /* PEM: the server's, then those between it and the root */
     const char *key;            /* PEM, without a password */
     const char *client_ca;      /* PEM; NULL: clients are asked for no certificate */
+    const char *client_crl;     /* PEM: what they have revoked, each list signed by one of them; NULL: none */
     int client_required;        /* who has none is turned away */
 };
 
@@ -52,6 +54,12 @@ void tls_look(struct tls *tls);
  * memory. */
 struct tls_lease *tls_prepare(struct tls *tls, gnutls_session_t session);
 void tls_lease_end(struct tls_lease **lease);
+
+/* For a session that goes on: 1 while the certificate that its client showed, if any, is
+ * good by the files as they are now. *checked, 0 at first, is the session's, so that each
+ * reading of the files is asked once. */
+int tls_still_good(const struct tls *tls, gnutls_session_t session,
+                   const struct tls_lease *lease, uint64_t *checked);
 
 /* "tls" and its warnings, for health_also_show; self is the struct tls. */
 void tls_show(void *self, json_t *status);

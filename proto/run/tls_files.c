@@ -5,10 +5,8 @@
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "proto/base/buf.h"
 #include "proto/base/log.h"
 
 enum { MAX_FILE = 1024 * 1024 };
@@ -27,8 +25,9 @@ tls_lease_end(struct tls_lease **lease_ptr)
 }
 
 /* 0, or -1 with the reason. The key's bytes are wiped by the caller. */
-static int
-read_file(const char *path, struct buf *out, struct stat *ret_st, struct err *err)
+int
+tls_file_read(const char *path, size_t max, struct buf *out, struct stat *ret_st,
+              struct err *err)
 {
     char chunk[4096];
     ssize_t got = 0;
@@ -39,8 +38,8 @@ read_file(const char *path, struct buf *out, struct stat *ret_st, struct err *er
         goto done;
     }
     while ((got = read(fd, chunk, sizeof(chunk))) > 0)
-        if (out->len + (size_t)got > MAX_FILE || buf_append(out, chunk, (size_t)got) != 0) {
-            err_set(err, "%s: is larger than 1 MiB", path);
+        if (out->len + (size_t)got > max || buf_append(out, chunk, (size_t)got) != 0) {
+            err_set(err, "%s: is larger than %zu MiB", path, max >> 20);
             goto done;
         }
     if (got < 0)
@@ -55,8 +54,8 @@ done:
     return rc;
 }
 
-static gnutls_datum_t
-datum_of(const struct buf *bytes)
+gnutls_datum_t
+tls_file_datum(const struct buf *bytes)
 {
     return (gnutls_datum_t){ .data = (unsigned char *)bytes->ptr, .size = (unsigned)bytes->len };
 }
@@ -65,7 +64,7 @@ datum_of(const struct buf *bytes)
 static int
 read_expiry(const char *path, const struct buf *bytes, int64_t *ret_us, struct err *err)
 {
-    gnutls_datum_t datum = datum_of(bytes);
+    gnutls_datum_t datum = tls_file_datum(bytes);
     gnutls_x509_crt_t *list = NULL;
     unsigned count = 0;
     int rc = gnutls_x509_crt_list_import2(&list, &count, &datum, GNUTLS_X509_FMT_PEM, 0);
@@ -85,7 +84,7 @@ static int
 take_pair(struct tls_lease *lease, const struct tls_spec *spec, const struct buf *certificate,
           const struct buf *key, struct err *err)
 {
-    gnutls_datum_t cert_datum = datum_of(certificate), key_datum = datum_of(key);
+    gnutls_datum_t cert_datum = tls_file_datum(certificate), key_datum = tls_file_datum(key);
     int rc = gnutls_certificate_set_x509_key_mem2(lease->credentials, &cert_datum, &key_datum,
                                                   GNUTLS_X509_FMT_PEM, NULL, 0);
 
@@ -108,9 +107,9 @@ read_pair(struct tls_lease *lease, const struct tls_spec *spec, struct err *err)
     struct stat st;
     int rc = -1;
 
-    if (read_file(spec->certificate, &certificate, &st, err) == 0 &&
+    if (tls_file_read(spec->certificate, MAX_FILE, &certificate, &st, err) == 0 &&
         read_expiry(spec->certificate, &certificate, &lease->expires_us, err) == 0 &&
-        read_file(spec->key, &key, &st, err) == 0 &&
+        tls_file_read(spec->key, MAX_FILE, &key, &st, err) == 0 &&
         take_pair(lease, spec, &certificate, &key, err) == 0) {
         if (st.st_mode & S_IROTH)
             log_warn("everybody on this machine may read the private key", "file=\"%s\"",
@@ -134,13 +133,14 @@ read_authorities(struct tls_lease *lease, const struct tls_spec *spec, struct er
 
     if (spec->client_ca == NULL)
         return 0;
-    if (read_file(spec->client_ca, &bytes, &st, err) == 0) {
-        datum = datum_of(&bytes);
+    if (tls_file_read(spec->client_ca, MAX_FILE, &bytes, &st, err) == 0) {
+        datum = tls_file_datum(&bytes);
         rc = gnutls_certificate_set_x509_trust_mem(lease->credentials, &datum,
                                                    GNUTLS_X509_FMT_PEM);
         if (rc <= 0)
             err_set(err, "%s: holds no certificate in PEM", spec->client_ca);
-        rc = rc <= 0 ? -1 : 0;
+        rc = rc <= 0 || (spec->client_crl != NULL &&
+                         tls_revoked_read(lease, spec, &bytes, err) != 0) ? -1 : 0;
     }
     buf_release(&bytes);
     lease->asks_client = 1;

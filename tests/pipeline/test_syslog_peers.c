@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <gnutls/gnutls.h>
 
 #include "tests/support/free_port.h"
 #include "tests/support/syslog_place.h"
@@ -262,6 +264,68 @@ what_is_no_tls_gets_no_further_than_the_handshake(void **state)
     assert_int_equal(chain_stop(place.chain, INGEST), 0);
 }
 
+/* --- a client that is revoked under way --- */
+
+enum { SOON_S = 9 * 24 * 3600 };
+
+static gnutls_certificate_credentials_t credentials;
+
+/* A session on fd that shows the certificate "ours". */
+static gnutls_session_t
+show_ours(int fd)
+{
+    gnutls_session_t session;
+    char pem[700], key[700];
+
+    snprintf(pem, sizeof(pem), "%s/ours.pem", tls.dir);
+    snprintf(key, sizeof(key), "%s/ours.key", tls.dir);
+    assert_int_equal(gnutls_certificate_allocate_credentials(&credentials), 0);
+    assert_int_equal(gnutls_certificate_set_x509_key_file(credentials, pem, key,
+                                                          GNUTLS_X509_FMT_PEM), 0);
+    assert_int_equal(gnutls_init(&session, GNUTLS_CLIENT), 0);
+    assert_int_equal(gnutls_set_default_priority(session), 0);
+    assert_int_equal(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials), 0);
+    gnutls_transport_set_int(session, fd);
+    assert_int_equal(gnutls_handshake(session), 0);
+    return session;
+}
+
+static void
+who_is_revoked_is_not_heard_any_longer(void **state)
+{
+    static const char line[] = "<13>what he says\n";
+    char list[700];
+    gnutls_session_t session;
+    int fd;
+
+    (void)state;
+    set_tls();
+    tls_place_sign(&tls, "ours", 1, time(NULL) + SOON_S);
+    tls_place_revoke(&tls, "list", NULL, time(NULL) + SOON_S, 0);
+    snprintf(list, sizeof(list), "%s/list.crl", tls.dir);
+    chain_set(place.chain, "BONGSU_TLS_CLIENT_CA", tls.ca);
+    chain_set(place.chain, "BONGSU_TLS_CLIENT_CRL", list);
+    chain_set(place.chain, "BONGSU_TLS_CLIENT_REQUIRED", "true");
+    chain_start(place.chain, INGEST, NULL);
+    fd = syslog_dial(place.tls, SOCK_STREAM, "127.0.0.1");
+    session = show_ours(fd);
+    assert_int_equal(gnutls_record_send(session, line, sizeof(line) - 1), sizeof(line) - 1);
+    syslog_wait_messages(&place, "tls", 1);
+    tls_place_revoke(&tls, "list", "ours", time(NULL) + SOON_S, 0);
+    chain_wait_metric(place.chain, INGEST, "bongsu_tls_reloads_total", 1, SOON_MS);
+    assert_int_equal(gnutls_record_send(session, line, sizeof(line) - 1), sizeof(line) - 1);
+    syslog_wait_end(fd, SOON_MS);
+    chain_wait_metric(place.chain, INGEST,
+                      "bongsu_tls_clients_refused_total{reason=\"revoked\"}", 1, SOON_MS);
+    assert_int_equal((int)syslog_number(&place, "connections"), 0);
+    assert_int_equal((int)syslog_number(&place, "messages_total{transport=\"tls\"}"), 1);
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    close(fd);
+    tls_place_remove(&tls);
+    assert_int_equal(chain_stop(place.chain, INGEST), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
 int
@@ -271,6 +335,7 @@ main(void)
         TEST(logger_of_util_linux_is_understood_in_both_formats),
         TEST(rsyslog_brings_every_line_over_udp_tcp_and_tls),
         TEST(what_is_no_tls_gets_no_further_than_the_handshake),
+        TEST(who_is_revoked_is_not_heard_any_longer),
     };
 
     return cmocka_run_group_tests_name("syslog_peers", tests, NULL, NULL);

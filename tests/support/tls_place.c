@@ -94,7 +94,7 @@ make_authority(const struct tls_place *place)
     ca_key = new_key();
     ca = new_certificate(ca_key, "test authority", time(NULL) + 10 * DAY_S);
     check(gnutls_x509_crt_set_basic_constraints(ca, 1, -1));
-    check(gnutls_x509_crt_set_key_usage(ca, GNUTLS_KEY_KEY_CERT_SIGN));
+    check(gnutls_x509_crt_set_key_usage(ca, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN));
     check(gnutls_x509_crt_sign2(ca, ca, ca_key, GNUTLS_DIG_SHA256, 0));
     check(gnutls_x509_crt_export2(ca, GNUTLS_X509_FMT_PEM, &pem));
     write_file(place, "ca.pem", &pem);
@@ -126,6 +126,46 @@ tls_place_sign(struct tls_place *place, const char *name, int is_client, int64_t
     write_file(place, file, &pem);
     gnutls_x509_crt_deinit(crt);
     gnutls_x509_privkey_deinit(key);
+}
+
+static void
+put_on_list(gnutls_x509_crl_t list, const struct tls_place *place, const char *name)
+{
+    gnutls_x509_crt_t crt;
+    gnutls_datum_t pem;
+    char file[100];
+
+    snprintf(file, sizeof(file), "%s.pem", name);
+    check(gnutls_load_file(tls_place_path(place, file), &pem));
+    check(gnutls_x509_crt_init(&crt));
+    check(gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM));
+    check(gnutls_x509_crl_set_crt(list, crt, time(NULL) - DAY_S));
+    gnutls_x509_crt_deinit(crt);
+    gnutls_free(pem.data);
+}
+
+void
+tls_place_revoke(struct tls_place *place, const char *name, const char *revoked,
+                 int64_t until_s, int is_other)
+{
+    gnutls_x509_privkey_t key = is_other ? new_key() : ca_key;
+    gnutls_x509_crl_t list;
+    gnutls_datum_t pem;
+    char file[100];
+
+    check(gnutls_x509_crl_init(&list));
+    check(gnutls_x509_crl_set_version(list, 2));
+    check(gnutls_x509_crl_set_this_update(list, time(NULL) - DAY_S));
+    check(gnutls_x509_crl_set_next_update(list, until_s));
+    if (revoked != NULL)
+        put_on_list(list, place, revoked);
+    check(gnutls_x509_crl_sign2(list, ca, key, GNUTLS_DIG_SHA256, 0));
+    check(gnutls_x509_crl_export2(list, GNUTLS_X509_FMT_PEM, &pem));
+    snprintf(file, sizeof(file), "%s.crl", name);
+    write_file(place, file, &pem);
+    gnutls_x509_crl_deinit(list);
+    if (is_other)
+        gnutls_x509_privkey_deinit(key);
 }
 
 void

@@ -20,6 +20,12 @@ void tls_place_remove(struct tls_place *place);
  * place of what is there: for clients, or servers, until then (seconds since 1970). */
 void tls_place_sign(struct tls_place *place, const char *name, int is_client, int64_t until_s);
 
+/* The same authority's list of what it has revoked, as NAME.crl in the folder: the
+ * certificate revoked.pem (NULL: none), out of date after until_s. is_other: signed by
+ * somebody else of its name. */
+void tls_place_revoke(struct tls_place *place, const char *name, const char *revoked,
+                      int64_t until_s, int is_other);
+
 /* folder/name; valid until the next call. */
 const char *tls_place_path(const struct tls_place *place, const char *name);
 

@@ -135,6 +135,9 @@ cross_checks_name_the_option(void **state)
     refuses("BONGSU_SLACK_MIN_SEVERITY", "urgent", "slack.min_severity: must be low");
     refuses("BONGSU_DETECTOR_SLOT", "1", "detector.slot: 1, but detector.slots is 1");
     refuses("BONGSU_DETECTOR_SLOTS", "0", "BONGSU_DETECTOR_SLOTS: ");
+    refuses("BONGSU_TLS_CLIENT_CRL", "/x.pem", "tls.client_crl: needs tls.client_ca");
+    refuses("BONGSU_TLS_CLIENT_KEY", "/x.key",
+            "tls.client_certificate and tls.client_key: one needs the other");
     setenv("BONGSU_DETECTOR_SLOTS", "2", 1);
     setenv("BONGSU_DETECTOR_SLOT", "1", 1);
     assert_int_equal(load(NULL, NULL), 0);

@@ -304,6 +304,142 @@ where_one_is_required_nobody_comes_in_without(void **state)
     assert_int_equal(place->f->handled, 1);
 }
 
+static json_t *
+status_of(struct place *place)
+{
+    json_t *status = json_object();
+
+    tls_show(place->tls, status);
+    return status;
+}
+
+/* Signs "good" and "lost", and revokes the second in list.crl. */
+static struct tls_spec
+revoking_spec(struct place *place, const char *revoked)
+{
+    static char list[700];
+    struct tls_spec spec = spec_of(place);
+
+    tls_place_sign(&place->files, "good", 1, time(NULL) + SOON_S);
+    tls_place_sign(&place->files, "lost", 1, time(NULL) + SOON_S);
+    tls_place_revoke(&place->files, "list", revoked, time(NULL) + SOON_S, 0);
+    snprintf(list, sizeof(list), "%s", tls_place_path(&place->files, "list.crl"));
+    spec.client_ca = place->files.ca;
+    spec.client_crl = list;
+    return spec;
+}
+
+static double
+refused_clients(struct place *place, const char *reason)
+{
+    return number(place->f, "bongsu_tls_clients_refused_total", reason);
+}
+
+static void
+a_revoked_client_certificate_is_refused_and_counted(void **state)
+{
+    struct place *place = *state;
+    struct tls_spec spec = revoking_spec(place, "lost");
+
+    tls_place_sign(&place->files, "old", 1, time(NULL) - 60);
+    start(place, &spec);
+    assert_int_equal(ask(place, "good"), 200);
+    assert_int_equal(ask(place, NULL), 200);
+    assert_int_equal(refused_clients(place, "reason=\"revoked\""), 0);
+    assert_int_equal(ask(place, "lost"), 0);
+    assert_int_equal(refused_clients(place, "reason=\"revoked\""), 1);
+    assert_int_equal(ask(place, "old"), 0);
+    assert_int_equal(refused_clients(place, "reason=\"other\""), 1);
+    assert_int_equal(place->f->handled, 2);
+}
+
+/* A shipper keeps its connection for days. */
+static void
+who_is_revoked_under_way_loses_his_connection_and_others_keep_theirs(void **state)
+{
+    struct place *place = *state;
+    struct tls_spec spec = revoking_spec(place, NULL);
+    struct visit good, lost;
+    long connects = 1;
+
+    start(place, &spec);
+    open_visit(place, &good, "/open");
+    show_certificate(&good, "good");
+    run_visit(&good);
+    open_visit(place, &lost, "/open");
+    show_certificate(&lost, "lost");
+    run_visit(&lost);
+    assert_int_equal(lost.status, 200);
+    tls_place_revoke(&place->files, "list", "lost", time(NULL) + SOON_S, 0);
+    tls_look(place->tls);
+    run_visit(&lost);
+    assert_int_equal(lost.status, 403);
+    curl_easy_getinfo(lost.curl, CURLINFO_NUM_CONNECTS, &connects);
+    assert_int_equal(connects, 0);
+    assert_int_equal(number(place->f, "bongsu_http_refused_total", "reason=\"certificate\""), 1);
+    run_visit(&lost);                               /* by a new one */
+    assert_int_not_equal(lost.how, CURLE_OK);
+    for (int i = 0; i < 2; i++) {
+        run_visit(&good);
+        assert_int_equal(good.status, 200);
+        curl_easy_getinfo(good.curl, CURLINFO_NUM_CONNECTS, &connects);
+        assert_int_equal(connects, 0);
+    }
+    assert_int_equal(refused_clients(place, "reason=\"revoked\""), 2);
+    assert_int_equal(place->f->handled, 4);
+    close_visit(&good);
+    close_visit(&lost);
+}
+
+static void
+a_list_that_is_no_list_of_the_authorities_is_refused_with_its_name(void **state)
+{
+    struct place *place = *state;
+    struct tls_spec spec = revoking_spec(place, "lost");
+    struct err err = { "" };
+
+    assert_int_equal(tls_check(&spec, &err), 0);
+    tls_place_revoke(&place->files, "list", "lost", time(NULL) + SOON_S, 1);
+    assert_int_equal(tls_check(&spec, &err), -1);
+    assert_non_null(strstr(err.text, "/list.crl: list 1 is not signed by an authority of"));
+    spec.client_crl = place->files.ca;
+    assert_int_equal(tls_check(&spec, &err), -1);
+    assert_non_null(strstr(err.text, "holds no list of revoked certificates (CRL) in PEM"));
+    spec.client_crl = "/nowhere/at/all";
+    assert_int_equal(tls_check(&spec, &err), -1);
+    assert_non_null(strstr(err.text, strerror(ENOENT)));
+}
+
+/* A broken list under way: who was revoked stays so. */
+static void
+an_old_list_stays_in_force_and_is_warned_of(void **state)
+{
+    struct place *place = *state;
+    struct tls_spec spec = revoking_spec(place, "lost");
+    json_t *status, *warnings;
+
+    tls_place_sign(&place->files, "server", 0, time(NULL) + SOON_S * 3);
+    start(place, &spec);
+    tls_place_revoke(&place->files, "list", NULL, time(NULL) + SOON_S, 1);
+    tls_look(place->tls);
+    assert_int_equal(ask(place, "lost"), 0);
+    status = status_of(place);
+    warnings = json_object_get(status, "warnings");
+    assert_non_null(strstr(json_string_value(json_array_get(warnings, 0)), "is not signed by"));
+    json_decref(status);
+    tls_place_revoke(&place->files, "list", "lost", time(NULL) - 60, 0);
+    tls_look(place->tls);
+    assert_int_equal(ask(place, "lost"), 0);
+    assert_int_equal(ask(place, "good"), 200);
+    status = status_of(place);
+    warnings = json_object_get(status, "warnings");
+    assert_int_equal(json_array_size(warnings), 1);
+    assert_non_null(strstr(json_string_value(json_array_get(warnings, 0)), "was to come at"));
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(status, "tls"),
+                                                        "revoked")), 1);
+    json_decref(status);
+}
+
 static void
 a_new_certificate_counts_for_new_connections_and_open_ones_go_on(void **state)
 {
@@ -327,15 +463,6 @@ a_new_certificate_counts_for_new_connections_and_open_ones_go_on(void **state)
     assert_int_equal(connects, 0);
     assert_int_equal(number(place->f, "bongsu_tls_reloads_total", ""), 1);
     close_visit(&open_one);
-}
-
-static json_t *
-status_of(struct place *place)
-{
-    json_t *status = json_object();
-
-    tls_show(place->tls, status);
-    return status;
 }
 
 static void
@@ -427,6 +554,10 @@ main(void)
         TEST(plain_http_is_turned_away_and_counted),
         TEST(a_client_certificate_may_be_shown_and_must_be_good),
         TEST(where_one_is_required_nobody_comes_in_without),
+        TEST(a_revoked_client_certificate_is_refused_and_counted),
+        TEST(who_is_revoked_under_way_loses_his_connection_and_others_keep_theirs),
+        TEST(a_list_that_is_no_list_of_the_authorities_is_refused_with_its_name),
+        TEST(an_old_list_stays_in_force_and_is_warned_of),
         TEST(a_new_certificate_counts_for_new_connections_and_open_ones_go_on),
         TEST(files_that_do_not_fit_change_nothing_and_show),
         TEST(an_expired_certificate_is_taken_and_warned_of),
