@@ -23,7 +23,6 @@ enum { PIECE = 256 * 1024, TOLD = 20 };
 
 struct matching {
     struct ruleset *rules;
-    struct matcher *own;        /* over the rules that the call's logsource leaves, or NULL */
     struct matcher *matcher;
     struct route route, fields; /* of the call: the logsource, and the fields that hold it */
     struct buf *tails;          /* for each rule: what stands behind the line's number */
@@ -69,24 +68,22 @@ make_tails(struct matching *work)
     return work->tails == NULL ? -1 : 0;
 }
 
-/* When all lines have one logsource, what it leaves is a smaller matcher. */
+/* The logsource is what the call says, and not what the fields look like; of lines that a
+ * decoder reads it is the decoder's, unless the call says another. */
 static int
 choose_matcher(struct matching *work, struct err *err)
 {
+    const struct text *parts = work->route.parts;
+    const struct logsource of = { parts[ROUTE_PRODUCT], parts[ROUTE_CATEGORY],
+                                  parts[ROUTE_SERVICE] };
+    int is_decoded = work->is_raw && route_is_empty(&work->route) &&
+                     route_is_empty(&work->fields);
+
     work->matcher = ruleset_matcher(work->rules);
-    if (route_is_empty(&work->route) || !route_is_empty(&work->fields))
+    if (matcher_set_logsource(work->matcher, is_decoded ? NULL : &of) == 0)
         return 0;
     err_set(err, "out of memory");
-    work->own = matcher_new(ruleset_fields(work->rules));
-    for (size_t i = 0; work->own != NULL && i < ruleset_count(work->rules); i++) {
-        const struct sigma_rule *rule = &ruleset_rule(work->rules, i)->sigma;
-
-        if (rule->correlation.type == SIGMA_NONE && route_leaves(&work->route, rule) &&
-            matcher_add(work->own, rule, (uint32_t)i, err) != 0)
-            return -1;
-    }
-    work->matcher = work->own;
-    return work->own == NULL ? -1 : matcher_finish(work->own);
+    return -1;
 }
 
 static int
@@ -149,12 +146,13 @@ answer(struct matching *work, uint64_t number)
     struct route route = route_of(work);
     const uint32_t *rules;
     size_t count = matcher_match(work->matcher, &work->event.event, &rules);
-    char head[40];
+    static const char begin[] = "{\"line\":";
+    char line[24];
 
-    snprintf(head, sizeof(head), "{\"line\":%" PRIu64, number);
+    snprintf(line, sizeof(line), "%" PRIu64, number);
     for (size_t i = 0; i < count; i++)
         if (route_leaves(&route, &ruleset_rule(work->rules, rules[i])->sigma) &&
-            (buf_append_str(&work->out, head) != 0 ||
+            (buf_append_str(&work->out, begin) != 0 || buf_append_str(&work->out, line) != 0 ||
              buf_append(&work->out, work->tails[rules[i]].ptr, work->tails[rules[i]].len) != 0))
             return -1;
     return work->out.len < PIECE ? 0 : write_out(&work->out);
@@ -204,7 +202,6 @@ release(struct matching *work)
     for (size_t i = 0; work->tails != NULL && i < ruleset_count(work->rules); i++)
         buf_release(&work->tails[i]);
     free(work->tails);
-    matcher_destroy(&work->own);
     ruleset_destroy(&work->rules);
     line_event_release(&work->event);
     buf_release(&work->out);

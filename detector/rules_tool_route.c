@@ -50,11 +50,12 @@ route_is_empty(const struct route *route)
 int
 route_leaves(const struct route *route, const struct sigma_rule *rule)
 {
-    const char *const of_rule[ROUTE_PARTS] = { rule->product, rule->category, rule->service };
+    const struct text of_rule[ROUTE_PARTS] = { rule->logsource.product, rule->logsource.category,
+                                               rule->logsource.service };
 
     for (int i = 0; i < ROUTE_PARTS; i++)
-        if (route->parts[i].len > 0 && of_rule[i] != NULL && of_rule[i][0] != '\0' &&
-            !text_equals_nocase(route->parts[i], text_of(of_rule[i])))
+        if (route->parts[i].len > 0 && of_rule[i].len > 0 &&
+            !text_equals_nocase(route->parts[i], of_rule[i]))
             return 0;
     return 1;
 }

@@ -198,9 +198,12 @@ raw_lines_go_through_the_decoders(void **state)
 {
     static const char line[] = "Nov 22 10:00:00 web sshd[7]: Failed password for root from "
                                "192.0.2.1 port 4 ssh2\n";
-    static const char rule[] = "title: T\nid: raw\nlogsource: {product: x}\ndetection:\n"
+    static const char rule[] = "title: T\nid: raw\nlogsource: {product: linux, service: sshd}\n"
+                               "detection:\n"
                                "    s: {event_type: login_failed, username: root}\n"
-                               "    condition: s\n";
+                               "    condition: s\n---\n"
+                               "title: U\nid: other\nlogsource: {product: windows}\n"
+                               "detection: {s: {username: root}, condition: s}\n";
     char rules[128], lines[128], *output;
     const char *const args[] = { "--raw", "--rules", path_in("raw.yml", rules),
                                  path_in("raw.log", lines), NULL };
