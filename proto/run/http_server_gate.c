@@ -52,6 +52,23 @@ allow(char *list, size_t size, const char *method)
                  strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
 }
 
+/* Elasticsearch takes a path with a slash behind it, and Fluent Bit says "/_bulk/?pipeline=x";
+ * our own paths have one form, and what is the rest of one ("{...}") stays as it is. */
+static int
+route_fits(const struct http_table *table, const struct http_route *route,
+           struct http_request *req)
+{
+    struct text path = req->path;
+
+    if (path_fits(route->path, path, req->params))
+        return 1;
+    if (table->say == NULL || path.len < 2 || path.ptr[path.len - 1] != '/' ||
+        strstr(route->path, "{...}") != NULL)
+        return 0;
+    path.len--;
+    return path_fits(route->path, path, req->params);
+}
+
 static int
 find_route(struct http_request *req)
 {
@@ -66,7 +83,7 @@ find_route(struct http_request *req)
         for (size_t i = 0; i < table->count; i++) {
             const struct http_route *route = &table->routes[i];
 
-            if (!path_fits(route->path, req->path, req->params))
+            if (!route_fits(table, route, req))
                 continue;
             if (method_fits(route->method, req->method)) {
                 req->route = route;

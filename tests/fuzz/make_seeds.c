@@ -111,6 +111,28 @@ static const struct { const char *target; char how; const char *text; } wires[] 
     { "syslog", 1, "PROXY UNKNOWN and what not\r\n" },
 };
 
+#define POST_LOG "POST /log HTTP/1.1\r\nHost: localhost\r\n"
+#define GET_ROOT "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+/* Several requests of one connection, and those that may be read as another number. */
+static const char *const talks[] = {
+    GET_ROOT GET_ROOT,
+    POST_LOG "Content-Length: 5\r\nContent-Type: Application/JSON; charset=utf-8\r\n\r\nhello" GET_ROOT,
+    POST_LOG "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" GET_ROOT,
+    POST_LOG "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n" GET_ROOT,
+    POST_LOG "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET_ROOT,
+    POST_LOG "Transfer-Encoding:\r\n chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n" GET_ROOT,
+    POST_LOG "Content-Length: 3\r\n: x\r\n\r\nabc" GET_ROOT,
+    "POST /things/%EA%B0%80/status?a=b&c=%20+ HTTP/1.1\r\nHost: localhost\r\nX-API-Key: 0123456789abcdef\r\n"
+    "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    "POST /x/_doc HTTP/1.1\r\nHost: localhost\r\nAuthorization: ApiKey aWQ6MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+    "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}",
+    "POST /x/_doc HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YW55OjAxMjM0NTY3ODlhYmNkZWY=\r\n"
+    "Content-Encoding: gzip\r\nContent-Length: 23\r\n\r\n\x1f\x8b\x08",
+    "GET http://localhost/things/1/status HTTP/1.1\r\nHost: localhost\r\nForwarded: for=\"[2001:db8::1]:4711\"\r\n\r\n",
+    "HEAD /things/%00/status HTTP/1.0\r\nConnection: keep-alive\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+};
+
 static const char proxy_v2[] =
     "\1\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\1\xdc\4\2\2";
 
@@ -151,6 +173,8 @@ seed_wires(unsigned number)
              wires[i].text);
         number = seed_packed(number, wires[i].text);
     }
+    for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++)
+        seed("http", number++, i % 2 == 0 ? "\0" : "\3", 1, talks[i]);
     seed_bytes("syslog", number++, "", 0, (struct text){ proxy_v2, sizeof(proxy_v2) - 1 });
     memset(long_text, 'a', sizeof(long_text) - 1);
     return seed_packed(number, long_text);
