@@ -21,7 +21,12 @@ UNSAID = (
     "the body holds no event",                  # a text of line ends
     "no event was accepted",                    # texts that are no NDJSON
     "a number too large to keep",               # inside a further field
-    "a field has an empty name",                # likewise
+    "a field has an empty name",                # likewise, and the next five
+    "a name of more than",
+    "nested deeper than",
+    "is before the year 0000",
+    "is set by Bongsu",
+    ": given twice",                            # {"a.b": 1, "a": {"b": 2}}
     "Malformed action/metadata line",           # _bulk: texts that are no actions
     "request body is required",                 # _bulk: a text of line ends
     "index name is too long",                   # bytes, not characters
