@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "detector/match/keywords.h"
 #include "detector/match/literals_inner.h"
 
 enum { LONGEST_WHOLE = 1024 };
@@ -21,6 +22,8 @@ literals_destroy(struct literals **literals)
         free(all->fields[i].wholes);
         hs_free_database(all->fields[i].parts);
     }
+    free(all->keywords.wholes);
+    hs_free_database(all->keywords.parts);
     hs_free_scratch(all->scratch);
     free(all->fields);
     free(all->needles);
@@ -142,12 +145,38 @@ look_in_array(const struct literals *all, const struct haystack *field,
     }
 }
 
+struct keyword_look {
+    const struct literals *all;
+    uint64_t *bits;
+};
+
+static int
+look_for_keywords(void *self, const struct value *value)
+{
+    const struct keyword_look *look = self;
+    const struct haystack *words = &look->all->keywords;
+    struct text text;
+    char space[32];
+
+    if (value->kind == VALUE_OBJECT) {
+        look_in_array(look->all, words, value->as.object, look->bits);
+        return 0;
+    }
+    text = value_as_text(value, space);
+    if (text.ptr != NULL)
+        look_in_text(look->all, words, text, look->bits);
+    return 0;
+}
+
 void
 literals_mark(struct literals *literals, struct field_table *fields, uint64_t *bits)
 {
     const uint32_t *present;
     size_t count = field_table_present(fields, &present);
 
+    if (literals->keywords.count > 0)
+        keywords_each(field_table_event(fields), look_for_keywords,
+                      &(struct keyword_look){ literals, bits });
     for (size_t i = 0; i < count; i++) {
         const struct haystack *field = &literals->fields[present[i]];
         const struct value *value;

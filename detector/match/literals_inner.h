@@ -42,6 +42,7 @@ struct literals {
     size_t use_count;
     struct needle *needles;
     size_t needle_count;
+    struct haystack keywords;   /* what is looked for wherever keywords are */
     struct haystack *fields;    /* by field number */
     size_t field_count;
     hs_scratch_t *scratch;

@@ -168,7 +168,9 @@ static int
 make_fields(struct literals *all)
 {
     for (size_t first = 0, end; first < all->needle_count; first = end) {
-        struct haystack *field = &all->fields[field_of(all, first)];
+        int number = field_of(all, first);
+        struct haystack *field = number == PREDICATE_KEYWORDS ? &all->keywords
+                                                              : &all->fields[number];
         const struct use *last;
 
         for (end = first; end < all->needle_count; end++)
@@ -188,7 +190,7 @@ literals_finish(struct literals *literals, struct err *err)
 {
     drop_repeated(literals);
     for (size_t i = 0; i < literals->entry_count; i++)
-        if ((size_t)literals->entries[i].witness.field >= literals->field_count)
+        if (literals->entries[i].witness.field >= (int)literals->field_count)
             literals->field_count = (size_t)literals->entries[i].witness.field + 1;
     literals->needles = calloc(literals->entry_count + 1, sizeof(literals->needles[0]));
     literals->uses = calloc(literals->entry_count + 1, sizeof(literals->uses[0]));

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detector/match/keywords.h"
 #include "detector/match/relation.h"
 #include "detector/match/time_part.h"
 #include "detector/text/attack.h"
@@ -278,37 +279,17 @@ value_matches(const struct predicate *pred, struct predicate_context *ctx,
     return text_matches(pred, ctx, value_as_text(value, space));
 }
 
-/* A message in JSON or XML has its quotes and backslashes escaped. */
-static int
-hides_text(struct text raw)
-{
-    return raw.len == 0 || raw.ptr[0] == '{' || raw.ptr[0] == '[' || raw.ptr[0] == '<';
-}
+struct keyword_test {
+    const struct predicate *pred;
+    struct predicate_context *ctx;
+};
 
 static int
-is_keyword_there(const struct predicate *pred, struct predicate_context *ctx,
-                 const struct value *value)
+is_keyword_there(void *self, const struct value *value)
 {
-    return value->kind != VALUE_ABSENT && value_matches(pred, ctx, value, 0);
-}
+    const struct keyword_test *test = self;
 
-static int
-keywords_match(const struct predicate *pred, struct predicate_context *ctx)
-{
-    const struct event *ev = field_table_event(ctx->fields);
-
-    if (is_keyword_there(pred, ctx, &ev->known[EVENT_RAW_LOG]) ||
-        is_keyword_there(pred, ctx, &ev->known[EVENT_DESCRIPTION]))
-        return 1;
-    if (!hides_text(value_get_text(&ev->known[EVENT_RAW_LOG])))
-        return 0;
-    for (size_t i = 0; i < EVENT_FIELD_COUNT; i++)
-        if (is_keyword_there(pred, ctx, &ev->known[i]))
-            return 1;
-    for (size_t i = 0; i < ev->extra_count; i++)
-        if (is_keyword_there(pred, ctx, &ev->extras[i].value))
-            return 1;
-    return 0;
+    return value_matches(test->pred, test->ctx, value, 0);
 }
 
 int
@@ -317,7 +298,8 @@ predicate_test(const struct predicate *pred, struct predicate_context *ctx)
     const struct value *value;
 
     if (pred->field == PREDICATE_KEYWORDS)
-        return keywords_match(pred, ctx);
+        return keywords_each(field_table_event(ctx->fields), is_keyword_there,
+                             &(struct keyword_test){ pred, ctx });
     value = field_table_value(ctx->fields, pred->field);
 
     if (pred->op == SIGMA_EXISTS)

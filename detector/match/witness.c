@@ -48,8 +48,7 @@ needy(const struct predicate_table *table, uint32_t number)
     const struct predicate *pred = predicate_table_get(table, number);
     struct witness one;
 
-    if (pred->op != SIGMA_EQUALS || pred->part != PART_NONE || pred->value_count == 0 ||
-        pred->field == PREDICATE_KEYWORDS)
+    if (pred->op != SIGMA_EQUALS || pred->part != PART_NONE || pred->value_count == 0)
         return NULL;
     for (size_t i = 0; i < pred->value_count; i++)
         if (!witness_of(pred->field, &pred->values[i], &one))

@@ -15,7 +15,7 @@
 enum witness_place { WITNESS_WHOLE, WITNESS_ANYWHERE, WITNESS_START, WITNESS_END };
 
 struct witness {
-    int field;                  /* in the field table */
+    int field;                  /* in the field table, or PREDICATE_KEYWORDS */
     enum witness_place place;
     struct text literal;        /* of the rule, which lives longer */
 };
