@@ -163,6 +163,7 @@ static void
 what_is_found_with_others_is_what_matches_alone(void **state)
 {
     const struct logsource of_x = { .product = text_of("x") };
+    static const struct logsource of = { .product = { "x", 1 } };
     uint64_t seed = 20261123;
     struct buf text = { 0 }, json = { 0 };
     struct both *both = calloc(1, sizeof(*both));
@@ -173,6 +174,7 @@ what_is_found_with_others_is_what_matches_alone(void **state)
         write_rule(&seed, &text, i);
     buf_append_char(&text, '\0');
     both->rules = match_case_rules(text.ptr);
+    assert_int_equal(matcher_set_logsource(ruleset_matcher(both->rules), &of), 0);
     assert_int_equal(matcher_set_logsource(ruleset_matcher(both->rules), &of_x), 0);
     both->fields = field_table_new();
     both->table = predicate_table_new(both->fields);
