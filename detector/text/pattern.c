@@ -160,7 +160,7 @@ same_at(const struct pattern *pattern, const char *text)
     size_t len = pattern->literal.len;
 
     if (pattern->is_cased)
-        return memcmp(literal, text, len) == 0;
+        return len == 0 || memcmp(literal, text, len) == 0;     /* an empty text may be NULL */
     for (size_t i = 0; i < len; i++)
         if (literal[i] != fold_char(text[i]))
             return 0;
