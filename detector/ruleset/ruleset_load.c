@@ -125,11 +125,13 @@ ruleset_load(const char *dir, struct err *err)
 struct ruleset *
 ruleset_load_with(const char *dir, const struct placeholders *placeholders, struct err *err)
 {
-    struct rule_files files = { .placeholders = placeholders };
+    struct rule_files files = { 0 };
     struct ruleset *rules = NULL;
 
-    if (rule_files_read(dir, &files, err) == 0)
+    if (rule_files_read(dir, &files, err) == 0) {
+        files.placeholders = placeholders;
         rules = ruleset_build(&files, err);
+    }
     rule_files_release(&files);
     return rules;
 }

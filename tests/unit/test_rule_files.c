@@ -291,11 +291,32 @@ a_last_good_version_that_is_good_no_more_is_told_by_its_name(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_place, close_place)
 
+static void
+a_folder_is_read_with_its_placeholders(void **state)
+{
+    struct place *place = *state;
+    struct placeholders *holders = placeholders_parse("p.yml", "Who: root\n", 10, &place->err);
+
+    assert_non_null(holders);
+    write_file(place, "a.yml", "title: A\nlogsource: {category: x}\n"
+               "detection: {s: {username|expand: '%Who%'}, condition: s}\n");
+    place->rules = ruleset_load_with(place->dir, holders, &place->err);
+    assert_non_null(place->rules);
+    assert_int_equal(ruleset_refused_count(place->rules), 0);
+    assert_true(is_in_use(place, "A"));
+    placeholders_destroy(&holders);
+    ruleset_destroy(&place->rules);
+
+    place->rules = ruleset_load(place->dir, &place->err);
+    assert_true(is_told(place, "\"%Who%\" is not known"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(files_are_read_with_their_sub_folders_and_found_by_name),
+        TEST(a_folder_is_read_with_its_placeholders),
         TEST(a_file_that_is_too_large_is_refused_alone),
         TEST(a_bad_file_is_in_force_in_its_last_good_version),
         TEST(one_bad_rule_of_a_file_puts_the_whole_file_back),
