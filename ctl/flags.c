@@ -88,7 +88,8 @@ const struct flag flags[] = {
            INT64_C(36500) * 24 * 3600 * 1000, "how long it counts, as in 90d; 0s: until it is revoked"),
     TEXT("rules", "rules", NULL, "FOLDER|FILE", NULL, 1, rules, "the rules (default: those of detector.rules)"),
     TEXT("logsource", "logsource", NULL, "LIST", NULL, 0, logsource,
-         "what logged the lines: product=linux,category=process_creation,service=sshd; any of them"),
+         "what logged the lines: any of product=linux,category=process_creation,service=sshd; auto: by "
+         "the fields of each, as the detector does"),
     TEXT("logsource-fields", "logsource-fields", NULL, "LIST", NULL, 0, logsource_fields,
          "fields of a line that say it, first: product=NAME,category=NAME,service=NAME"),
     SWITCH("raw", 0, "raw", NULL, raw, "the lines are of a log, for the decoders; not JSON"),

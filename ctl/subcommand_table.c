@@ -209,7 +209,8 @@ const struct subcommand subcommands[] = {
                  "For each rule that line 7 matches it prints {\"line\":7,\"rule\":\"ID\"}. Nothing has to run,\n"
                  "nothing is stored, and correlations, which need more than one event, are not judged.\n"
                  "A rule is passed over when its logsource and the line's name different products,\n"
-                 "categories or services. Refused rules are counted on standard error; see rules check.",
+                 "categories or services; a line of which nothing is said (and is not --raw) is tried on\n"
+                 "every rule. Refused rules are counted on standard error; see rules check.",
         .examples = { "bongsu rules match --rules sigma/rules/linux --logsource product=linux events.ndjson",
                       "bongsu rules match --raw /var/log/auth.log" },
         .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_SOFTWARE, EXIT_IO, EXIT_CONFIG },

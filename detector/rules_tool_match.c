@@ -12,7 +12,6 @@
 #include "detector/rule_cases.h"
 #include "detector/rules_tool_event.h"
 #include "detector/rules_tool_lines.h"
-#include "detector/rules_tool_route.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/clock.h"
 #include "proto/json_write.h"
@@ -24,7 +23,9 @@ enum { PIECE = 256 * 1024, TOLD = 20 };
 struct matching {
     struct ruleset *rules;
     struct matcher *matcher;
-    struct route route, fields; /* of the call: the logsource, and the fields that hold it */
+    struct logsource of, fields;    /* of the call: the logsource, and the fields that hold it */
+    int is_auto;                /* the detector's own way */
+    int is_by_fields;           /* a line's logsource is in its own fields */
     struct buf *tails;          /* for each rule: what stands behind the line's number */
     struct line_event event;
     struct buf out;
@@ -68,22 +69,57 @@ make_tails(struct matching *work)
     return work->tails == NULL ? -1 : 0;
 }
 
-/* The logsource is what the call says, and not what the fields look like; of lines that a
- * decoder reads it is the decoder's, unless the call says another. */
-static int
-choose_matcher(struct matching *work, struct err *err)
+static struct text *
+part_of(struct logsource *of, struct text name)
 {
-    const struct text *parts = work->route.parts;
-    const struct logsource of = { parts[ROUTE_PRODUCT], parts[ROUTE_CATEGORY],
-                                  parts[ROUTE_SERVICE] };
-    int is_decoded = work->is_raw && route_is_empty(&work->route) &&
-                     route_is_empty(&work->fields);
+    return text_is(name, "product")    ? &of->product
+           : text_is(name, "category") ? &of->category
+           : text_is(name, "service")  ? &of->service
+                                       : NULL;
+}
 
-    work->matcher = ruleset_matcher(work->rules);
-    if (matcher_set_logsource(work->matcher, is_decoded ? NULL : &of) == 0)
-        return 0;
-    err_set(err, "out of memory");
-    return -1;
+/* "product=linux,service=sshd"; the texts borrow it. */
+static int
+parse_logsource(struct text text, struct logsource *ret_of, struct err *err)
+{
+    while (text.len > 0) {
+        struct text value = text_split(&text, ','), name = text_trim(text_split(&value, '='));
+        struct text *part = part_of(ret_of, name);
+
+        value = text_trim(value);
+        if (part == NULL)
+            err_set(err, "\"%.*s\": a logsource has product, category and service",
+                    (int)(name.len < 100 ? name.len : 100), name.ptr);
+        else if (value.len == 0)
+            err_set(err, "%.*s: of what? %.*s=VALUE", (int)name.len, name.ptr, (int)name.len,
+                    name.ptr);
+        else if (part->len > 0)
+            err_set(err, "%.*s: given twice", (int)name.len, name.ptr);
+        if (part == NULL || value.len == 0 || part->len > 0)
+            return -1;
+        *part = value;
+    }
+    return 0;
+}
+
+/* By the fields of each event, as the detector does; else that of the call, where what is
+ * not said is unknown, and every rule is tried that does not differ. */
+static int
+set_logsource(struct matching *work, const struct match_call *call, struct err *err)
+{
+    int is_auto = strcmp(call->logsource, "auto") == 0 ||
+                  (call->is_raw && call->logsource[0] == '\0');
+
+    if ((!is_auto && parse_logsource(text_of(call->logsource), &work->of, err) != 0) ||
+        parse_logsource(text_of(call->fields), &work->fields, err) != 0)
+        return -1;
+    work->is_by_fields = call->fields[0] != '\0';
+    if (is_auto && work->is_by_fields) {
+        err_set(err, "either --logsource auto or --logsource-fields");
+        return -1;
+    }
+    work->is_auto = is_auto;
+    return 0;
 }
 
 static int
@@ -92,8 +128,7 @@ prepare(struct matching *work, const struct match_call *call, struct err *err)
     size_t refused;
 
     work->is_raw = call->is_raw;
-    if (route_parse(text_of(call->logsource), &work->route, err) != 0 ||
-        route_parse(text_of(call->fields), &work->fields, err) != 0)
+    if (set_logsource(work, call, err) != 0)
         return EXIT_USAGE;
     if (access(call->rules, R_OK) != 0) {
         err_set(err, "%s: %s", call->rules, strerror(errno));
@@ -107,10 +142,10 @@ prepare(struct matching *work, const struct match_call *call, struct err *err)
         fprintf(stderr, "bongsu rules match: %zu rule%s refused: `bongsu rules check %s` says "
                 "why; the others go on\n", refused, refused == 1 ? " was" : "s were",
                 call->rules);
-    if (choose_matcher(work, err) != 0)
-        return EXIT_SOFTWARE;
     err_set(err, "out of memory");
-    if (make_tails(work) != 0 || line_event_init(&work->event, clock_real_us()) != 0)
+    work->matcher = ruleset_matcher(work->rules);
+    if (matcher_set_logsource(work->matcher, work->is_auto ? NULL : &work->of) != 0 ||
+        make_tails(work) != 0 || line_event_init(&work->event, clock_real_us()) != 0)
         return EXIT_SOFTWARE;
     return EXIT_DONE;
 }
@@ -124,36 +159,43 @@ refuse_line(struct matching *work, uint64_t number, const char *reason)
         fprintf(stderr, "bongsu rules match: %s:%" PRIu64 ": %s\n", work->name, number, reason);
 }
 
-/* The logsource of an event: of its fields, else of the call. */
-static struct route
-route_of(const struct matching *work)
+static struct text
+text_in(const struct event *ev, struct text field, struct text otherwise)
 {
-    struct route route = work->route;
+    const struct value *value = field.len == 0 ? NULL : event_get(ev, field);
 
-    for (int i = 0; i < ROUTE_PARTS; i++) {
-        const struct value *value = work->fields.parts[i].len == 0 ? NULL
-                                    : event_get(&work->event.event, work->fields.parts[i]);
+    return value == NULL || value_get_text(value).len == 0 ? otherwise : value_get_text(value);
+}
 
-        if (value != NULL && value_get_text(value).len > 0)
-            route.parts[i] = value_get_text(value);
-    }
-    return route;
+/* The logsource of an event: of its fields, else of the call. */
+static int
+set_logsource_of(struct matching *work)
+{
+    const struct event *ev = &work->event.event;
+    const struct logsource of = {
+        .product = text_in(ev, work->fields.product, work->of.product),
+        .category = text_in(ev, work->fields.category, work->of.category),
+        .service = text_in(ev, work->fields.service, work->of.service),
+    };
+
+    return matcher_set_logsource(work->matcher, &of);
 }
 
 static int
 answer(struct matching *work, uint64_t number)
 {
-    struct route route = route_of(work);
     const uint32_t *rules;
-    size_t count = matcher_match(work->matcher, &work->event.event, &rules);
-    static const char begin[] = "{\"line\":";
     char line[24];
+    size_t count;
 
+    if (work->is_by_fields && set_logsource_of(work) != 0)
+        return -1;
+    count = matcher_match(work->matcher, &work->event.event, &rules);
     snprintf(line, sizeof(line), "%" PRIu64, number);
     for (size_t i = 0; i < count; i++)
-        if (route_leaves(&route, &ruleset_rule(work->rules, rules[i])->sigma) &&
-            (buf_append_str(&work->out, begin) != 0 || buf_append_str(&work->out, line) != 0 ||
-             buf_append(&work->out, work->tails[rules[i]].ptr, work->tails[rules[i]].len) != 0))
+        if (buf_append_str(&work->out, "{\"line\":") != 0 ||
+            buf_append_str(&work->out, line) != 0 ||
+            buf_append(&work->out, work->tails[rules[i]].ptr, work->tails[rules[i]].len) != 0)
             return -1;
     return work->out.len < PIECE ? 0 : write_out(&work->out);
 }

@@ -11,7 +11,8 @@
 
 struct match_call {
     const char *rules;          /* a file or a folder */
-    const char *logsource;      /* "product=linux,...": of every line; "" for none */
+    const char *logsource;      /* "product=linux,...": of every line; "auto": by its fields, as
+                                 * live; "": unknown, or with is_raw auto */
     const char *fields;         /* "product=NAME,...": fields that hold a line's own */
     const char *file;           /* "-": standard input */
     int is_raw;                 /* lines for the decoders, not JSON */
