@@ -94,7 +94,7 @@ struct settings {
     char *elastic_ca_file;
     char *elastic_gzip;             /* on, off, auto */
     int64_t elastic_in_flight, elastic_bulk_bytes, elastic_bulk_events;
-    int64_t elastic_timeout_ms, elastic_refresh_ms, elastic_geoip;
+    int64_t elastic_timeout_ms, elastic_refresh_ms, elastic_shards, elastic_geoip;
 };
 
 extern const struct option settings_options[];

@@ -201,6 +201,27 @@ the_mapping_has_every_field_and_the_seeds_names(void **state)
     json_decref(properties);
 }
 
+static int
+shards_of(const struct elastic_store *store, enum elastic_index index)
+{
+    json_t *all = elastic_template(store, index);
+    const json_t *settings = json_object_get(json_object_get(all, "template"), "settings");
+    int shards = (int)json_integer_value(json_object_get(settings, "index.number_of_shards"));
+
+    json_decref(all);
+    return shards;
+}
+
+static void
+only_events_have_more_shards_than_one(void **state)
+{
+    const struct elastic_store store = { .shards = 3 };
+
+    (void)state;
+    assert_int_equal(shards_of(&store, ELASTIC_INDEX_EVENTS), 3);
+    assert_int_equal(shards_of(&store, ELASTIC_INDEX_INCIDENTS), 1);
+}
+
 /* NaN is written as null, which has no type: it stands beside an integer. */
 static void
 what_is_no_number_has_no_type_in_a_mapping(void **state)
@@ -229,6 +250,7 @@ main(void)
         cmocka_unit_test(a_source_that_is_none_of_ours_is_refused),
         cmocka_unit_test(what_is_no_number_has_no_type_in_a_mapping),
         cmocka_unit_test(the_mapping_has_every_field_and_the_seeds_names),
+        cmocka_unit_test(only_events_have_more_shards_than_one),
     };
     struct err zone;
 

@@ -47,7 +47,7 @@ struct elastic_store {
     char *bulk_url;
     int is_gzip;
     long timeout_ms;                /* of a _bulk */
-    int64_t retention_us, max_bytes, refresh_ms;
+    int64_t retention_us, max_bytes, refresh_ms, shards;
     int wants_geoip;
     struct http_session *session;
     int64_t failed_until_ms;        /* by clock_steady_ms: nothing is asked before */

@@ -253,21 +253,21 @@ dynamic_templates(void)
                      "reals", "match_mapping_type", "double", "mapping", "type", "double");
 }
 
-/* One shard, and a copy of it where there is a second node. */
+/* A copy of each shard where there is a second node. */
 static json_t *
-common_settings(const struct elastic_store *store)
+common_settings(const struct elastic_store *store, int64_t shards)
 {
     char refresh[32];
 
     snprintf(refresh, sizeof(refresh), "%lldms", (long long)(store->refresh_ms > 0 ? store->refresh_ms : 1000));
-    return json_pack("{s:i, s:s, s:s}", "index.number_of_shards", 1, "index.auto_expand_replicas",
+    return json_pack("{s:I, s:s, s:s}", "index.number_of_shards", (json_int_t)shards, "index.auto_expand_replicas",
                      "0-1", "index.refresh_interval", refresh);
 }
 
 static json_t *
 event_template(const struct elastic_store *store)
 {
-    json_t *settings = common_settings(store);
+    json_t *settings = common_settings(store, store->shards);
 
     json_object_update_new(settings, json_pack(
         "{s:i, s:b, s:b, s:[s,s,s,s]}", "index.mapping.total_fields.limit", 2000,
@@ -288,7 +288,7 @@ event_template(const struct elastic_store *store)
 static json_t *
 plain_template(const struct elastic_store *store, const char *pattern, json_t *properties)
 {
-    json_t *settings = common_settings(store);
+    json_t *settings = common_settings(store, 1);
 
     /* a key of an incident has the name that its rule gave it: what does not fit is kept */
     json_object_set_new(settings, "index.mapping.ignore_malformed", json_true());

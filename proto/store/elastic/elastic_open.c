@@ -159,6 +159,7 @@ elastic_store_open(const struct settings *settings, int mode, struct err *err)
     store->retention_us = settings->store_retention_ms * 1000;
     store->max_bytes = settings->store_max_bytes;
     store->refresh_ms = settings->elastic_refresh_ms;
+    store->shards = settings->elastic_shards > 0 ? settings->elastic_shards : 1;
     store->wants_geoip = (int)settings->elastic_geoip;
     store->timeout_ms = (long)settings->elastic_timeout_ms;
     if (fill(store, settings, err) != 0)
