@@ -119,7 +119,7 @@ bytes_that_make_no_sense_are_refused(void **state)
 /* --- in sentences --- */
 
 static const char spray_rule[] =
-    "title: Failed\nname: failed\nlogsource: {category: x}\n"
+    "title: Failed\nname: failed\nlogsource: {category: authentication}\n"
     "detection: {s: {event_type: login_failed}, condition: s}\n---\n"
     "title: Tried\ncorrelation: {type: value_sum, rules: [failed], group-by: [source_address],"
     " timespan: 5m, condition: {field: count, gte: 50}}\n"
