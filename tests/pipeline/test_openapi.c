@@ -46,7 +46,7 @@ check_service(const char *address)
     int code;
 
     instance_key(&instance, key, sizeof(key));
-    snprintf(command, sizeof(command), "API_KEY=%s tests/openapi/run http://%s 60 2>&1", key,
+    snprintf(command, sizeof(command), "API_KEY=%s tests/openapi/run http://%s 25 2>&1", key,
              address);
     out = popen(command, "r");
     assert_non_null(out);
