@@ -3,13 +3,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/event.h"
+
+/* A sender may write a thousand names and repeat them: each is found at once. The secret
+ * keeps him from choosing names that all lie in one place. */
+enum { SLOTS = 2048 };
+
+_Static_assert(2 * EVENT_MAX_EXTRAS <= SLOTS, "a table that is half empty finds fast");
+
+struct flat_names {
+    uint64_t secret;
+    uint32_t use;               /* slots of another use are empty */
+    struct { struct text name; uint32_t use; } slots[SLOTS];
+};
+
+/* The slot that has the name, or the empty one for it. */
+static size_t
+find_slot(const struct flat_names *names, struct text name)
+{
+    char seasoned[sizeof(names->secret) + EVENT_MAX_NAME];
+    size_t slot;
+
+    memcpy(seasoned, &names->secret, sizeof(names->secret));
+    memcpy(seasoned + sizeof(names->secret), name.ptr, name.len);
+    slot = hash64(seasoned, sizeof(names->secret) + name.len) % SLOTS;
+    while (names->slots[slot].use == names->use && !text_equals(names->slots[slot].name, name))
+        slot = (slot + 1) % SLOTS;
+    return slot;
+}
+
+static int
+open_names(struct flat_document *flat)
+{
+    if (flat->names == NULL) {
+        flat->names = calloc(1, sizeof(*flat->names));
+        if (flat->names == NULL)
+            return -1;
+        flat->names->secret = hash_random64();
+    }
+    if (++flat->names->use == 0) {
+        memset(flat->names->slots, 0, sizeof(flat->names->slots));
+        flat->names->use = 1;
+    }
+    return 0;
+}
 
 int
 flat_clear(struct flat_document *flat)
 {
-    flat_release(flat);
+    flat_empty(flat);
+    if (open_names(flat) != 0)
+        return -1;
     flat->doc = yyjson_mut_doc_new(NULL);
     flat->root = flat->doc == NULL ? NULL : yyjson_mut_obj(flat->doc);
     if (flat->root == NULL)
@@ -19,24 +65,34 @@ flat_clear(struct flat_document *flat)
 }
 
 void
-flat_release(struct flat_document *flat)
+flat_empty(struct flat_document *flat)
 {
     yyjson_mut_doc_free(flat->doc);
     free(flat->text);
-    *flat = (struct flat_document){ .doc = NULL };
+    *flat = (struct flat_document){ .names = flat->names };
+}
+
+void
+flat_release(struct flat_document *flat)
+{
+    flat_empty(flat);
+    free(flat->names);
+    flat->names = NULL;
 }
 
 int
 flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value, struct err *err)
 {
     yyjson_mut_val *key;
+    size_t slot;
 
     if (name.len == 0 || name.len >= EVENT_MAX_NAME) {
         err_set(err, name.len == 0 ? "a field has an empty name"
                                    : "a field has a name of more than 255 bytes");
         return -1;
     }
-    if (yyjson_mut_obj_getn(flat->root, name.ptr, name.len) != NULL) {
+    slot = find_slot(flat->names, name);
+    if (flat->names->slots[slot].use == flat->names->use) {
         flat->left_out++;
         return 0;
     }
@@ -45,8 +101,11 @@ flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value, st
         return -1;
     }
     key = yyjson_mut_strncpy(flat->doc, name.ptr, name.len);
-    if (value != NULL && key != NULL && yyjson_mut_obj_add(flat->root, key, value))
+    if (value != NULL && key != NULL && yyjson_mut_obj_add(flat->root, key, value)) {
+        flat->names->slots[slot].name = (struct text){ yyjson_mut_get_str(key), name.len };
+        flat->names->slots[slot].use = flat->names->use;
         return 0;
+    }
     err_set(err, "out of memory");
     return -1;
 }

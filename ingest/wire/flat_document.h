@@ -20,10 +20,16 @@ struct flat_document {
     yyjson_mut_val *root;
     char *text;                 /* of the last flat_write() */
     size_t left_out;            /* names that were given twice */
+    struct flat_names *names;   /* that it has; made by the first flat_clear() */
 };
 
-/* An empty one: zero it, or clear it to use it again. 0, or -1 when out of memory. */
+/* An empty one: zero it, then clear it for each use. 0, or -1 when out of memory. */
 int flat_clear(struct flat_document *flat);
+
+/* Give back what the last use took; clear it to use it again. */
+void flat_empty(struct flat_document *flat);
+
+/* That, and all else. */
 void flat_release(struct flat_document *flat);
 
 /* Add a value, which is given. 0, or -1 with the reason: the name is empty or too long,

@@ -247,7 +247,7 @@ take(struct http_request *req, struct hec *hec,
         return;
     mark = journal_mark(intake_journal(requests_intake(hec->requests)));
     outcome = take_body(&taking, http_body(req));
-    flat_release(&hec->flat);
+    flat_empty(&hec->flat);
     finish(req, &taking, outcome, &mark);
 }
 

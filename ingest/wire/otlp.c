@@ -295,7 +295,7 @@ post_logs(struct http_request *req, void *self)
 
         outcome = take_all(&walk, yyjson_doc_get_root(doc));
     }
-    flat_release(&otlp->flat);
+    flat_empty(&otlp->flat);
     yyjson_doc_free(doc);
     finish(otlp, req, taking, &mark, outcome, &result);
 }
