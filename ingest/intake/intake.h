@@ -44,7 +44,10 @@ struct intake_origin {
     int is_offset_each;         /* instead, each line begins with its own and a space */
     struct text default_time;   /* RFC 3339, of lines without one; ptr NULL: none */
     struct text file;           /* watched file, UTF-8, offset being of it; ptr NULL: none */
-    int is_unanswered;          /* nobody can be told of a refusal: see intake_keep.h */
+    int is_unanswered;          /* nobody can be told of a refusal: see intake_keep.h. Of a
+                                 * document: another form is tried, and counted, after it */
+    int is_time_mended;         /* a document's time that is none, or ahead, stands as
+                                 * labels.timestamp, and it gets that of receipt */
 };
 
 /* Of a line of one who is not answered. */

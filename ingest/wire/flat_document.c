@@ -119,6 +119,16 @@ flat_put_text(struct flat_document *flat, struct text name, struct text text, st
 }
 
 int
+flat_set_text(struct flat_document *flat, struct text name, struct text text)
+{
+    yyjson_mut_val *key = yyjson_mut_strncpy(flat->doc, name.ptr, name.len);
+    yyjson_mut_val *value = yyjson_mut_strncpy(flat->doc, text.len > 0 ? text.ptr : "",
+                                               text.len);
+
+    return key != NULL && value != NULL && yyjson_mut_obj_put(flat->root, key, value) ? 0 : -1;
+}
+
+int
 flat_put_number(struct flat_document *flat, struct text name, int64_t number, struct err *err)
 {
     return flat_put(flat, name, yyjson_mut_sint(flat->doc, number), err);

@@ -41,6 +41,10 @@ int flat_put_text(struct flat_document *flat, struct text name, struct text text
 int flat_put_number(struct flat_document *flat, struct text name, int64_t number,
                     struct err *err);
 
+/* The same, in the place of what is there by that name, and an empty text too; flat_put()
+ * does not know of it. 0, or -1 when out of memory. */
+int flat_set_text(struct flat_document *flat, struct text name, struct text text);
+
 /* Microseconds since 1970 as RFC 3339. */
 int flat_put_time(struct flat_document *flat, struct text name, int64_t at_us,
                   struct err *err);

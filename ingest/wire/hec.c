@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ingest/wire/hec_reader.h"
+#include "ingest/wire/plain_line.h"
 #include "proto/base/arena.h"
 #include "proto/decode/decode.h"
 
@@ -12,7 +13,7 @@ struct hec {
     struct requests *requests;
     struct flat_document flat;  /* of the event at hand */
     struct arena arena;         /* of the line at hand */
-    uint64_t *events, *refused;
+    uint64_t *events, *plain, *refused;
 };
 
 /* Splunk's numbers, and its words for them. */
@@ -95,7 +96,8 @@ struct taking {
     struct hec *hec;
     struct intake_origin origin;
     struct hec_origin from;
-    uint64_t count;
+    uint64_t number;            /* of the event at hand, from 0 */
+    uint64_t count, plain;      /* of what is taken in: some became several */
     enum hec_fault fault;
     struct intake_result result;
 };
@@ -108,28 +110,42 @@ stop(struct taking *taking)
     return INTAKE_STOPPED;
 }
 
-/* What was read of it is in flat, if it is fine. */
+/* What was read of it is in flat, if it is fine. What cannot stand is kept as its line;
+ * only what Splunk would not take either is refused. */
 static enum intake_outcome
 take_document(struct taking *taking, enum hec_fault fault)
 {
-    struct hec *hec = taking->hec;
-    struct intake *intake = requests_intake(hec->requests);
+    struct intake *intake = requests_intake(taking->hec->requests);
+    struct intake_origin origin = taking->origin;
     const struct text none = { NULL, 0 };
-    enum intake_outcome outcome;
     struct text document;
 
     taking->fault = fault;
     if (fault == HEC_NO_MEMORY)
         return stop(taking);
-    if (fault != HEC_FINE) {
+    if (fault != HEC_FINE && fault != HEC_UNFIT)
         intake_refuse(intake, INTAKE_BAD_JSON);
+    if (fault != HEC_FINE)
         return INTAKE_BAD_JSON;
-    }
-    document = flat_write(&hec->flat);
+    document = flat_write(&taking->hec->flat);
     if (document.ptr == NULL)
         return stop(taking);
-    outcome = intake_document(intake, &taking->origin, document, none, none, &taking->result);
-    taking->count += outcome == INTAKE_ACCEPTED;
+    origin.is_unanswered = 1;
+    return intake_document(intake, &origin, document, none, none, &taking->result);
+}
+
+static enum intake_outcome
+take_plain(struct taking *taking, struct text line)
+{
+    struct hec *hec = taking->hec;
+    uint64_t count = 0;
+    enum intake_outcome outcome =
+        plain_line_take(&hec->flat, line, requests_intake(hec->requests), &taking->origin,
+                        &count, &taking->result);
+
+    taking->fault = HEC_FINE;
+    taking->count += count;
+    taking->plain += count;
     return outcome;
 }
 
@@ -144,18 +160,37 @@ is_room(struct taking *taking)
 }
 
 static enum intake_outcome
-take_events(struct taking *taking, struct text body)
+take_event(struct taking *taking, struct text object)
 {
     struct hec *hec = taking->hec;
+    enum intake_outcome outcome = is_room(taking);
+    struct text line;
+
+    if (outcome != INTAKE_ACCEPTED)
+        return outcome;
+    outcome = take_document(taking, hec_read(object, &taking->from, &hec->flat,
+                                             &taking->result.reason));
+    taking->count += outcome == INTAKE_ACCEPTED;
+    if (!plain_line_helps(outcome) ||
+        (taking->fault != HEC_FINE && taking->fault != HEC_UNFIT))
+        return outcome;
+    arena_clear(&hec->arena);
+    if (flat_clear(&hec->flat) != 0 ||
+        hec_read_plain(object, &taking->from, &hec->flat, &hec->arena, &line) != 0)
+        return stop(taking);
+    return take_plain(taking, line);
+}
+
+static enum intake_outcome
+take_events(struct taking *taking, struct text body)
+{
     struct text rest = body, object;
     enum intake_outcome outcome = INTAKE_ACCEPTED;
     int rc = 0;
 
     while (outcome == INTAKE_ACCEPTED && (rc = hec_next(&rest, &object)) == 1) {
-        outcome = is_room(taking);
-        if (outcome == INTAKE_ACCEPTED)
-            outcome = take_document(taking, hec_read(object, &taking->from, &hec->flat,
-                                                     &taking->result.reason));
+        outcome = take_event(taking, object);
+        taking->number += outcome == INTAKE_ACCEPTED;
     }
     if (outcome == INTAKE_ACCEPTED && rc < 0) {
         err_set(&taking->result.reason, "no JSON object at byte %zu, or it has no end",
@@ -164,6 +199,25 @@ take_events(struct taking *taking, struct text body)
         return INTAKE_BAD_JSON;
     }
     return outcome;
+}
+
+static enum intake_outcome
+take_line(struct taking *taking, struct text line)
+{
+    struct hec *hec = taking->hec;
+    enum intake_outcome outcome = is_room(taking);
+
+    if (outcome != INTAKE_ACCEPTED)
+        return outcome;
+    outcome = take_document(taking, hec_read_line(line, &taking->from, &hec->flat,
+                                                  &taking->result.reason));
+    taking->count += outcome == INTAKE_ACCEPTED;
+    if (!plain_line_helps(outcome) || taking->fault != HEC_FINE)
+        return outcome;
+    if (flat_clear(&hec->flat) != 0)
+        return stop(taking);
+    (void)hec_read_metadata(&taking->from, &hec->flat);
+    return take_plain(taking, line);
 }
 
 /* Lines; blank ones are none. Bytes that are no UTF-8 are read as for any raw line. */
@@ -181,10 +235,8 @@ take_lines(struct taking *taking, struct text body)
             continue;
         arena_clear(&hec->arena);
         line = raw_to_utf8(line, &hec->arena, &how);
-        outcome = line.ptr == NULL ? stop(taking) : is_room(taking);
-        if (outcome == INTAKE_ACCEPTED)
-            outcome = take_document(taking, hec_read_line(line, &taking->from, &hec->flat,
-                                                          &taking->result.reason));
+        outcome = line.ptr == NULL ? stop(taking) : take_line(taking, line);
+        taking->number += outcome == INTAKE_ACCEPTED;
     }
     return outcome;
 }
@@ -199,7 +251,7 @@ refuse(struct http_request *req, const struct taking *taking)
                          : taking->fault == HEC_BLANK_EVENT ? CODE_EVENT_BLANK
                          : CODE_INVALID_DATA;
 
-    answer(req, code, 0, detail, (int64_t)taking->count);
+    answer(req, code, 0, detail, (int64_t)taking->number);
 }
 
 static void
@@ -214,6 +266,7 @@ finish(struct http_request *req, const struct taking *taking, enum intake_outcom
         http_charge_events(req, taking->count + (outcome != INTAKE_ACCEPTED));
     if (outcome == INTAKE_ACCEPTED && taking->count > 0) {
         *taking->hec->events += taking->count;
+        *taking->hec->plain += taking->plain;
         requests_wait(requests, &waiting);
         return;
     }
@@ -234,7 +287,7 @@ take(struct http_request *req, struct hec *hec,
     struct taking taking = {
         .hec = hec,
         .origin = { .received_from = http_peer(req), .key_id = http_key_id(req),
-                    .key_name = http_key_name(req) },
+                    .key_name = http_key_name(req), .is_time_mended = 1 },
         .from = { http_query(req, "host"), http_query(req, "source"),
                   http_query(req, "sourcetype"), http_query(req, "index"),
                   http_query(req, "time") },
@@ -271,6 +324,15 @@ post_ack(struct http_request *req, void *self)
            "nothing to ask for later.", -1);
 }
 
+/* Docker's driver asks this before it starts a container, and needs a 200. */
+static void
+options(struct http_request *req, void *self)
+{
+    (void)self;
+    http_set_header(req, "Allow", "POST, OPTIONS");
+    answer(req, CODE_SUCCESS, 0, NULL, -1);
+}
+
 static void
 get_health(struct http_request *req, void *self)
 {
@@ -289,6 +351,9 @@ static const struct http_route hec_routes[] = {
     { "POST", "/services/collector/event/1.0",  HTTP_INGEST, NULL, SIZE_MAX, post_events },
     { "POST", "/services/collector/raw",        HTTP_INGEST, NULL, SIZE_MAX, post_raw },
     { "POST", "/services/collector/raw/1.0",    HTTP_INGEST, NULL, SIZE_MAX, post_raw },
+    { "OPTIONS", "/services/collector",           HTTP_OPEN, NULL, 0, options },
+    { "OPTIONS", "/services/collector/event",     HTTP_OPEN, NULL, 0, options },
+    { "OPTIONS", "/services/collector/event/1.0", HTTP_OPEN, NULL, 0, options },
     { "POST", "/services/collector/ack",        HTTP_INGEST, NULL, ACK_MAX_BODY, post_ack },
     { "GET",  "/services/collector/health",     HTTP_OPEN,  NULL, 0, get_health },
     { "GET",  "/services/collector/health/1.0", HTTP_OPEN,  NULL, 0, get_health },
@@ -311,6 +376,8 @@ hec_new(struct requests *requests, struct metrics *metrics)
     hec->requests = requests;
     hec->events = metrics_number(metrics, METRIC_COUNTER, "bongsu_ingest_hec_events_total", "",
                                  "events taken in from requests to /services/collector");
+    hec->plain = metrics_number(metrics, METRIC_COUNTER, "bongsu_ingest_hec_events_plain_total",
+        "", "of them: kept as a line, undecoded, since their fields could not stand");
     hec->refused = metrics_number(metrics, METRIC_COUNTER,
         "bongsu_ingest_hec_requests_refused_total", "",
         "requests to /services/collector of which nothing was kept");

@@ -106,8 +106,8 @@ could_tell(yyjson_val *key)
     }
 }
 
-static enum json_form
-form_of(yyjson_val *root)
+enum json_form
+json_form_of(struct yyjson_val *root)
 {
     enum json_form form = JSON_OTHER;
     yyjson_obj_iter iter;
@@ -148,7 +148,7 @@ json_line_read(struct text text, struct arena *arena, struct json_line *ret_json
         yyjson_doc_free(json.doc);
         return 0;
     }
-    json.form = form_of(json.root);
+    json.form = json_form_of(json.root);
     *ret_json = json;
     return 1;
 }

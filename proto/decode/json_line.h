@@ -41,6 +41,9 @@ struct json_line {
 int json_line_read(struct text text, struct arena *arena, struct json_line *ret_json);
 void json_line_release(struct json_line *json);
 
+/* The form of an object that was read elsewhere; JSON_OTHER too for what is none. */
+enum json_form json_form_of(struct yyjson_val *value);
+
 /* 1 when text is an object of a form whose lines decoders read, and that cannot be meant as
  * an event of ours (which has an event_type, as Suricata's have), 0 when not, -1 when out
  * of memory. */

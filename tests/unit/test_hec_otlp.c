@@ -95,7 +95,8 @@ what_is_no_event_is_told_by_its_fault(void **state)
     static const struct { const char *event; enum hec_fault fault; } rows[] = {
         { "{}", HEC_NO_EVENT }, { "{\"event\":null}", HEC_NO_EVENT },
         { "{\"event\":\"\"}", HEC_BLANK_EVENT }, { "{\"event\":{}}", HEC_BLANK_EVENT },
-        { "{\"event\":1,\"fields\":[]}", HEC_BAD_FORMAT }, { "{\"event\":1,\"fields\":{\"\":1}}", HEC_BAD_FORMAT },
+        { "{\"event\":1,\"fields\":[]}", HEC_BAD_FORMAT }, { "{\"event\":1,\"fields\":{\"\":1}}", HEC_UNFIT },
+        { "{\"event\":{\"\":1},\"time\":-1}", HEC_BAD_FORMAT },
         { "{\"event\":1,\"time\":-1}", HEC_BAD_FORMAT }, { "{\"event\":1,\"time\":1e300}", HEC_BAD_FORMAT },
         { "{\"event\":1,\"time\":\"nan\"}", HEC_BAD_FORMAT }, { "{\"event\":1,\"time\":\"\"}", HEC_BAD_FORMAT },
         { "{\"event\":1,\"time\":\"0x10\"}", HEC_BAD_FORMAT }, { "{\"event\":1,\"time\":{}}", HEC_BAD_FORMAT },
@@ -106,6 +107,57 @@ what_is_no_event_is_told_by_its_fault(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (read_hec(rows[i].event, &nowhere) != rows[i].fault)
             fail_msg("%s: another fault", rows[i].event);
+}
+
+static void
+a_time_may_be_in_thousandths_and_less(void **state)
+{
+    static const char *const times[] = { "1763773200125", "1763773200125000",
+                                         "\"1763773200125000000\"", "\"1763773200.125\"" };
+    char event[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        snprintf(event, sizeof(event), "{\"event\":1,\"time\":%s}", times[i]);
+        assert_int_equal(read_hec(event, &nowhere), HEC_FINE);
+        assert_string_equal(written(), "{\"splunk.event\":1,\"@timestamp\":\"2025-11-22T01:00:00.125Z\"}");
+    }
+}
+
+static void
+what_a_container_wrote_is_the_line(void **state)
+{
+    (void)state;
+    assert_int_equal(read_hec("{\"event\":{\"line\":\"a line\",\"source\":\"stderr\",\"tag\":\"8a9f\","
+                              "\"attrs\":{\"a\":\"b\"}},\"host\":\"h\"}", &nowhere), HEC_FINE);
+    assert_string_equal(written(), "{\"message\":\"a line\",\"log.iostream\":\"stderr\",\"tag\":\"8a9f\","
+                                   "\"attrs.a\":\"b\",\"host.name\":\"h\"}");
+    assert_int_equal(read_hec("{\"event\":{\"line\":{\"x\":1},\"source\":\"stdout\"}}", &nowhere), HEC_FINE);
+    assert_string_equal(written(), "{\"message\":\"{\\\"x\\\":1}\",\"log.iostream\":\"stdout\"}");
+    assert_int_equal(read_hec("{\"event\":{\"line\":7,\"source\":\"elsewhere\"}}", &nowhere), HEC_FINE);
+    assert_string_equal(written(), "{\"line\":7,\"source\":\"elsewhere\"}");
+}
+
+static void
+what_a_decoder_reads_is_its_line(void **state)
+{
+    static const char *const events[] = {
+        "{\"eventSource\":\"s\",\"eventName\":\"n\",\"eventTime\":\"t\"}",
+        "{\"event_type\":\"alert\",\"timestamp\":\"t\",\"flow_id\":1}",
+        "{\"auditID\":\"1\",\"apiVersion\":\"v\",\"stage\":\"s\"}",
+        "{\"EventID\":1,\"SourceName\":\"s\",\"EventTime\":\"t\"}",
+    };
+    char event[256];
+    yyjson_doc *doc;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        snprintf(event, sizeof(event), "{\"event\":%s}", events[i]);
+        assert_int_equal(read_hec(event, &nowhere), HEC_FINE);
+        doc = yyjson_read(written(), strlen(written()), 0);
+        assert_string_equal(yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "message")), events[i]);
+        yyjson_doc_free(doc);
+    }
 }
 
 static void
@@ -238,7 +290,7 @@ what_is_too_deep_is_refused(void **state)
             snprintf(whole, strlen(text) + 2, "%s}", text);
             if (i == 2)
                 assert_int_equal(read_hec(whole, &nowhere),
-                                 levels == 2 ? HEC_FINE : HEC_BAD_FORMAT);
+                                 levels == 2 ? HEC_FINE : HEC_UNFIT);
             else
                 assert_int_equal(read_otlp(text_of(whole)), levels == 2 ? 0 : -1);
             free(whole);
@@ -303,6 +355,9 @@ main(void)
         cmocka_unit_test(objects_follow_each_other_in_any_way),
         cmocka_unit_test(an_event_goes_before_its_metadata_and_that_before_the_query),
         cmocka_unit_test(what_is_no_event_is_told_by_its_fault),
+        cmocka_unit_test(a_time_may_be_in_thousandths_and_less),
+        cmocka_unit_test(what_a_container_wrote_is_the_line),
+        cmocka_unit_test(what_a_decoder_reads_is_its_line),
         cmocka_unit_test(a_record_says_its_own_things_first),
         cmocka_unit_test(values_that_otlp_has_not_are_refused),
         cmocka_unit_test(many_names_and_no_end_are_read_in_time),
