@@ -14,6 +14,10 @@
 #include "proto/decode/json_fields.h"
 #include "proto/decode/windows_event.h"
 
+/* An event of Windows has some dozens of data. More stand in the line alone: each is looked
+ * for among those before it. */
+enum { DATA_MAX = 256 };
+
 /* NXLog's own, which are no data of the event. */
 static const char *const nxlogs[] = {
     "EventTime", "EventReceivedTime", "EventTimeWritten", "Hostname", "Keywords", "EventType",
@@ -70,9 +74,10 @@ put_data(const struct json_line *json, yyjson_val *data, int is_nxlog, struct ev
 {
     yyjson_obj_iter iter;
     yyjson_val *key;
+    int left = DATA_MAX;
 
     yyjson_obj_iter_init(data, &iter);
-    while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
+    while ((key = yyjson_obj_iter_next(&iter)) != NULL && left-- > 0) {
         struct text text = json_line_text(json, yyjson_obj_iter_get_val(key));
         size_t len = yyjson_get_len(key);
 

@@ -238,6 +238,29 @@ long_hostile_user_costs_little(void **state)
     free(line);
 }
 
+/* NXLog's form with so many data that each is looked for among a thousand. */
+static void
+many_data_of_windows_cost_little(void **state)
+{
+    struct event ev = { 0 };
+    char *line = malloc(256 * 1024);
+    clock_t began = clock();
+    size_t len;
+
+    (void)state;
+    assert_non_null(line);
+    len = (size_t)snprintf(line, 256, "{\"EventID\":1,\"SourceName\":\"s\",\"EventTime\":\"2026-11-22T00:00:00Z\"");
+    for (int i = 0; i < 14000; i++)
+        len += (size_t)snprintf(line + len, 32, ",\"x%d\":\"1\"", i < 900 ? i : 899);
+    len += (size_t)snprintf(line + len, 32, "}");
+    decode_line((struct text){ line, len }, at("2026-11-22T00:00:00Z"), &arena, &ev);
+    assert_true(clock() - began < CLOCKS_PER_SEC / 60);
+    is_text(value_get_text(&ev.known[EVENT_TYPE]), "windows");
+    assert_non_null(field_of(&ev, "winlog.event_data.x0"));
+    event_release(&ev);
+    free(line);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, forget)
 
 int
@@ -250,6 +273,7 @@ main(void)
         TEST(impossible_repetition_stays_a_plain_message),
         TEST(what_the_client_said_itself_stays),
         TEST(long_hostile_user_costs_little),
+        TEST(many_data_of_windows_cost_little),
     };
 
     return cmocka_run_group_tests_name("decode", tests, take_seoul, NULL);
