@@ -61,12 +61,26 @@ find_data(const struct event *ev, struct data *data)
             }
 }
 
+static struct text
+text_at(const struct event *ev, const char *name)
+{
+    const struct value *value = event_get(ev, text_of(name));
+
+    return value == NULL ? (struct text){ NULL, 0 } : value_get_text(value);
+}
+
+/* Keywords are a list, packed. */
 static int
 is_failure(const struct event *ev)
 {
-    const struct value *outcome = event_get(ev, text_of("event.outcome"));
+    static const char word[] = "Audit Failure";
+    const struct value *keywords = event_get(ev, text_of("winlog.keywords"));
 
-    return outcome != NULL && text_is(value_get_text(outcome), "failure");
+    return text_is(text_at(ev, "event.outcome"), "failure") ||
+           (keywords != NULL &&
+            (keywords->kind == VALUE_TEXT || keywords->kind == VALUE_PACKED) &&
+            memmem(keywords->as.text.ptr, keywords->as.text.len, word,
+                   sizeof(word) - 1) != NULL);
 }
 
 int
@@ -86,8 +100,9 @@ document_windows(struct document *doc)
     win.code = text_in(doc->arena, code);
     win.provider = text_in(doc->arena, provider);
     win.is_failure = is_failure(ev);
-    if (windows_meaning_of(win.provider, win.code) == NULL)
-        return 0;
+    win.account = text_at(ev, "winlog.user.name");
+    win.account_domain = text_at(ev, "winlog.user.domain");
+    win.account_id = text_at(ev, "winlog.user.identifier");
     find_data(ev, &data);
     copies = arena_alloc(doc->arena, (data.count + 1) * sizeof(*copies));
     if (copies == NULL)
@@ -95,6 +110,10 @@ document_windows(struct document *doc)
     for (size_t i = 0; i < data.count; i++) {
         copies[i] = *data.extras[i];
         data.extras[i] = &copies[i];
+    }
+    if (windows_meaning_of(win.provider, win.code) == NULL) {
+        windows_event_put(&win, ev);        /* and the word for the task is all there is */
+        return 0;
     }
     type->kind = VALUE_ABSENT;
     windows_event_put(&win, ev);

@@ -125,6 +125,9 @@ decode_winlogbeat(const struct json_line *json, struct event *ev)
         return 0;
     win.is_failure = text_is(json_fields_text(json, root, "event.outcome"), "failure") ||
                      text_is(json_fields_text(json, winlog, "keywords"), "Audit Failure");
+    win.account = json_fields_text(json, winlog, "user.name");
+    win.account_domain = json_fields_text(json, winlog, "user.domain");
+    win.account_id = json_fields_text(json, winlog, "user.identifier");
     json_fields_time(json, root, "@timestamp", ev);
     put_message(ev, json_fields_text(json, root, "message"));
     windows_event_put(&win, ev);
@@ -134,6 +137,18 @@ decode_winlogbeat(const struct json_line *json, struct event *ev)
     put_data(json, source.data, 0, ev);
     put_data(json, source.user_data, 0, ev);
     return 1;
+}
+
+/* NXLog writes these four together. A new service's AccountName (7045) is the one that it
+ * runs as, and stands in the same place. */
+static void
+put_account(const struct json_line *json, struct windows_event *win)
+{
+    if (yyjson_obj_get(json->root, "AccountType") == NULL || text_is(win->code, "7045"))
+        return;
+    win->account = json_fields_text(json, json->root, "AccountName");
+    win->account_domain = json_fields_text(json, json->root, "Domain");
+    win->account_id = json_fields_text(json, json->root, "UserID");
 }
 
 static int
@@ -148,6 +163,7 @@ decode_nxlog(const struct json_line *json, struct event *ev)
     if (win.provider.len == 0 || win.code.len == 0)
         return 0;
     win.is_failure = text_is(json_fields_text(json, root, "EventType"), "AUDIT_FAILURE");
+    put_account(json, &win);
     json_fields_time(json, root, "EventTime", ev);
     put_message(ev, json_fields_text(json, root, "Message"));
     windows_event_put(&win, ev);

@@ -158,11 +158,12 @@ put_member(const struct windows_event *win, struct event *ev)
     form_keep(ev, FIELD_USER_TARGET_ID, sid);
 }
 
-/* Sysmon: "CORP\alice". */
+/* Sysmon: "CORP\alice"; of one process that touches another, the first one's. */
 static void
 put_sysmon_user(const struct windows_event *win, struct event *ev)
 {
-    struct text user = get(win, "User"), name = user;
+    struct text user = get(win, "User").len > 0 ? get(win, "User") : get(win, "SourceUser");
+    struct text name = user;
     const char *at = user.len == 0 ? NULL : memchr(user.ptr, '\\', user.len);
 
     if (at != NULL) {
@@ -170,6 +171,21 @@ put_sysmon_user(const struct windows_event *win, struct event *ev)
         form_keep(ev, FIELD_USER_DOMAIN, (struct text){ user.ptr, (size_t)(at - user.ptr) });
     }
     form_keep(ev, FIELD_USERNAME, name);
+}
+
+/* Where the data name nobody. Sysmon and the audit write as the system, whoever acts. */
+static void
+put_account(const struct windows_event *win, struct event *ev)
+{
+    if (text_is(win->provider, "Microsoft-Windows-Sysmon")) {
+        put_sysmon_user(win, ev);
+        return;
+    }
+    if (text_is(win->provider, "Microsoft-Windows-Security-Auditing"))
+        return;
+    form_keep(ev, FIELD_USERNAME, win->account);
+    form_keep(ev, FIELD_USER_DOMAIN, win->account_domain);
+    form_keep(ev, FIELD_USER_ID, win->account_id);
 }
 
 static void
@@ -190,6 +206,8 @@ put_users(const struct windows_event *win, enum windows_users users, struct even
     }
     if (users == USERS_SESSION)
         keep(win, "AccountName", FIELD_USERNAME, ev);
+    if (users == USERS_NONE)
+        put_account(win, ev);
     if (users == USERS_SESSION || users == USERS_NONE)
         return;
     keep(win, "SubjectUserName", FIELD_USERNAME, ev);
@@ -273,8 +291,7 @@ windows_event_put(const struct windows_event *win, struct event *ev)
     decoded_text(ev, EVENT_TYPE, text_of(event_type_of(win, meaning, failed)));
     form_keep(ev, FIELD_EVENT_CODE, win->code);
     form_keep(ev, FIELD_WINLOG_PROVIDER_NAME, win->provider);
-    if (meaning != NULL)
-        put_users(win, meaning->users, ev);
+    put_users(win, meaning == NULL ? USERS_NONE : meaning->users, ev);
     if (failed)
         put_reason(status, ev);
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)

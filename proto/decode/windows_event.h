@@ -16,6 +16,8 @@ struct windows_event {
     /* A value of the event's data by its name in Windows; {NULL, 0}: none. */
     struct text (*get)(const void *from, const char *name);
     struct text provider, code;
+    struct text account, account_domain, account_id;    /* whose process wrote it; ptr NULL:
+                                                         * not said */
     int is_failure;             /* an audit of something refused */
 };
 

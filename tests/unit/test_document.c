@@ -312,8 +312,34 @@ an_event_of_windows_is_what_its_number_says(void **state)
     becomes(*state,
             "{'@timestamp':'2026-11-22T01:00:00Z','event':{'action':'None'},'winlog':{'event_id':9,"
             "'provider_name':'Unknown','event_data':{'TargetUserName':'bob'}}}",
-            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'None','winlog.event_id':9,"
+            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'None','winlog.event_id':9,'event.code':'9',"
             "'winlog.provider_name':'Unknown','winlog.event_data.TargetUserName':'bob'}");
+}
+
+static void
+who_acted_is_told_of_every_event_of_windows(void **state)
+{
+    becomes(*state,
+            "{'@timestamp':'2026-11-22T01:00:00Z','event':{'action':'Image loaded','code':'7'},'winlog':{'event_id':'7',"
+            "'provider_name':'Microsoft-Windows-Sysmon','user':{'name':'SYSTEM'},'event_data':{"
+            "'User':'CORP\\\\bob','Image':'C:\\\\a.exe'}}}",
+            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'Image loaded','event.code':'7','winlog.event_id':'7',"
+            "'winlog.provider_name':'Microsoft-Windows-Sysmon','winlog.user.name':'SYSTEM',"
+            "'winlog.event_data.User':'CORP\\\\bob','winlog.event_data.Image':'C:\\\\a.exe','username':'bob',"
+            "'user.domain':'CORP','process.executable':'C:\\\\a.exe','process.name':'a.exe'}");
+    becomes(*state,
+            "{'@timestamp':'2026-11-22T01:00:00Z','event':{'action':'Execute','code':'4104'},'winlog':{"
+            "'event_id':'4104','provider_name':'Microsoft-Windows-PowerShell','user':{'name':'eve','domain':'CORP',"
+            "'identifier':'S-1-5-21-7'},'event_data':{'ScriptBlockText':'iex'}}}",
+            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'Execute','event.code':'4104','winlog.event_id':'4104',"
+            "'winlog.provider_name':'Microsoft-Windows-PowerShell','winlog.user.name':'eve','username':'eve',"
+            "'winlog.user.domain':'CORP','winlog.user.identifier':'S-1-5-21-7','user.domain':'CORP',"
+            "'user.id':'S-1-5-21-7','winlog.event_data.ScriptBlockText':'iex'}");
+    becomes(*state,
+            "{'@timestamp':'2026-11-22T01:00:00Z','winlog':{'event_id':'4723','keywords':['Audit Failure'],"
+            "'provider_name':'Microsoft-Windows-Security-Auditing'}}",
+            "{'timestamp':'2026-11-22T01:00:00Z','event_type':'auth_detail','event.code':'4723','winlog.event_id':'4723',"
+            "'winlog.keywords':['Audit Failure'],'winlog.provider_name':'Microsoft-Windows-Security-Auditing'}");
 }
 
 static void
@@ -431,6 +457,7 @@ main(void)
         TEST(times_are_read_as_elasticsearch_reads_them),
         TEST(a_line_of_the_sites_zone_has_its_own_time),
         TEST(an_event_of_windows_is_what_its_number_says),
+        TEST(who_acted_is_told_of_every_event_of_windows),
         TEST(a_nul_in_a_text_is_written_out),
         TEST(what_cannot_be_kept_is_refused_with_its_name),
         TEST(what_is_too_much_is_refused),
