@@ -75,12 +75,18 @@ has_names(yyjson_val *root, const char *const *names)
     return 1;
 }
 
+/* *tried: the rows that were looked at for an earlier key of the same name, which a sender
+ * may repeat. */
 static enum json_form
-form_by(yyjson_val *root, yyjson_val *key)
+form_by(yyjson_val *root, yyjson_val *key, unsigned *tried)
 {
-    for (size_t i = 0; i < FORMS; i++)
-        if (yyjson_equals_str(key, forms[i].names[0]) && has_names(root, forms[i].names))
+    for (size_t i = 0; i < FORMS; i++) {
+        if ((*tried & 1u << i) != 0 || !yyjson_equals_str(key, forms[i].names[0]))
+            continue;
+        *tried |= 1u << i;
+        if (has_names(root, forms[i].names))
             return forms[i].form;
+    }
     return JSON_OTHER;
 }
 
@@ -111,12 +117,13 @@ json_form_of(struct yyjson_val *root)
 {
     enum json_form form = JSON_OTHER;
     yyjson_obj_iter iter;
+    unsigned tried = 0;
     yyjson_val *key;
 
     yyjson_obj_iter_init(root, &iter);
     while (form == JSON_OTHER && (key = yyjson_obj_iter_next(&iter)) != NULL)
         if (could_tell(key))
-            form = form_by(root, key);
+            form = form_by(root, key, &tried);
     return form;
 }
 

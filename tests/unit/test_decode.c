@@ -261,6 +261,28 @@ many_data_of_windows_cost_little(void **state)
     free(line);
 }
 
+/* What could tell a form by its keys, again and again. */
+static void
+a_key_said_often_costs_little(void **state)
+{
+    struct event ev = { 0 };
+    char *line = malloc(256 * 1024);
+    clock_t began = clock();
+    size_t len;
+
+    (void)state;
+    assert_non_null(line);
+    len = (size_t)snprintf(line, 256, "{\"event_type\":1");
+    for (int i = 0; i < 16000; i++)
+        len += (size_t)snprintf(line + len, 32, ",\"event_type\":1");
+    len += (size_t)snprintf(line + len, 32, "}");
+    decode_line((struct text){ line, len }, at("2026-11-22T00:00:00Z"), &arena, &ev);
+    assert_true(clock() - began < CLOCKS_PER_SEC / 20);
+    is_text(value_get_text(&ev.known[EVENT_TYPE]), "log");
+    event_release(&ev);
+    free(line);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, forget)
 
 int
@@ -274,6 +296,7 @@ main(void)
         TEST(what_the_client_said_itself_stays),
         TEST(long_hostile_user_costs_little),
         TEST(many_data_of_windows_cost_little),
+        TEST(a_key_said_often_costs_little),
     };
 
     return cmocka_run_group_tests_name("decode", tests, take_seoul, NULL);
