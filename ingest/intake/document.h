@@ -35,4 +35,9 @@
 int document_read(struct json_reader *reader, struct text json, struct arena *arena,
                   struct event *ev, struct text *ret_read_at, struct err *err);
 
+/* A clock may be wrong, or its zone another: that loses no event of a shipper, who would
+ * throw it away. It read the line at a time that is known (read_at; ptr NULL: it is not), or
+ * with is_mended that of receipt has to do, and what was said is kept. */
+void document_mend_time(struct event *ev, int64_t now_us, struct text read_at, int is_mended);
+
 #endif

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/intake/document.h"
 #include "proto/base/timestamp.h"
 #include "proto/decode/decoded.h"
+#include "proto/fields.h"
 
 /* Ranks of document_names.c: raw_log and event.original are the line itself, the
  * others are it where these are absent. */
@@ -239,4 +241,39 @@ document_settle(struct document *doc)
         ev->known[EVENT_TYPE] = value_text(type_of(ev));
     settle_read_time(doc);
     return 0;
+}
+
+static int
+is_possible(const struct value *time, int64_t now_us, int *ret_is_ahead)
+{
+    struct err unused;
+    int64_t at_us;
+
+    if (time->kind != VALUE_TEXT || timestamp_parse(time->as.text, &at_us, &unused) != 0)
+        return 0;
+    *ret_is_ahead = at_us > now_us + EVENT_MAX_AHEAD_US;
+    return !*ret_is_ahead;
+}
+
+void
+document_mend_time(struct event *ev, int64_t now_us, struct text read_at, int is_mended)
+{
+    struct value *time = &ev->known[EVENT_TIMESTAMP], said = *time;
+    int is_ahead = 0;
+
+    if (time->kind == VALUE_ABSENT || time->kind == VALUE_NULL ||
+        is_possible(time, now_us, &is_ahead))
+        return;
+    if (read_at.ptr != NULL) {
+        if (time->kind == VALUE_TEXT)
+            *time = value_text(read_at);
+        return;
+    }
+    if (!is_mended || ev->is_keyed)
+        return;
+    time->kind = VALUE_ABSENT;
+    if (is_ahead)
+        decoded_put_text(ev, FIELD_LOG_FLAGS, text_of("ahead"));
+    if (event_get(ev, text_of("labels.timestamp")) == NULL)
+        (void)event_add_extra(ev, text_of("labels.timestamp"), said);
 }

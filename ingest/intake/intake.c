@@ -344,44 +344,6 @@ intake_line(struct intake *intake, const struct intake_origin *origin,
     return finish(intake, origin, ret_result);
 }
 
-static int
-is_possible(const struct intake *intake, const struct value *time, int *ret_is_ahead)
-{
-    struct err unused;
-    int64_t at_us;
-
-    if (time->kind != VALUE_TEXT || timestamp_parse(time->as.text, &at_us, &unused) != 0)
-        return 0;
-    *ret_is_ahead = at_us > intake->now_us + EVENT_MAX_AHEAD_US;
-    return !*ret_is_ahead;
-}
-
-/* A clock may be wrong, or its zone another: that loses no event of a shipper, who would
- * throw it away. It read the line at a time that is known, or that of receipt has to do. */
-static void
-mend_time(struct intake *intake, const struct intake_origin *origin, struct text read_at)
-{
-    struct event *ev = &intake->event;
-    struct value *time = &ev->known[EVENT_TIMESTAMP], said = *time;
-    int is_ahead = 0;
-
-    if (time->kind == VALUE_ABSENT || time->kind == VALUE_NULL ||
-        is_possible(intake, time, &is_ahead))
-        return;
-    if (read_at.ptr != NULL) {
-        if (time->kind == VALUE_TEXT)
-            *time = value_text(read_at);
-        return;
-    }
-    if (!origin->is_time_mended || ev->is_keyed)
-        return;
-    time->kind = VALUE_ABSENT;
-    if (is_ahead)
-        decoded_put_text(ev, FIELD_LOG_FLAGS, text_of("ahead"));
-    if (event_get(ev, text_of("labels.timestamp")) == NULL)
-        (void)event_add_extra(ev, text_of("labels.timestamp"), said);
-}
-
 static struct text
 program_of(const struct event *ev)
 {
@@ -411,6 +373,6 @@ intake_document(struct intake *intake, const struct intake_origin *origin,
     if (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
         decode(intake, origin, ev->known[EVENT_RAW_LOG].as.text, program_of(ev)) != 0)
         return stop(ret_result, JOURNAL_RETRY);
-    mend_time(intake, origin, line.default_time);
+    document_mend_time(ev, intake->now_us, line.default_time, origin->is_time_mended);
     return finish(intake, &line, ret_result);
 }
