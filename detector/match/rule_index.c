@@ -14,6 +14,7 @@ struct census_row {
     int field;
     struct text literal;
     uint32_t rules;
+    uint32_t others;            /* texts that rules look for in the same field */
 };
 
 struct rule_index {
@@ -51,7 +52,7 @@ count_witness(void *ctx, const struct witness *witness)
         index->census_cap = cap;
     }
     index->census[index->census_count++] =
-        (struct census_row){ witness->field, witness->literal, 1 };
+        (struct census_row){ witness->field, witness->literal, 1, 0 };
     return 0;
 }
 
@@ -68,18 +69,30 @@ sum_up(struct rule_index *index)
         else
             index->census[kept++] = index->census[i];
     index->census_count = kept;
+    for (size_t i = 0, end; i < kept; i = end) {
+        for (end = i; end < kept && index->census[end].field == index->census[i].field;)
+            end++;
+        for (size_t j = i; j < end; j++)
+            index->census[j].others = (uint32_t)(end - i - 1);
+    }
 }
 
+/* A field that must be one of few words, as cs-method GET or POST, is so in every other event,
+ * however long the word. */
 static double
 rarity(void *ctx, const struct witness *witness)
 {
     const struct rule_index *index = ctx;
-    const struct census_row key = { witness->field, witness->literal, 0 };
+    const struct census_row key = { witness->field, witness->literal, 0, 0 };
     const struct census_row *row = bsearch(&key, index->census, index->census_count,
                                            sizeof(key), compare_rows);
-    size_t len = witness->literal.len + (witness->place == WITNESS_WHOLE ? WHOLE_WORTH : 0);
+    int is_whole = witness->place == WITNESS_WHOLE;
+    size_t len = witness->literal.len + (is_whole ? WHOLE_WORTH : 0);
+    double rare = ldexp(row == NULL ? 1 : row->rules,
+                        -(int)(len < LONGEST_RATED ? len : LONGEST_RATED));
+    double word = is_whole && row != NULL ? 1.0 / (row->others + 1) : 0;
 
-    return ldexp(row == NULL ? 1 : row->rules, -(int)(len < LONGEST_RATED ? len : LONGEST_RATED));
+    return rare > word ? rare : word;
 }
 
 static int

@@ -266,6 +266,49 @@ a_long_text_is_found_too(void **state)
     buf_release(&event);
 }
 
+struct chance {
+    struct field_table *fields;
+    struct rule_index *index;
+    int is_there;
+};
+
+static void
+look(void *ctx, const struct event *ev)
+{
+    struct chance *chance = ctx;
+    size_t word_count;
+
+    field_table_begin(chance->fields, ev);
+    chance->is_there = rule_index_find(chance->index, &word_count)[0] != 0;
+}
+
+/* Half of all requests are GET: what is rare is what is asked for beside it. */
+static void
+a_field_of_few_words_is_no_witness_where_there_is_a_better_one(void **state)
+{
+    struct ruleset *rules = match_case_load(
+        "{s: {method: GET}, t: {line|contains: [abcde, fghij, klmno]}, condition: s and t}");
+    struct field_table *fields = field_table_new();
+    struct predicate_table *table = predicate_table_new(fields);
+    struct chance chance = { .fields = fields };
+    struct compiled code;
+    struct err err = { "" };
+
+    (void)state;
+    assert_int_equal(compiled_init(&code, &ruleset_rule(rules, 0)->sigma, 0, table, &err), 0);
+    chance.index = rule_index_new(&code, 1, table, &err);
+    assert_non_null(chance.index);
+    match_case_send("{\"event_type\":\"t\",\"method\":\"GET\",\"line\":\"-abcd-\"}", look, &chance);
+    assert_int_equal(chance.is_there, 0);
+    match_case_send("{\"event_type\":\"t\",\"method\":\"GET\",\"line\":\"-klmno-\"}", look, &chance);
+    assert_int_equal(chance.is_there, 1);
+    rule_index_destroy(&chance.index);
+    compiled_release(&code);
+    predicate_table_destroy(&table);
+    field_table_destroy(&fields);
+    ruleset_destroy(&rules);
+}
+
 int
 main(void)
 {
@@ -273,6 +316,7 @@ main(void)
         cmocka_unit_test(what_is_found_with_others_is_what_matches_alone),
         cmocka_unit_test(only_rules_that_can_do_without_any_text_are_always_looked_at),
         cmocka_unit_test(a_long_text_is_found_too),
+        cmocka_unit_test(a_field_of_few_words_is_no_witness_where_there_is_a_better_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
