@@ -204,7 +204,7 @@ const struct subcommand subcommands[] = {
         .name = "rules match", .args = "FILE", .run = rules_match_run,
         .flags = "rules logsource logsource-fields raw", .min_args = 1, .max_args = 1,
         .kind = ARGUMENT_FILE,
-        .summary = "Which detection rules does each line of a file match?",
+        .summary = "Say which detection rules each line of a file matches",
         .about = "FILE holds a JSON object a line (- is standard input); its fields are taken as they stand.\n"
                  "For each rule that line 7 matches it prints {\"line\":7,\"rule\":\"ID\"}. Nothing has to run,\n"
                  "nothing is stored, and correlations, which need more than one event, are not judged.\n"

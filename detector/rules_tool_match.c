@@ -44,7 +44,7 @@ say(int code, const char *reason)
 static int
 write_out(struct buf *out)
 {
-    size_t written = fwrite(out->ptr, 1, out->len, stdout), len = out->len;
+    size_t len = out->len, written = len == 0 ? 0 : fwrite(out->ptr, 1, len, stdout);
 
     buf_clear(out);
     return written == len ? 0 : -1;

@@ -194,6 +194,21 @@ fields_that_only_ingest_may_set_are_fields_like_others(void **state)
 }
 
 static void
+a_file_in_which_nothing_matches_says_nothing(void **state)
+{
+    static const char line[] = "{\"nothing\":\"here\"}\n";
+    char lines[128], *output;
+    const char *const args[] = { "--rules", OWN "rules", "--logsource", "product=own",
+                                 path_in("nothing.ndjson", lines), NULL };
+
+    (void)state;
+    write_file("nothing.ndjson", line, strlen(line));
+    output = match(0, args);
+    assert_string_equal(output, "");
+    free(output);
+}
+
+static void
 raw_lines_go_through_the_decoders(void **state)
 {
     static const char line[] = "Nov 22 10:00:00 web sshd[7]: Failed password for root from "
@@ -268,6 +283,7 @@ main(void)
         cmocka_unit_test(a_logsource_of_the_call_is_that_of_every_line),
         cmocka_unit_test(lines_that_are_no_events_are_named_and_the_others_judged),
         cmocka_unit_test(fields_that_only_ingest_may_set_are_fields_like_others),
+        cmocka_unit_test(a_file_in_which_nothing_matches_says_nothing),
         cmocka_unit_test(raw_lines_go_through_the_decoders),
         cmocka_unit_test(a_wrong_call_says_what_is_wrong),
     };
