@@ -64,9 +64,9 @@ DEPS_LIB := $(DEPS_PC:build/%/pkgconfig=%)
 RPATH := -Wl,-rpath,'$$ORIGIN/../$(DEPS_LIB):$$ORIGIN/../../$(DEPS_LIB):$$ORIGIN/../lib/bongsu'
 endif
 
-CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DBONGSU_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(DEFINES) $(OPTIMIZE) \
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DBONGSU_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen -I/usr/include/nanopb $(DEFINES) $(OPTIMIZE) \
              -ffunction-sections -fdata-sections $(HARDEN) $(WARN) $(WERROR) -MMD -MP $(PKG_CFLAGS) $(CFLAGS)
-LIBS = $(PKG_LIBS) -l:libmodsecurity.a -lm -lpthread
+LIBS = $(PKG_LIBS) -l:libmodsecurity.a -l:libprotobuf-nanopb.a -lm -lpthread
 
 PROTO_SRC := $(wildcard proto/*.c proto/*/*.c proto/*/*/*.c)
 PART_SRC  := $(foreach p,$(PROGRAMS) ctl,$(filter-out $(p)/main.c,$(wildcard $(p)/*.c $(p)/*/*.c)))

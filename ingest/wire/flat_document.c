@@ -11,6 +11,8 @@
  * keeps him from choosing names that all lie in one place. */
 enum { SLOTS = 2048 };
 
+_Static_assert(EVENT_MAX_EXTRAS == 1000 && EVENT_MAX_NAME == 256 && EVENT_MAX_DEPTH == 32,
+               "the reasons say so");
 _Static_assert(2 * EVENT_MAX_EXTRAS <= SLOTS, "a table that is half empty finds fast");
 
 struct flat_names {
@@ -81,25 +83,29 @@ flat_release(struct flat_document *flat)
 }
 
 int
+flat_refuse(struct flat_document *flat, struct err *err, const char *reason)
+{
+    flat->is_unfit = 1;
+    err_set(err, "%s", reason);
+    return -1;
+}
+
+int
 flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value, struct err *err)
 {
     yyjson_mut_val *key;
     size_t slot;
 
-    if (name.len == 0 || name.len >= EVENT_MAX_NAME) {
-        err_set(err, name.len == 0 ? "a field has an empty name"
-                                   : "a field has a name of more than 255 bytes");
-        return -1;
-    }
+    if (name.len == 0 || name.len >= EVENT_MAX_NAME)
+        return flat_refuse(flat, err, name.len == 0 ? "a field has an empty name"
+                                      : "a field has a name of more than 255 bytes");
     slot = find_slot(flat->names, name);
     if (flat->names->slots[slot].use == flat->names->use) {
         flat->left_out++;
         return 0;
     }
-    if (yyjson_mut_obj_size(flat->root) >= EVENT_MAX_EXTRAS) {
-        err_set(err, "more than %d fields", (int)EVENT_MAX_EXTRAS);
-        return -1;
-    }
+    if (yyjson_mut_obj_size(flat->root) >= EVENT_MAX_EXTRAS)
+        return flat_refuse(flat, err, "more than 1000 fields");
     key = yyjson_mut_strncpy(flat->doc, name.ptr, name.len);
     if (value != NULL && key != NULL && yyjson_mut_obj_add(flat->root, key, value)) {
         flat->names->slots[slot].name = (struct text){ yyjson_mut_get_str(key), name.len };
@@ -171,10 +177,8 @@ put_json(struct flat_document *flat, struct text prefix, yyjson_val *value, int 
 
     if (!yyjson_is_obj(value))
         return flat_put(flat, prefix, yyjson_val_mut_copy(flat->doc, value), err);
-    if (depth > EVENT_MAX_DEPTH) {
-        err_set(err, "nested deeper than %d", (int)EVENT_MAX_DEPTH);
-        return -1;
-    }
+    if (depth > EVENT_MAX_DEPTH)
+        return flat_refuse(flat, err, "nested deeper than 32");
     yyjson_obj_iter_init(value, &iter);
     while ((key = yyjson_obj_iter_next(&iter)) != NULL) {
         struct text name = { yyjson_get_str(key), yyjson_get_len(key) };

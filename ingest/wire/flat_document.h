@@ -20,6 +20,7 @@ struct flat_document {
     yyjson_mut_val *root;
     char *text;                 /* of the last flat_write() */
     size_t left_out;            /* names that were given twice */
+    int is_unfit;               /* it was to hold what no event can: see flat_put() */
     struct flat_names *names;   /* that it has; made by the first flat_clear() */
 };
 
@@ -32,8 +33,8 @@ void flat_empty(struct flat_document *flat);
 /* That, and all else. */
 void flat_release(struct flat_document *flat);
 
-/* Add a value, which is given. 0, or -1 with the reason: the name is empty or too long,
- * too many fields, out of memory (value NULL). */
+/* Add a value, which is given. 0, or -1 with the reason: out of memory (value NULL), or
+ * what no event can hold, is_unfit: an empty name or one too long, too many fields. */
 int flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value,
              struct err *err);
 int flat_put_text(struct flat_document *flat, struct text name, struct text text,
@@ -53,9 +54,12 @@ int flat_put_time(struct flat_document *flat, struct text name, int64_t at_us,
 struct text flat_join(struct flat_document *flat, struct text prefix, struct text name);
 
 /* A value of another document: an object's members each under prefix.NAME, all else
- * under prefix. */
+ * under prefix. Nested too deep it is unfit. */
 int flat_put_json(struct flat_document *flat, struct text prefix, yyjson_val *value,
                   struct err *err);
+
+/* Say that it is unfit, for that reason. -1. */
+int flat_refuse(struct flat_document *flat, struct err *err, const char *reason);
 
 /* The document as text, until the next call; {NULL, 0} when out of memory. */
 struct text flat_write(struct flat_document *flat);

@@ -1,12 +1,14 @@
 #include "ingest/wire/otlp.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/wire/otlp_protobuf.h"
 #include "ingest/wire/otlp_record.h"
+#include "ingest/wire/plain_line.h"
+#include "ingest/wire/tree_memory.h"
 
 /* A body becomes a tree many times as large as itself: both are bounded. */
 enum { MAX_BODY = 8 * 1024 * 1024, MAX_TREE = 64 * 1024 * 1024 };
@@ -14,61 +16,17 @@ enum { MAX_BODY = 8 * 1024 * 1024, MAX_TREE = 64 * 1024 * 1024 };
 struct otlp {
     struct requests *requests;
     struct flat_document flat;  /* of the record at hand */
-    size_t tree_bytes;          /* allocated for the body at hand */
-    uint64_t *records, *refused;
+    struct arena arena;         /* likewise */
+    struct tree_memory memory;  /* for the tree of the body at hand */
+    uint64_t *records, *plain, *refused;
 };
 
 /* One request, until its answer. */
 struct taking {
     uint64_t accepted, refused;
+    int is_protobuf;
     struct err reason;          /* of the first that was refused */
 };
-
-/* --- memory for a tree, counted --- */
-
-/* Each block begins with its size. */
-struct block {
-    size_t size;
-    max_align_t bytes[];
-};
-
-static void *
-tree_realloc(void *ctx, void *ptr, size_t old_size, size_t size)
-{
-    struct otlp *otlp = ctx;
-    struct block *block = ptr == NULL ? NULL
-                          : (struct block *)((char *)ptr - offsetof(struct block, bytes));
-    size_t had = block == NULL ? 0 : block->size;
-
-    (void)old_size;
-    if (size > MAX_TREE || otlp->tree_bytes - had > MAX_TREE - size)
-        return NULL;
-    block = realloc(block, offsetof(struct block, bytes) + size);
-    if (block == NULL)
-        return NULL;
-    block->size = size;
-    otlp->tree_bytes += size - had;
-    return block->bytes;
-}
-
-static void *
-tree_malloc(void *ctx, size_t size)
-{
-    return tree_realloc(ctx, NULL, 0, size);
-}
-
-static void
-tree_free(void *ctx, void *ptr)
-{
-    struct otlp *otlp = ctx;
-    struct block *block;
-
-    if (ptr == NULL)
-        return;
-    block = (struct block *)((char *)ptr - offsetof(struct block, bytes));
-    otlp->tree_bytes -= block->size;
-    free(block);
-}
 
 /* --- answers --- */
 
@@ -78,35 +36,47 @@ static const struct { unsigned status; int code; } codes[] = {
     { 503, 14 },
 };
 
+static int
+is_protobuf(const struct http_request *req)
+{
+    return text_is(http_content_type(req), OTLP_PROTOBUF_TYPE);
+}
+
 /* A refusal is a google.rpc.Status, in the request's form. */
 static void
 otlp_say(struct http_request *req, unsigned status, const char *detail)
 {
-    const char *more = status != 415 ? "" :
-        " Send OTLP in JSON: OTEL_EXPORTER_OTLP_PROTOCOL=http/json, or the Collector's "
-        "otlphttp exporter with encoding: json.";
-    char message[1024];
+    uint8_t space[OTLP_PROTOBUF_ANSWER];
     int code = 2;               /* unknown */
 
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (codes[i].status == status)
             code = codes[i].code;
-    snprintf(message, sizeof(message), "%s%s", detail, more);
-    http_reply_json(req, status, json_pack("{s:i, s:s}", "code", code, "message", message));
+    if (is_protobuf(req))
+        http_reply(req, status, OTLP_PROTOBUF_TYPE, otlp_protobuf_status(code, detail, space));
+    else
+        http_reply_json(req, status, json_pack("{s:i, s:s}", "code", code, "message", detail));
 }
 
 static void
 send_answer(struct http_request *req, const struct taking *taking)
 {
+    uint8_t space[OTLP_PROTOBUF_ANSWER];
+    const char *reason = taking->reason.text;
     char number[24];
 
+    if (taking->is_protobuf) {
+        http_reply(req, 200, OTLP_PROTOBUF_TYPE, taking->refused == 0
+                       ? text_of("") : otlp_protobuf_partial(taking->refused, reason, space));
+        return;
+    }
     if (taking->refused == 0) {
         http_reply(req, 200, "application/json", text_of("{}"));
         return;
     }
     snprintf(number, sizeof(number), "%" PRIu64, taking->refused);
     http_reply_json(req, 200, json_pack("{s:{s:s, s:s}}", "partialSuccess",
-        "rejectedLogRecords", number, "errorMessage", taking->reason.text));
+        "rejectedLogRecords", number, "errorMessage", reason));
 }
 
 static void
@@ -136,33 +106,74 @@ struct walk {
 };
 
 static enum intake_outcome
+out_of_memory(const struct walk *walk)
+{
+    err_set(&walk->result->reason, "out of memory");
+    walk->result->stop = JOURNAL_RETRY;
+    return INTAKE_STOPPED;
+}
+
+/* With its fields. One that is no record of OTLP's is INTAKE_BAD_JSON; *ret_may_be_plain: one
+ * that an event cannot hold. */
+static enum intake_outcome
+take_fields(const struct walk *walk, yyjson_val *record, const struct otlp_place *place,
+            int *ret_may_be_plain)
+{
+    struct otlp *otlp = walk->otlp;
+    struct intake_origin origin = *walk->origin;
+    const struct text none = { NULL, 0 };
+    enum intake_outcome outcome;
+    struct text document;
+
+    *ret_may_be_plain = 0;
+    if (flat_clear(&otlp->flat) != 0)
+        return out_of_memory(walk);
+    if (otlp_record_read(record, place, &otlp->flat, &walk->result->reason) != 0) {
+        *ret_may_be_plain = otlp->flat.is_unfit;
+        if (!otlp->flat.is_unfit)
+            intake_refuse(requests_intake(otlp->requests), INTAKE_BAD_JSON);
+        return INTAKE_BAD_JSON;
+    }
+    document = flat_write(&otlp->flat);
+    if (document.ptr == NULL)
+        return out_of_memory(walk);
+    origin.is_unanswered = 1;
+    outcome = intake_document(requests_intake(otlp->requests), &origin, document, none, none,
+                              walk->result);
+    *ret_may_be_plain = plain_line_helps(outcome);
+    return outcome;
+}
+
+static enum intake_outcome
+take_plain(const struct walk *walk, yyjson_val *record, const struct otlp_place *place)
+{
+    struct otlp *otlp = walk->otlp;
+    uint64_t count;
+    struct text line;
+
+    arena_clear(&otlp->arena);
+    if (flat_clear(&otlp->flat) != 0 ||
+        otlp_record_plain(record, place, &otlp->flat, &otlp->arena, &line,
+                          &walk->result->reason) != 0)
+        return out_of_memory(walk);
+    ++*otlp->plain;
+    return plain_line_take(&otlp->flat, line, requests_intake(otlp->requests), walk->origin,
+                           &count, walk->result);
+}
+
+static enum intake_outcome
 take_record(const struct walk *walk, yyjson_val *record, const struct otlp_place *place)
 {
     struct otlp *otlp = walk->otlp;
-    const struct text none = { NULL, 0 };
-    enum intake_outcome outcome = INTAKE_BAD_JSON;
     struct err *reason = &walk->result->reason;
-    struct text document;
+    enum intake_outcome outcome;
+    int may_be_plain;
 
     ++*otlp->records;
     reason->text[0] = '\0';
-    if (flat_clear(&otlp->flat) != 0) {
-        err_set(reason, "out of memory");
-        walk->result->stop = JOURNAL_RETRY;
-        return INTAKE_STOPPED;
-    }
-    if (otlp_record_read(record, place, &otlp->flat, reason) == 0) {
-        document = flat_write(&otlp->flat);
-        if (document.ptr == NULL) {
-            err_set(reason, "out of memory");
-            walk->result->stop = JOURNAL_RETRY;
-            return INTAKE_STOPPED;
-        }
-        outcome = intake_document(requests_intake(otlp->requests), walk->origin, document,
-                                  none, none, walk->result);
-    } else {
-        intake_refuse(requests_intake(otlp->requests), outcome);
-    }
+    outcome = take_fields(walk, record, place, &may_be_plain);
+    if (may_be_plain)
+        outcome = take_plain(walk, record, place);
     if (outcome == INTAKE_STOPPED)
         return outcome;
     walk->taking->accepted += outcome == INTAKE_ACCEPTED;
@@ -226,21 +237,46 @@ take_all(const struct walk *walk, yyjson_val *root)
     return outcome;
 }
 
+static yyjson_doc *
+read_json(struct text body, const yyjson_alc *memory, struct err *err)
+{
+    yyjson_read_err why;
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)body.ptr, body.len, 0, memory, &why);
+
+    if (doc == NULL && why.code != YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        err_set(err, "not JSON: %s, at byte %zu", why.msg, why.pos);
+    return doc;
+}
+
+static yyjson_doc *
+read_protobuf(struct otlp *otlp, struct text body, const yyjson_alc *memory, struct err *err)
+{
+    yyjson_mut_doc *read;
+    yyjson_doc *doc;
+
+    arena_clear(&otlp->arena);
+    read = otlp_protobuf_read(body, memory, &otlp->arena, err);
+    doc = yyjson_mut_doc_imut_copy(read, memory);
+    yyjson_mut_doc_free(read);
+    return doc;
+}
+
 /* The body's tree; NULL with the reason and what it is. */
 static yyjson_doc *
-read_tree(struct otlp *otlp, struct text body, enum intake_outcome *ret_why, struct err *err)
+read_tree(struct otlp *otlp, struct text body, int is_in_protobuf, enum intake_outcome *ret_why,
+          struct err *err)
 {
-    const yyjson_alc memory = { tree_malloc, tree_realloc, tree_free, otlp };
-    yyjson_read_err why;
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)body.ptr, body.len, 0, &memory, &why);
+    const yyjson_alc memory = tree_memory_alc(&otlp->memory);
+    yyjson_doc *doc;
 
+    err->text[0] = '\0';
+    doc = is_in_protobuf ? read_protobuf(otlp, body, &memory, err)
+                         : read_json(body, &memory, err);
     if (doc != NULL)
         return doc;
-    *ret_why = why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? INTAKE_TOO_BIG : INTAKE_BAD_JSON;
+    *ret_why = err->text[0] == '\0' ? INTAKE_TOO_BIG : INTAKE_BAD_JSON;
     if (*ret_why == INTAKE_TOO_BIG)
         err_set(err, "the body has too many values: send fewer records in one request");
-    else
-        err_set(err, "not JSON: %s, at byte %zu", why.msg, why.pos);
     return NULL;
 }
 
@@ -273,7 +309,8 @@ post_logs(struct http_request *req, void *self)
     struct otlp *otlp = self;
     const struct intake_origin origin = { .received_from = http_peer(req),
                                           .key_id = http_key_id(req),
-                                          .key_name = http_key_name(req) };
+                                          .key_name = http_key_name(req),
+                                          .is_time_mended = 1 };
     struct intake_result result = { .stop = JOURNAL_RETRY };
     enum intake_outcome outcome = INTAKE_STOPPED;
     struct taking *taking;
@@ -289,7 +326,8 @@ post_logs(struct http_request *req, void *self)
         return;
     }
     mark = journal_mark(intake_journal(requests_intake(otlp->requests)));
-    doc = read_tree(otlp, http_body(req), &outcome, &result.reason);
+    taking->is_protobuf = is_protobuf(req);
+    doc = read_tree(otlp, http_body(req), taking->is_protobuf, &outcome, &result.reason);
     if (doc != NULL) {
         const struct walk walk = { otlp, &origin, taking, &result };
 
@@ -303,7 +341,7 @@ post_logs(struct http_request *req, void *self)
 /* --- life --- */
 
 static const struct http_route otlp_routes[] = {
-    { "POST", "/v1/logs", HTTP_INGEST, "application/json", MAX_BODY, post_logs },
+    { "POST", "/v1/logs", HTTP_INGEST, "application/json " OTLP_PROTOBUF_TYPE, MAX_BODY, post_logs },
 };
 
 void
@@ -321,8 +359,12 @@ otlp_new(struct requests *requests, struct metrics *metrics)
     if (otlp == NULL)
         return NULL;
     otlp->requests = requests;
+    otlp->memory.max_bytes = MAX_TREE;
     otlp->records = metrics_number(metrics, METRIC_COUNTER, "bongsu_ingest_otlp_records_total",
                                    "", "log records of POST /v1/logs");
+    otlp->plain = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_ingest_otlp_records_plain_total", "",
+        "of them: kept as a line, undecoded, since their fields could not stand");
     otlp->refused = metrics_number(metrics, METRIC_COUNTER,
         "bongsu_ingest_otlp_records_refused_total", "",
         "of them: refused, and told as partialSuccess");
@@ -335,6 +377,7 @@ otlp_destroy(struct otlp **otlp)
     if (*otlp == NULL)
         return;
     flat_release(&(*otlp)->flat);
+    arena_release(&(*otlp)->arena);
     free(*otlp);
     *otlp = NULL;
 }

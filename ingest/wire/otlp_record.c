@@ -1,5 +1,6 @@
 #include "ingest/wire/otlp_record.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/event.h"
@@ -62,6 +63,8 @@ make_map(struct flat_document *flat, yyjson_val *values, int depth)
         yyjson_mut_val *key = yyjson_mut_strncpy(flat->doc, name.ptr, name.len);
         yyjson_mut_val *value = make_value(flat, yyjson_obj_get(one, "value"), depth + 1);
 
+        if (name.len == 0)
+            flat->is_unfit = 1;
         if (name.len == 0 || !yyjson_mut_obj_add(map, key, value))
             return NULL;
     }
@@ -75,6 +78,8 @@ make_value(struct flat_document *flat, yyjson_val *any, int depth)
     yyjson_val *value;
     int64_t number;
 
+    if (depth > EVENT_MAX_DEPTH)
+        flat->is_unfit = 1;
     if (depth > EVENT_MAX_DEPTH || (any != NULL && !yyjson_is_obj(any)))
         return NULL;
     if ((value = yyjson_obj_get(any, "stringValue")) != NULL)
@@ -103,10 +108,8 @@ put_list(struct flat_document *flat, struct text prefix, yyjson_val *list, int d
     yyjson_arr_iter iter;
     yyjson_val *one;
 
-    if (depth > EVENT_MAX_DEPTH) {
-        err_set(err, "nested deeper than %d", (int)EVENT_MAX_DEPTH);
-        return -1;
-    }
+    if (depth > EVENT_MAX_DEPTH)
+        return flat_refuse(flat, err, "nested deeper than 32");
     yyjson_arr_iter_init(list, &iter);
     while ((one = yyjson_arr_iter_next(&iter)) != NULL) {
         struct text name = flat_join(flat, prefix, text_in(one, "key"));
@@ -114,10 +117,8 @@ put_list(struct flat_document *flat, struct text prefix, yyjson_val *list, int d
         yyjson_val *map = yyjson_obj_get(any, "kvlistValue");
         yyjson_mut_val *value;
 
-        if (text_in(one, "key").len == 0) {
-            err_set(err, "an attribute has no key");
-            return -1;
-        }
+        if (text_in(one, "key").len == 0)
+            return flat_refuse(flat, err, "an attribute has no key");
         if (map != NULL) {
             if (put_list(flat, name, yyjson_obj_get(map, "values"), depth + 1, err) != 0)
                 return -1;
@@ -145,7 +146,7 @@ put_time(yyjson_val *record, struct flat_document *flat, struct err *err)
         yyjson_val *value = yyjson_obj_get(record, keys[i]);
         int64_t nano = 0;
 
-        if (value != NULL && (number_of(value, &nano) != 0 || nano < 0)) {
+        if (value != NULL && !yyjson_is_null(value) && (number_of(value, &nano) != 0 || nano < 0)) {
             err_set(err, "%s: is no number of nanoseconds", keys[i]);
             return -1;
         }
@@ -228,4 +229,51 @@ otlp_record_read(yyjson_val *record, const struct otlp_place *place,
         put_list(flat, no_prefix, yyjson_obj_get(place->scope, "attributes"), 1, err) != 0)
         return -1;
     return put_list(flat, no_prefix, yyjson_obj_get(place->resource, "attributes"), 1, err);
+}
+
+/* --- as a line --- */
+
+/* Of a list of attributes, the texts that tell where a line is from. */
+static int
+put_whence(struct flat_document *flat, yyjson_val *list, struct err *err)
+{
+    static const char *const names[] = {
+        "host.name", "service.name", "process.name", "container.name", "container.id",
+        "k8s.pod.name", "k8s.namespace.name", "log.file.path", "log.iostream",
+    };
+    yyjson_arr_iter iter;
+    yyjson_val *one;
+
+    yyjson_arr_iter_init(list, &iter);
+    while ((one = yyjson_arr_iter_next(&iter)) != NULL)
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            if (text_is(text_in(one, "key"), names[i]) &&
+                flat_put_text(flat, text_of(names[i]),
+                              text_in(yyjson_obj_get(one, "value"), "stringValue"), err) != 0)
+                return -1;
+    return 0;
+}
+
+int
+otlp_record_plain(yyjson_val *record, const struct otlp_place *place,
+                  struct flat_document *flat, struct arena *arena, struct text *ret_line,
+                  struct err *err)
+{
+    yyjson_val *attributes = yyjson_obj_get(record, "attributes");
+    struct text line = text_in(yyjson_obj_get(record, "body"), "stringValue");
+    char *json = NULL;
+
+    if (line.len == 0 || yyjson_arr_size(attributes) > 0)
+        json = yyjson_val_write(record, 0, &line.len);
+    if (json != NULL)
+        line.ptr = json;
+    *ret_line = arena_copy(arena, line);
+    free(json);
+    if (ret_line->ptr == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    return put_time(record, flat, err) != 0 || put_severity(record, flat, err) != 0 ||
+           put_whence(flat, attributes, err) != 0 ||
+           put_whence(flat, yyjson_obj_get(place->resource, "attributes"), err) != 0 ? -1 : 0;
 }

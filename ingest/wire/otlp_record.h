@@ -9,6 +9,7 @@
 #define INGEST_WIRE_OTLP_RECORD_H
 
 #include "ingest/wire/flat_document.h"
+#include "proto/base/arena.h"
 
 /* Where a record stood; each may be NULL. */
 struct otlp_place {
@@ -19,5 +20,12 @@ struct otlp_place {
  * time that is none, or as flat_put(). */
 int otlp_record_read(yyjson_val *record, const struct otlp_place *place,
                      struct flat_document *flat, struct err *err);
+
+/* Of one that no event can hold (flat->is_unfit, or intake refused it): fill flat with its
+ * time and whence it is; *ret_line, in arena, is its text, or all of it in JSON where that is
+ * not all. 0, or -1 with the reason. */
+int otlp_record_plain(yyjson_val *record, const struct otlp_place *place,
+                      struct flat_document *flat, struct arena *arena, struct text *ret_line,
+                      struct err *err);
 
 #endif

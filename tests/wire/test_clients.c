@@ -1,6 +1,6 @@
 /*
  * The clients that people have, against ingest: the official ones for Python and
- * JavaScript, curl and rsyslog. Skipped where scripts/setup wire fetched none.
+ * JavaScript, OpenTelemetry's, curl and rsyslog. Skipped where scripts/setup wire fetched none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +100,15 @@ pythons_helpers_are_content_and_all_is_stored(void **state)
 }
 
 static void
+opentelemetrys_sdk_is_content_and_its_lines_are_decoded(void **state)
+{
+    (void)state;
+    run("otel");
+    chain_wait_delivered(chain, STORED_MS);
+    are_stored("login_failed", 2000);
+}
+
+static void
 javascripts_helpers_are_content_and_all_is_stored(void **state)
 {
     (void)state;
@@ -171,6 +180,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(pythons_helpers_are_content_and_all_is_stored),
+        TEST(opentelemetrys_sdk_is_content_and_its_lines_are_decoded),
         TEST(javascripts_helpers_are_content_and_all_is_stored),
         TEST(curl_asks_before_it_sends_much),
         TEST(rsyslog_ships_a_file_whose_lines_are_decoded),
