@@ -24,6 +24,7 @@ struct otlp {
 /* One request, until its answer. */
 struct taking {
     uint64_t accepted, refused;
+    uint64_t events;            /* of those accepted: a long one became several */
     int is_protobuf;
     struct err reason;          /* of the first that was refused */
 };
@@ -148,6 +149,7 @@ static enum intake_outcome
 take_plain(const struct walk *walk, yyjson_val *record, const struct otlp_place *place)
 {
     struct otlp *otlp = walk->otlp;
+    enum intake_outcome outcome;
     uint64_t count;
     struct text line;
 
@@ -157,8 +159,10 @@ take_plain(const struct walk *walk, yyjson_val *record, const struct otlp_place 
                           &walk->result->reason) != 0)
         return out_of_memory(walk);
     ++*otlp->plain;
-    return plain_line_take(&otlp->flat, line, requests_intake(otlp->requests), walk->origin,
-                           &count, walk->result);
+    outcome = plain_line_take(&otlp->flat, line, requests_intake(otlp->requests), walk->origin,
+                              &count, walk->result);
+    walk->taking->events += count;
+    return outcome;
 }
 
 static enum intake_outcome
@@ -172,6 +176,7 @@ take_record(const struct walk *walk, yyjson_val *record, const struct otlp_place
     ++*otlp->records;
     reason->text[0] = '\0';
     outcome = take_fields(walk, record, place, &may_be_plain);
+    walk->taking->events += outcome == INTAKE_ACCEPTED;
     if (may_be_plain)
         outcome = take_plain(walk, record, place);
     if (outcome == INTAKE_STOPPED)
@@ -286,11 +291,11 @@ finish(struct otlp *otlp, struct http_request *req, struct taking *taking,
        const struct intake_result *result)
 {
     const struct requests_waiting waiting = { .req = req, .answer = &answer_logs, .own = taking,
-                                              .accepted = taking->accepted };
+                                              .accepted = taking->events };
 
     if (outcome != INTAKE_STOPPED)
-        http_charge_events(req, taking->accepted + taking->refused);
-    if (outcome == INTAKE_ACCEPTED && taking->accepted > 0) {
+        http_charge_events(req, taking->events + taking->refused);
+    if (outcome == INTAKE_ACCEPTED && taking->events > 0) {
         requests_wait(otlp->requests, &waiting);
         return;
     }

@@ -70,6 +70,12 @@ http_header(const struct http_request *req, const char *name)
 }
 
 struct text
+http_content_type(const struct http_request *req)
+{
+    return find(req->headers, "Content-Type");
+}
+
+struct text
 http_path(const struct http_request *req)
 {
     return text_of(req->route->path);
@@ -248,6 +254,8 @@ fake_call(const char *method, const char *pattern, struct http_request *req)
     REQUIRE(req->is_waiting == (req->kept > 0));
     REQUIRE(req->accepted == req->kept && req->charged >= req->kept);
     REQUIRE(req->status / 100 == 2 || req->kept == 0);
+    if (http_content_type(req).len > 0)         /* it answers in the request's form */
+        return;
     doc = yyjson_read(req->answer, req->answer_len, 0);
     REQUIRE(yyjson_is_obj(yyjson_doc_get_root(doc)));
     yyjson_doc_free(doc);

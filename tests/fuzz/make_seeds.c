@@ -133,6 +133,15 @@ static const char *const talks[] = {
     "HEAD /things/%00/status HTTP/1.0\r\nConnection: keep-alive\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
 };
 
+/* OTLP in protobuf, behind the byte that says so: a record with each kind of value. */
+static const char otlp_protobuf[] =
+    "\001\012\266\001\012\022\012\020\012\011host.name\022\003\012\001h\022\237\001"
+    "\012\003\012\001s\022\225\001\011\025m\266qa.z\030\020\021\032\004WARN*6\0124Fai"
+    "led password for root from 192.0.2.7 port 22 ssh22\020\012\001n\022\013\030\373"
+    "\377\377\377\377\377\377\377\377\0012\016\012\001d\022\011!\000\000\000\000\000"
+    "\000\340?2\020\012\001l\022\013*\011\012\003\012\001x\012\002\020\0012\022\012"
+    "\001m\022\0152\013\012\011\012\001k\022\004:\002\001\377J\002\001\002\022\000";
+
 static const char proxy_v2[] =
     "\1\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\1\xdc\4\2\2";
 
@@ -175,6 +184,8 @@ seed_wires(unsigned number)
     }
     for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++)
         seed("http", number++, i % 2 == 0 ? "\0" : "\3", 1, talks[i]);
+    seed_bytes("otlp", number++, "", 0,
+               (struct text){ otlp_protobuf, sizeof(otlp_protobuf) - 1 });
     seed_bytes("syslog", number++, "", 0, (struct text){ proxy_v2, sizeof(proxy_v2) - 1 });
     memset(long_text, 'a', sizeof(long_text) - 1);
     return seed_packed(number, long_text);
