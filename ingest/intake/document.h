@@ -40,4 +40,9 @@ int document_read(struct json_reader *reader, struct text json, struct arena *ar
  * with is_mended that of receipt has to do, and what was said is kept. */
 void document_mend_time(struct event *ev, int64_t now_us, struct text read_at, int is_mended);
 
+/* 1 when json, which ev was read from, is an object whose form a decoder knows (CloudTrail,
+ * Kubernetes' audit, Suricata, NXLog), parsed by its shipper and with no line of its own: it
+ * is the line. 0 when not, -1 when out of memory. */
+int document_is_line(const struct event *ev, struct text json, struct arena *arena);
+
 #endif

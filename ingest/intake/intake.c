@@ -360,6 +360,7 @@ intake_document(struct intake *intake, const struct intake_origin *origin,
     const struct text name[] = { text_of("_id"), index, id, { "", 0 } };
     struct intake_origin line = *origin;
     struct event *ev = &intake->event;
+    int is_line;
 
     ret_result->reason.text[0] = '\0';
     arena_clear(&intake->arena);
@@ -369,6 +370,13 @@ intake_document(struct intake *intake, const struct intake_origin *origin,
     if (id.ptr != NULL) {
         ev->is_keyed = 1;
         ev->id = key_parts(origin, name, sizeof(name) / sizeof(name[0]));
+    }
+    is_line = document_is_line(ev, json, &intake->arena);
+    if (is_line < 0)
+        return stop(ret_result, JOURNAL_RETRY);
+    if (is_line) {
+        ev->known[EVENT_TYPE].kind = VALUE_ABSENT;
+        ev->known[EVENT_RAW_LOG] = value_text(json);
     }
     if (ev->known[EVENT_TYPE].kind == VALUE_ABSENT &&
         decode(intake, origin, ev->known[EVENT_RAW_LOG].as.text, program_of(ev)) != 0)
