@@ -220,8 +220,8 @@ const struct option settings_options[] = {
     { "elastic.refresh", NULL, OPTION_DURATION, AT(elastic_refresh_ms), "1s",
       0, 3600 * SECOND, 0, NULL, "how soon what is stored can be found (index.refresh_interval); "
       "0: with each write, which is slow" },
-    { "elastic.shards", NULL, OPTION_INT, AT(elastic_shards), "1", 1, 64, 0, NULL,
-      "primary shards of each day's index from the next day on: the nodes that should share the work" },
+    { "elastic.shards", NULL, OPTION_INT, AT(elastic_shards), "2", 1, 64, 0, NULL,
+      "primary shards of each day's index from the next day on: cores or nodes that should share the work" },
     { "elastic.geoip", NULL, OPTION_BOOL, AT(elastic_geoip), "false", 0, 1, 0, NULL,
       "let Elasticsearch add source.geo by its geoip processor, where it has one" },
 };

@@ -28,7 +28,7 @@
 #include "tests/support/chain.h"
 
 enum { ROUNDS = 5, DOCUMENTS = 200000, WARM_UP = 200000, A_REQUEST = 2000, A_POST = 500,
-       CONNECTIONS = 2, POSTERS = 4 };
+       CONNECTIONS = 2, POSTERS = 4, ASKED = 9, SHARDS = 2 };
 
 static const char *url;
 
@@ -43,35 +43,25 @@ write_event(char *out, size_t size, unsigned n)
         n % 50 == 0 ? "login_failed" : "http_access", n % 7, n % 250, n % 199, n % 500, n % 9, n, n % 20);
 }
 
+/* A number of the environment, or this one. */
+static long
+number_of(const char *name, long otherwise)
+{
+    const char *value = getenv(name);
+
+    return value == NULL ? otherwise : strtol(value, NULL, 10);
+}
+
 static struct settings
 settings_of(void)
 {
     return (struct settings){ .store_url = (char *)(uintptr_t)url,
                               .elastic_gzip = (char *)(uintptr_t)"off",
-                              .elastic_timeout_ms = 60000, .elastic_refresh_ms = 1000 };
+                              .elastic_timeout_ms = 60000, .elastic_refresh_ms = 1000,
+                              .elastic_shards = number_of("BENCH_SHARDS", SHARDS) };
 }
 
 /* --- processor time --- */
-
-/* Seconds that a process has used. */
-static double
-process_s(struct chain *chain, enum process which)
-{
-    char path[64], line[1024] = "";
-    unsigned long user = 0, kernel = 0;
-    FILE *file;
-    char *end;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", chain_pid(chain, which));
-    file = fopen(path, "r");
-    if (file == NULL || fgets(line, sizeof(line), file) == NULL)
-        return 0;
-    fclose(file);
-    end = strrchr(line, ')');
-    if (end == NULL || sscanf(end + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
-        return 0;
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
-}
 
 /* Of all nodes of the cluster. */
 static double
@@ -129,7 +119,7 @@ costs_now(struct chain *chain)
     struct rusage usage;
 
     for (int i = 0; i < PROCESSES; i++)
-        costs.s[i] = process_s(chain, (enum process)i);
+        costs.s[i] = chain_cpu_s(chain, (enum process)i);
     getrusage(RUSAGE_SELF, &usage);
     costs.s[SENDER] = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
@@ -357,30 +347,58 @@ pipeline(struct chain *chain, unsigned documents)
     return (double)documents * 1000 / (double)started;
 }
 
-/* What a dashboard asks, over BENCH_MILLIONS million documents of the last hours. */
+static int
+by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Milliseconds that the dashboard's question takes. */
+static double
+dashboard_once(struct store *store, uint64_t *ret_total)
+{
+    int64_t started = now_ms(), now_us = clock_real_us() / 60000000 * 60000000;
+    const struct count_query query = { now_us - INT64_C(86400000000), now_us + 60000000,
+                                       INT64_C(900000000), 10 };
+    struct counts counts = { 0 };
+    struct err err;
+
+    if (store->ops->count(store, &query, &counts, &err) != 0)
+        fail_msg("%s", err.text);
+    *ret_total = counts.total;
+    counts_release(&counts);
+    return (double)(now_ms() - started);
+}
+
+/* What a dashboard asks, over BENCH_MILLIONS million documents of the last hours: at once,
+ * again while nothing comes, and after a second's events each time. */
 static void
 dashboard(struct chain *chain, struct store *store)
 {
-    const char *millions = getenv("BENCH_MILLIONS");
-    struct counts counts = { 0 };
+    double quiet[ASKED], busy[ASKED], first;
     struct http_answer answer;
-    struct err err;
+    uint64_t total = 0;
 
-    for (long i = 0; millions != NULL && i < strtol(millions, NULL, 10) * 5; i++)
+    for (long i = 0; i < number_of("BENCH_MILLIONS", 0) * 5; i++)
         bare(chain, store, 200000, i == 0);
     ask("POST", "bongsu-events-*/_refresh", &answer);
     http_answer_release(&answer);
-    for (int turn = 0; turn < 5; turn++) {
-        int64_t started = now_ms(), now_us = clock_real_us() / 60000000 * 60000000;
-        const struct count_query query = { now_us - INT64_C(86400000000), now_us + 60000000,
-                                           INT64_C(900000000), 10 };
-
-        if (store->ops->count(store, &query, &counts, &err) != 0)
-            fail_msg("%s", err.text);
-        printf("dashboard over %llu documents: %lld ms\n", (unsigned long long)counts.total,
-               (long long)(now_ms() - started));
-        counts_release(&counts);
+    first = dashboard_once(store, &total);
+    for (int turn = 0; turn < ASKED; turn++)
+        quiet[turn] = dashboard_once(store, &total);
+    for (int turn = 0; turn < ASKED; turn++) {
+        bare(chain, store, A_REQUEST, 0);
+        ask("POST", "bongsu-events-*/_refresh", &answer);
+        http_answer_release(&answer);
+        busy[turn] = dashboard_once(store, &total);
     }
+    qsort(quiet, ASKED, sizeof(quiet[0]), by_size);
+    qsort(busy, ASKED, sizeof(busy[0]), by_size);
+    printf("dashboard over %llu documents: first %.0f ms, again %.0f, after %d more events %.0f "
+           "(%.0f to %.0f)\n", (unsigned long long)total, first, quiet[ASKED / 2], (int)A_REQUEST,
+           busy[ASKED / 2], busy[0], busy[ASKED - 1]);
 }
 
 static double
@@ -395,29 +413,11 @@ one_round(struct store *store, struct chain *chain)
     return whole / alone;
 }
 
-static int
-by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void
-measures(void **state)
+compare(struct store *store, struct chain *chain)
 {
-    struct settings settings = settings_of();
-    struct err err;
-    struct store *store = store_open(&settings, STORE_WRITE, &err);
-    struct chain *chain = chain_new(getenv("BENCH_DIR"), NULL);
     double ratios[ROUNDS];
 
-    (void)state;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    assert_non_null(store);
-    assert_int_equal(store->ops->set_up(store, &err), STORE_DONE);
-    chain_set(chain, "ELASTICSEARCH_URL", url);
-    chain_start_all(chain);
     bare(chain, store, WARM_UP, 1);
     pipeline(chain, WARM_UP);
     for (int i = 0; i < ROUNDS; i++)
@@ -427,6 +427,27 @@ measures(void **state)
     for (int i = 0; i < PROCESSES; i++)
         printf(" %s %ld MiB", process_names[i], chain_resident_kib(chain, (enum process)i) / 1024);
     printf("\n");
+}
+
+static void
+measures(void **state)
+{
+    struct settings settings = settings_of();
+    struct err err;
+    struct store *store = store_open(&settings, STORE_WRITE, &err);
+    struct chain *chain = chain_new(getenv("BENCH_DIR"), NULL);
+    char shards[24];
+
+    (void)state;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    assert_non_null(store);
+    assert_int_equal(store->ops->set_up(store, &err), STORE_DONE);
+    chain_set(chain, "ELASTICSEARCH_URL", url);
+    snprintf(shards, sizeof(shards), "%ld", number_of("BENCH_SHARDS", SHARDS));
+    chain_set(chain, "BONGSU_ELASTIC_SHARDS", shards);
+    chain_start_all(chain);
+    if (number_of("BENCH_DASHBOARD_ONLY", 0) == 0)
+        compare(store, chain);
     dashboard(chain, store);
     chain_destroy(&chain);
     store_close(&store);

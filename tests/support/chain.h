@@ -105,8 +105,12 @@ void chain_wait_said(struct chain *chain, enum process which, const char *check,
 /* Fails the test when a process says this text: in its log, or at /status, /metrics, /readyz. */
 void chain_check_unsaid(struct chain *chain, const char *text);
 
-/* Resident KiB of a process. */
+/* Resident KiB of a process: now, and the most that it has had. */
 long chain_resident_kib(struct chain *chain, enum process which);
+long chain_peak_kib(struct chain *chain, enum process which);
+
+/* Seconds of processor time that it has used, 0 when it is gone. */
+double chain_cpu_s(struct chain *chain, enum process which);
 
 const char *chain_ingest_url(const struct chain *chain);
 const char *chain_api_url(const struct chain *chain);

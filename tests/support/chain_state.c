@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -131,8 +132,9 @@ chain_wait_metric(struct chain *chain, enum process which, const char *name, dou
     }
 }
 
-long
-chain_resident_kib(struct chain *chain, enum process which)
+/* A number of KiB of a process's status, -1 when it is gone. */
+static long
+status_kib(const struct chain *chain, enum process which, const char *name)
 {
     char path[64], line[256];
     long kib = -1;
@@ -141,11 +143,45 @@ chain_resident_kib(struct chain *chain, enum process which)
     snprintf(path, sizeof(path), "/proc/%ld/status", (long)chain->pids[which]);
     file = fopen(path, "r");
     while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kib = strtol(line + 6, NULL, 10);
+        if (strncmp(line, name, strlen(name)) == 0)
+            kib = strtol(line + strlen(name), NULL, 10);
     if (file != NULL)
         fclose(file);
     return kib;
+}
+
+long
+chain_resident_kib(struct chain *chain, enum process which)
+{
+    return status_kib(chain, which, "VmRSS:");
+}
+
+long
+chain_peak_kib(struct chain *chain, enum process which)
+{
+    return status_kib(chain, which, "VmHWM:");
+}
+
+double
+chain_cpu_s(struct chain *chain, enum process which)
+{
+    char path[64], line[1024] = "";
+    unsigned long user = 0, kernel = 0;
+    FILE *file;
+    char *end;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)chain->pids[which]);
+    file = fopen(path, "r");
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof(line), file) == NULL)
+        line[0] = '\0';
+    fclose(file);
+    end = strrchr(line, ')');
+    if (end == NULL ||
+        sscanf(end + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2)
+        return 0;
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
 void
