@@ -71,7 +71,7 @@ flat_empty(struct flat_document *flat)
 {
     yyjson_mut_doc_free(flat->doc);
     free(flat->text);
-    *flat = (struct flat_document){ .names = flat->names };
+    *flat = (struct flat_document){ .names = flat->names, .left_out = flat->left_out };
 }
 
 void
@@ -101,7 +101,8 @@ flat_put(struct flat_document *flat, struct text name, yyjson_mut_val *value, st
                                       : "a field has a name of more than 255 bytes");
     slot = find_slot(flat->names, name);
     if (flat->names->slots[slot].use == flat->names->use) {
-        flat->left_out++;
+        if (flat->left_out != NULL)
+            ++*flat->left_out;
         return 0;
     }
     if (yyjson_mut_obj_size(flat->root) >= EVENT_MAX_EXTRAS)

@@ -19,7 +19,7 @@ struct flat_document {
     yyjson_mut_doc *doc;
     yyjson_mut_val *root;
     char *text;                 /* of the last flat_write() */
-    size_t left_out;            /* names that were given twice */
+    uint64_t *left_out;         /* counts names that were given twice; NULL: nobody asks */
     int is_unfit;               /* it was to hold what no event can: see flat_put() */
     struct flat_names *names;   /* that it has; made by the first flat_clear() */
 };

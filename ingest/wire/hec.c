@@ -381,6 +381,9 @@ hec_new(struct requests *requests, struct metrics *metrics)
     hec->refused = metrics_number(metrics, METRIC_COUNTER,
         "bongsu_ingest_hec_requests_refused_total", "",
         "requests to /services/collector of which nothing was kept");
+    hec->flat.left_out = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_ingest_hec_fields_left_out_total", "",
+        "their fields that a nearer place had by the same name: event, then fields, then the rest");
     return hec;
 }
 

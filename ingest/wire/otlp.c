@@ -373,6 +373,9 @@ otlp_new(struct requests *requests, struct metrics *metrics)
     otlp->refused = metrics_number(metrics, METRIC_COUNTER,
         "bongsu_ingest_otlp_records_refused_total", "",
         "of them: refused, and told as partialSuccess");
+    otlp->flat.left_out = metrics_number(metrics, METRIC_COUNTER,
+        "bongsu_ingest_otlp_fields_left_out_total", "",
+        "their fields that a nearer place had by the same name: record, then scope, then resource");
     return otlp;
 }
 
