@@ -6,6 +6,8 @@
 #include "detector/text/attack_inner.h"
 
 #include <ctype.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* From libinjection, inside libmodsecurity.a; no header is installed. */
@@ -43,27 +45,51 @@ attack_is_harmless(struct text value)
 
 /* --- patterns --- */
 
-int
-attack_has_pattern(struct pattern_judge *judge, struct text value)
+/* The patterns are one for all threads: rules are tried while others are in force. */
+static pthread_mutex_t patterns = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint64_t limits_hit;
+
+uint64_t
+attack_limits_hit(void)
+{
+    return limits_hit;
+}
+
+/* 0, or -1 when out of memory. */
+static int
+compile_once(struct pattern_judge *judge)
 {
     PCRE2_SIZE where;
     int number;
 
-    if (value.len > MAX_PATTERN_VALUE)
-        value.len = MAX_PATTERN_VALUE;
     if (judge->code == NULL) {
         judge->code = pcre2_compile((PCRE2_SPTR)judge->pattern, PCRE2_ZERO_TERMINATED,
                                     PCRE2_CASELESS | PCRE2_EXTENDED, &number, &where, NULL);
         judge->context = pcre2_match_context_create(NULL);
         if (judge->code == NULL || judge->context == NULL)
-            return 0;
+            return -1;
         judge->data = pcre2_match_data_create_from_pattern(judge->code, NULL);
         pcre2_set_match_limit(judge->context, MATCH_LIMIT);
         pcre2_jit_compile(judge->code, PCRE2_JIT_COMPLETE);
     }
-    return judge->data != NULL &&
-           pcre2_match(judge->code, (PCRE2_SPTR)value.ptr, value.len, 0, 0, judge->data,
-                       judge->context) >= 0;
+    return judge->data == NULL ? -1 : 0;
+}
+
+int
+attack_has_pattern(struct pattern_judge *judge, struct text value)
+{
+    int rc = PCRE2_ERROR_NOMATCH;
+
+    if (value.len > MAX_PATTERN_VALUE)
+        value.len = MAX_PATTERN_VALUE;
+    pthread_mutex_lock(&patterns);
+    if (compile_once(judge) == 0)
+        rc = pcre2_match(judge->code, (PCRE2_SPTR)value.ptr, value.len, 0, 0, judge->data,
+                         judge->context);
+    pthread_mutex_unlock(&patterns);
+    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH)
+        limits_hit++;
+    return rc >= 0;
 }
 
 /* Up and out twice, or once to what is worth it; a file of the system by its

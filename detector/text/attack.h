@@ -12,6 +12,8 @@
 #ifndef DETECTOR_TEXT_ATTACK_H
 #define DETECTOR_TEXT_ATTACK_H
 
+#include <stdint.h>
+
 #include "proto/base/buf.h"
 #include "proto/base/text.h"
 
@@ -42,6 +44,9 @@ unsigned attack_in_field(enum attack_kind kind, struct text text, unsigned wante
 
 /* The same for one decoded value as it stands (attack.c). */
 unsigned attack_in_value(struct text value, unsigned wanted);
+
+/* Patterns that were given up since they took too long, in this process. */
+uint64_t attack_limits_hit(void);
 
 /* 1 when value holds nothing but letters, digits, "_" and single ".": nobody looks further. */
 int attack_is_harmless(struct text value);

@@ -17,8 +17,8 @@ struct pattern_judge {
     pcre2_match_context *context;
 };
 
-/* 1 when it is in the value's first bytes; 0 also when that would take too long, or
- * without memory. */
+/* 1 when it is in the value's first bytes; 0 also when that would take too long (counted),
+ * or without memory. From any thread. */
 int attack_has_pattern(struct pattern_judge *judge, struct text value);
 
 /* SQL injection. */
