@@ -98,7 +98,7 @@ FUZZ_HTTP := $(call objects,tests/fuzz/fake_http.c)
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: help run test programs install check unit pipeline lint fmt sanitize torture bench \
-        bench-elasticsearch \
+        bench-ingest bench-elasticsearch \
         test-fresh clean fuzz fuzzers setup-build setup-test setup-bench setup-fmt setup-fuzz \
         setup-elasticsearch setup-wire try-elasticsearch try-wire elasticsearch tests benches FORCE
 .SECONDARY:
@@ -111,6 +111,7 @@ help:
 	@echo "make fuzz        libFuzzer on all that comes from outside (FUZZ_SECONDS=60 each)"
 	@echo "make lint fmt    style                    make test-fresh   both commands in clean Debian 12 and 13"
 	@echo "make elasticsearch   only the tests with a real Elasticsearch (tests/elasticsearch/README.md)"
+	@echo "make bench-ingest    the front door: requests and events a second, beside bare libmicrohttpd; syslog beside rsyslog"
 	@echo "make bench-elasticsearch   speed into one, and of the dashboard over 5 million events"
 	@echo "make programs    only build               make install      into PREFIX (/usr/local)"
 	@echo "make clean"
@@ -258,6 +259,11 @@ fuzz: setup-fuzz
 bench: setup-bench
 	@$(MAKE) $(PARALLEL) programs benches
 	@scripts/bench
+
+bench-ingest: setup-bench
+	@$(MAKE) $(PARALLEL) programs benches
+	@BONGSU_BUILD=$(BUILD) $(BUILD)/bench/bench_ingest
+	@BONGSU_BUILD=$(BUILD) $(BUILD)/bench/bench_syslog
 
 bench-elasticsearch: setup-bench setup-elasticsearch
 	@$(MAKE) $(PARALLEL) programs benches
