@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "detector/detector.h"
-#include "detector/rules_tool.h"
+#include "detector/tool/rules_tool.h"
 
 int
 main(int argc, char **argv)

@@ -1,7 +1,7 @@
 /*
  * test_rules.c - runs the cases of tests/rules/<rule file's name>/<any>.yml
  *
- * What a case is: detector/rule_cases.h. Only the folder's rule file is loaded.
+ * What a case is: detector/tool/rule_cases.h. Only the folder's rule file is loaded.
  * A new rule needs a folder and no code here.
  */
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <glob.h>
 
-#include "detector/rule_cases.h"
+#include "detector/tool/rule_cases.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 

@@ -1,4 +1,4 @@
-#include "detector/rules_tool_event.h"
+#include "detector/tool/line_event.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /*
- * rules_tool_event.h - a line of a file as an event for the matcher
+ * line_event.h - a line of a file as an event for the matcher
  *
  * A JSON object's fields are taken as they stand: none is required, none
  * refused because only Bongsu may set it, and no type is checked. A raw line
  * goes through the decoders instead.
  */
-#ifndef DETECTOR_RULES_TOOL_EVENT_H
-#define DETECTOR_RULES_TOOL_EVENT_H
+#ifndef DETECTOR_TOOL_LINE_EVENT_H
+#define DETECTOR_TOOL_LINE_EVENT_H
 
 #include <msgpack.h>
 

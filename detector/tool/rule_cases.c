@@ -1,4 +1,4 @@
-#include "detector/rule_cases.h"
+#include "detector/tool/rule_cases.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "detector/rules_tool.h"
+#include "detector/tool/rules_tool.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "detector/rule_cases.h"
-#include "detector/rules_tool_match.h"
 #include "detector/ruleset/ruleset.h"
+#include "detector/tool/match_file.h"
+#include "detector/tool/rule_cases.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
 

@@ -8,8 +8,8 @@
  * come of it: rule (its title), key, count, severity, and summary where it
  * matters; [] demands silence. The engine is the one that judges live.
  */
-#ifndef DETECTOR_RULE_CASES_H
-#define DETECTOR_RULE_CASES_H
+#ifndef DETECTOR_TOOL_RULE_CASES_H
+#define DETECTOR_TOOL_RULE_CASES_H
 
 #include <jansson.h>
 #include <stddef.h>

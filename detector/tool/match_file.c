@@ -1,5 +1,5 @@
 /* `bongsu rules match`: which rules does each line of a file match? */
-#include "detector/rules_tool_match.h"
+#include "detector/tool/match_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "detector/rule_cases.h"
-#include "detector/rules_tool_event.h"
-#include "detector/rules_tool_lines.h"
 #include "detector/ruleset/ruleset.h"
+#include "detector/tool/line_event.h"
+#include "detector/tool/lines.h"
+#include "detector/tool/rule_cases.h"
 #include "proto/base/clock.h"
 #include "proto/json_write.h"
 #include "proto/run/daemon.h"

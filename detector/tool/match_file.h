@@ -1,13 +1,13 @@
 /*
- * rules_tool_match.h - bongsu-detector --rules match: a file against detection rules
+ * match_file.h - bongsu-detector --rules match: a file against detection rules
  *
  * Each line of the file is an event, judged by itself, with the matcher that
  * judges live: no window, no state, no incident. For each rule that it
  * matches one line goes out, {"line":7,"rule":"<id>"}, in the order of the
  * rules. Correlations, which need more than one event, are no part of it.
  */
-#ifndef DETECTOR_RULES_TOOL_MATCH_H
-#define DETECTOR_RULES_TOOL_MATCH_H
+#ifndef DETECTOR_TOOL_MATCH_FILE_H
+#define DETECTOR_TOOL_MATCH_FILE_H
 
 struct match_call {
     const char *rules;          /* a file or a folder */

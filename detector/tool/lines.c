@@ -1,4 +1,4 @@
-#include "detector/rules_tool_lines.h"
+#include "detector/tool/lines.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * rules_tool_lines.h - the lines of a file, in bounded memory
+ * lines.h - the lines of a file, in bounded memory
  */
-#ifndef DETECTOR_RULES_TOOL_LINES_H
-#define DETECTOR_RULES_TOOL_LINES_H
+#ifndef DETECTOR_TOOL_LINES_H
+#define DETECTOR_TOOL_LINES_H
 
 #include <stddef.h>
 #include <stdint.h>
