@@ -1,72 +1,14 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "ctl/complain.h"
+#include "ctl/detector_tool.h"
 #include "ctl/local.h"
 #include "ctl/remote.h"
 #include "ctl/screen.h"
 #include "ctl/subcommand.h"
 #include "proto/run/daemon.h"
-
-/*
- * The rules are read by bongsu-detector, which stands beside us: the one
- * program that also judges live.
- */
-enum { PROGRAM_LEN = 4200 };
-
-static int
-find_detector(char path[PROGRAM_LEN], struct err *err)
-{
-    ssize_t len = readlink("/proc/self/exe", path, PROGRAM_LEN - 32);
-    char *slash;
-
-    path[len < 0 ? 0 : len] = '\0';
-    slash = strrchr(path, '/');
-    if (slash != NULL)
-        snprintf(slash, 32, "/bongsu-detector");
-    if (slash != NULL && access(path, X_OK) == 0)
-        return 0;
-    err_set(err, "bongsu-detector is not beside this program");
-    return -1;
-}
-
-/* Run it with these arguments (NULL at the end). Its exit code, and what it
- * prints as JSON, or -1 with the reason. */
-static int
-run_detector(const char *const *args, json_t **ret_answer, struct err *err)
-{
-    char path[PROGRAM_LEN];
-    int ends[2], status = 0;
-    json_error_t error;
-    FILE *output;
-    pid_t pid;
-
-    if (find_detector(path, err) != 0)
-        return -1;
-    if (pipe(ends) != 0 || (pid = fork()) < 0) {
-        err_set(err, "bongsu-detector cannot be started: %s", strerror(errno));
-        return -1;
-    }
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        close(ends[0]);
-        close(ends[1]);
-        execv(path, (char *const *)(uintptr_t)args);
-        _exit(127);
-    }
-    close(ends[1]);
-    output = fdopen(ends[0], "r");
-    *ret_answer = output == NULL ? NULL : json_loadf(output, 0, &error);
-    if (output != NULL)
-        fclose(output);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SOFTWARE;
-}
 
 /* --- for people --- */
 
@@ -163,10 +105,25 @@ add_running(const struct call *call, json_t *answer)
     json_decref(status);
 }
 
+static int
+ask(struct call *call, size_t tool, const char *rules, json_t **ret_answer, struct err *err)
+{
+    struct detector_tool asked;
+
+    err_set(err, "out of memory");
+    if (detector_tool_init(&asked, call) != 0)
+        return -1;
+    detector_tool_add(&asked, tools[tool].verb);
+    detector_tool_add(&asked, rules);
+    if (tools[tool].has_cases)
+        detector_tool_add(&asked, call->args[0]);
+    return detector_tool_run(&asked, ret_answer, err);
+}
+
 int
 rules_run(struct call *call)
 {
-    const char *rules = call->settings.rules_dir, *args[6] = { "bongsu-detector", "--rules" };
+    const char *rules = call->settings.rules_dir;
     struct err err = { "" };
     json_t *answer = NULL;
     int code;
@@ -180,10 +137,7 @@ rules_run(struct call *call)
         err_set(&err, "there is no folder of rules (detector.rules)");
         return call_complain(call, EXIT_CONFIG, &err);
     }
-    args[2] = tools[tool].verb;
-    args[3] = rules;
-    args[4] = tools[tool].has_cases ? call->args[0] : NULL;
-    code = run_detector(args, &answer, &err);
+    code = ask(call, tool, rules, &answer, &err);
     if (code < 0)
         return call_complain(call, EXIT_SOFTWARE, &err);
     if (answer == NULL || json_object_get(answer, "error") != NULL) {
@@ -209,20 +163,21 @@ int
 rules_match_run(struct call *call)
 {
     const char *rules = call->rules == NULL ? call->settings.rules_dir : call->rules;
-    const char *logsource = call->logsource == NULL ? "" : call->logsource;
-    const char *fields = call->logsource_fields == NULL ? "" : call->logsource_fields;
-    const char *args[] = { "bongsu-detector", "--rules", "match", rules, logsource, fields,
-                           call->raw ? "raw" : "json", call->args[0], NULL };
-    char path[PROGRAM_LEN];
-    struct err err;
+    struct detector_tool tool;
+    struct err err = { "out of memory" };
 
     if (rules == NULL) {
         err_set(&err, "there is no folder of rules (detector.rules)");
         return call_complain(call, EXIT_CONFIG, &err);
     }
-    if (find_detector(path, &err) == 0) {
-        execv(path, (char *const *)(uintptr_t)args);
-        err_set(&err, "bongsu-detector cannot be started: %s", strerror(errno));
+    if (detector_tool_init(&tool, call) == 0) {
+        detector_tool_add(&tool, "match");
+        detector_tool_add(&tool, rules);
+        detector_tool_add(&tool, call->logsource == NULL ? "" : call->logsource);
+        detector_tool_add(&tool, call->logsource_fields == NULL ? "" : call->logsource_fields);
+        detector_tool_add(&tool, call->raw ? "raw" : "json");
+        detector_tool_add(&tool, call->args[0]);
+        detector_tool_become(&tool, &err);
     }
     return call_complain(call, EXIT_SOFTWARE, &err);
 }

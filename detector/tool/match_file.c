@@ -134,7 +134,7 @@ prepare(struct matching *work, const struct match_call *call, struct err *err)
         err_set(err, "%s: %s", call->rules, strerror(errno));
         return EXIT_NO_INPUT;
     }
-    work->rules = rule_cases_load(call->rules, err);
+    work->rules = rule_cases_load_with(call->rules, call->placeholders, err);
     if (work->rules == NULL)
         return EXIT_CONFIG;
     refused = ruleset_refused_count(work->rules);

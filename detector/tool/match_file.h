@@ -9,7 +9,10 @@
 #ifndef DETECTOR_TOOL_MATCH_FILE_H
 #define DETECTOR_TOOL_MATCH_FILE_H
 
+struct placeholders;
+
 struct match_call {
+    const struct placeholders *placeholders;    /* NULL: none */
     const char *rules;          /* a file or a folder */
     const char *logsource;      /* "product=linux,...": of every line; "auto": by its fields, as
                                  * live; "": unknown, or with is_raw auto */

@@ -199,7 +199,7 @@ open_run(struct run *run, const char *rules, const json_t *one, struct err *err)
 
     if (timestamp_parse(text_of(start == NULL ? START : start), &run->start_us, err) != 0)
         return -1;
-    set = rule_cases_load(rules, err);
+    set = rule_cases_load_with(rules, run->cases->placeholders, err);
     if (set == NULL)
         return -1;
     if (ruleset_refused_count(set) > 0) {
@@ -301,7 +301,8 @@ read_file(const char *path, struct buf *bytes, struct err *err)
 }
 
 struct ruleset *
-rule_cases_load(const char *rules, struct err *err)
+rule_cases_load_with(const char *rules, const struct placeholders *placeholders,
+                     struct err *err)
 {
     struct ruleset *set = NULL;
     struct buf bytes = { 0 };
@@ -312,10 +313,12 @@ rule_cases_load(const char *rules, struct err *err)
         return NULL;
     }
     if (S_ISDIR(st.st_mode))
-        return ruleset_load(rules, err);
+        return ruleset_load_with(rules, placeholders, err);
     if (read_file(rules, &bytes, err) == 0) {
         err_set(err, "out of memory");
         set = ruleset_new();
+        if (set != NULL)
+            ruleset_expand(set, placeholders);
         if (set != NULL &&
             (ruleset_add(set, rules, bytes.ptr == NULL ? "" : bytes.ptr, bytes.len) != 0 ||
              ruleset_link(set, err) != 0))
@@ -323,4 +326,10 @@ rule_cases_load(const char *rules, struct err *err)
     }
     buf_release(&bytes);
     return set;
+}
+
+struct ruleset *
+rule_cases_load(const char *rules, struct err *err)
+{
+    return rule_cases_load_with(rules, NULL, err);
 }

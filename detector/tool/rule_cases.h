@@ -16,11 +16,14 @@
 
 #include "proto/base/err.h"
 
+struct placeholders;
+
 struct rule_cases {
     /* A case does not hold: where it stands, what is wrong, and with what (may be NULL). */
     void (*complain)(void *ctx, const char *file, int line, const char *what,
                      const json_t *about);
     void *ctx;
+    const struct placeholders *placeholders;    /* lent; NULL: none are known */
     size_t cases, failures;     /* counted */
 };
 
@@ -29,8 +32,12 @@ struct rule_cases {
 int rule_cases_run(struct rule_cases *run, const char *rules, const char *cases,
                    struct err *err);
 
-/* The rules of a file, or of a folder; the caller destroys. */
+/* The rules of a file, or of a folder; the caller destroys. Without placeholders, or
+ * with these (lent; NULL: none). */
 struct ruleset;
 struct ruleset *rule_cases_load(const char *rules, struct err *err);
+struct ruleset *rule_cases_load_with(const char *rules,
+                                     const struct placeholders *placeholders,
+                                     struct err *err);
 
 #endif

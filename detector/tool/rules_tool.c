@@ -12,6 +12,7 @@
 #include "detector/ruleset/ruleset.h"
 #include "detector/tool/match_file.h"
 #include "detector/tool/rule_cases.h"
+#include "detector/tool/tool_options.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
 
@@ -63,10 +64,10 @@ describe(const struct rule *rule)
 }
 
 static int
-list_rules(const char *rules)
+list_rules(const struct tool_options *options, char **argv)
 {
     struct err err;
-    struct ruleset *set = rule_cases_load(rules, &err);
+    struct ruleset *set = rule_cases_load_with(argv[0], options->placeholders, &err);
     json_t *all = json_array(), *refused = json_array();
     size_t refused_count;
 
@@ -156,13 +157,14 @@ test_all(struct rule_cases *run, const char *rules, const char *cases, struct er
 }
 
 static int
-test_rules(const char *rules, const char *cases)
+test_rules(const struct tool_options *options, char **argv)
 {
-    struct rule_cases run = { .complain = note_failure, .ctx = json_array() };
+    struct rule_cases run = { .complain = note_failure, .ctx = json_array(),
+                              .placeholders = options->placeholders };
     struct err err;
 
     setenv("TZ", cases_zone, 1);
-    if (timestamp_init(&err) != 0 || test_all(&run, rules, cases, &err) != 0) {
+    if (timestamp_init(&err) != 0 || test_all(&run, argv[0], argv[1], &err) != 0) {
         json_decref(run.ctx);
         return refuse(EXIT_CONFIG, err.text);
     }
@@ -170,40 +172,82 @@ test_rules(const char *rules, const char *cases)
                 run.failures == 0);
 }
 
-/* match RULES LOGSOURCE FIELDS json|raw FILE */
+/* --- match --- */
+
 static int
-match_lines(char **argv)
+match_lines(const struct tool_options *options, char **argv)
 {
-    const struct match_call call = { .rules = argv[0], .logsource = argv[1], .fields = argv[2],
+    const struct match_call call = { .placeholders = options->placeholders,
+                                     .rules = argv[0], .logsource = argv[1], .fields = argv[2],
                                      .is_raw = strcmp(argv[3], "raw") == 0, .file = argv[4] };
+
+    return rules_tool_match(&call);
+}
+
+/* --- all --- */
+
+static const struct verb {
+    const char *name, *args;
+    int arg_count, path_count;      /* the first ones are paths that must be there */
+    int is_stream;                  /* it writes lines, and reasons to standard error */
+    int (*run)(const struct tool_options *options, char **argv);
+} verbs[] = {
+    { "list", "RULES", 1, 1, 0, list_rules },
+    { "test", "RULES CASES", 2, 2, 0, test_rules },
+    { "match", "RULES LOGSOURCE FIELDS json|raw FILE", 5, 0, 1, match_lines },
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+static const struct verb *
+find_verb(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 0 && i < VERBS; i++)
+        if (strcmp(argv[0], verbs[i].name) == 0 && argc == verbs[i].arg_count + 1)
+            return &verbs[i];
+    fprintf(stderr, "usage: bongsu-detector --rules [--OPTION=VALUE...] with one of\n");
+    for (size_t i = 0; i < VERBS; i++)
+        fprintf(stderr, "    %s %s\n", verbs[i].name, verbs[i].args);
+    return NULL;
+}
+
+static int
+run_verb(const struct verb *verb, struct tool_options *options, char **argv)
+{
+    int code = EXIT_CONFIG;
     struct err err;
 
-    if (timestamp_init(&err) == 0)
-        return rules_tool_match(&call);
-    fprintf(stderr, "bongsu rules match: %s\n", err.text);
-    return EXIT_CONFIG;
+    if (tool_options_load(options, &err) != 0 || timestamp_init(&err) != 0)
+        goto refused;
+    code = EXIT_NO_INPUT;
+    for (int i = 0; i < verb->path_count; i++)
+        if (access(argv[i], R_OK) != 0) {
+            err_set(&err, "%s: %s", argv[i], strerror(errno));
+            goto refused;
+        }
+    return verb->run(options, argv);
+
+refused:
+    if (!verb->is_stream)
+        return refuse(code, err.text);
+    fprintf(stderr, "bongsu rules %s: %s\n", verb->name, err.text);
+    return code;
 }
 
 int
 rules_tool_main(int argc, char **argv)
 {
-    int is_list = argc == 2 && strcmp(argv[0], "list") == 0;
-    int is_test = argc == 3 && strcmp(argv[0], "test") == 0;
-    struct err err;
+    struct tool_options options;
+    struct err err = { "" };
+    int taken = tool_options_init(&options, argc, argv, &err), code = EXIT_USAGE;
+    const struct verb *verb = NULL;
 
-    if (argc == 6 && strcmp(argv[0], "match") == 0)
-        return match_lines(argv + 1);
-    if (!is_list && !is_test) {
-        fprintf(stderr, "usage: bongsu-detector --rules list RULES | test RULES CASES | "
-                        "match RULES LOGSOURCE FIELDS json|raw FILE\n");
-        return EXIT_USAGE;
-    }
-    for (int i = 1; i < argc; i++)
-        if (access(argv[i], R_OK) != 0) {
-            err_set(&err, "%s: %s", argv[i], strerror(errno));
-            return refuse(EXIT_NO_INPUT, err.text);
-        }
-    if (timestamp_init(&err) != 0)
-        return refuse(EXIT_CONFIG, err.text);
-    return is_list ? list_rules(argv[1]) : test_rules(argv[1], argv[2]);
+    if (taken < 0)
+        fprintf(stderr, "bongsu-detector --rules: %s\n", err.text);
+    else
+        verb = find_verb(argc - taken, argv + taken);
+    if (verb != NULL)
+        code = run_verb(verb, &options, argv + taken + 1);
+    tool_options_release(&options);
+    return code;
 }

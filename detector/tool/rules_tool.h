@@ -8,7 +8,7 @@
 #ifndef DETECTOR_TOOL_RULES_TOOL_H
 #define DETECTOR_TOOL_RULES_TOOL_H
 
-/* argv: list RULES, or test RULES CASES. RULES is a file or a folder; CASES a
+/* argv: options (tool_options.h), then list RULES, or test RULES CASES. RULES is a file or a folder; CASES a
  * file of cases, a folder of such, or a folder of folders each named as a
  * file of RULES. list: {"rules": [...], "refused": [...]}; test: {"cases",
  * "failed": [{"file", "line", "what", "about"}]}. match RULES LOGSOURCE FIELDS

@@ -509,6 +509,34 @@ rules_are_listed_checked_and_tested(void **state)
     expect(78, "rules test cases.yml bad.yml", "bad.yml:4:");
 }
 
+/* |expand means for the tools what it means for the detector. */
+static void
+rules_are_read_with_the_placeholders_of_the_configuration(void **state)
+{
+    static const char with[] = " --detector-placeholders names.yml";
+    char words[256];
+
+    (void)state;
+    instance_write(&instance, "names.yml", "Admins: [root, toor]\n");
+    instance_write(&instance, "expand.yml",
+                   "title: Admin\nid: admin\nlogsource: {product: x}\nlevel: low\n"
+                   "detection: {s: {username|expand: '%Admins%'}, condition: s}\n");
+    instance_write(&instance, "admin.yml",
+                   "- events: [{event_type: x, username: toor, source_ip: 192.0.2.1}]\n"
+                   "  incidents: [{rule: Admin}]\n");
+    instance_write(&instance, "admin.ndjson", "{\"username\":\"root\"}\n");
+    expect(1, "rules check expand.yml", "0 fine, 1 refused");
+    snprintf(words, sizeof(words), "rules check expand.yml%s", with);
+    expect(0, words, "1 fine, 0 refused");
+    snprintf(words, sizeof(words), "rules test admin.yml expand.yml%s", with);
+    expect(0, words, "1 cases, 0 complaints");
+    snprintf(words, sizeof(words), "rules match --rules expand.yml admin.ndjson%s", with);
+    expect(0, words, "{\"line\":1,\"rule\":\"admin\"}");
+    expect(78, "rules check expand.yml --detector-placeholders no/such", "no/such");
+    expect(78, "rules match --rules expand.yml admin.ndjson --detector-placeholders no/such",
+           "bongsu rules match: no/such");
+}
+
 static void
 the_configuration_is_shown_with_its_places_and_no_secret(void **state)
 {
@@ -737,6 +765,7 @@ main(void)
         cmocka_unit_test(top_shows_it_once_when_nobody_watches),
         cmocka_unit_test(what_was_sent_is_seen_where_it_was_sent_to),
         cmocka_unit_test(rules_are_listed_checked_and_tested),
+        cmocka_unit_test(rules_are_read_with_the_placeholders_of_the_configuration),
         cmocka_unit_test(what_goes_wrong_is_json_for_who_asked_for_it),
         cmocka_unit_test(an_output_that_goes_away_ends_it_quietly),
         cmocka_unit_test(an_output_that_is_full_is_a_failure),

@@ -1,0 +1,100 @@
+#include "detector/tool/tool_options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "proto/base/text.h"
+
+/* What holds without the flag is the setting's default; the limits are its limits. */
+static const struct number_flag {
+    const char *name;
+    size_t at;
+    int64_t otherwise, max;
+} numbers[] = {
+    { "--lateness-ms=", offsetof(struct tool_options, lateness_ms), 300000, INT64_C(86400000) },
+    { "--max-keys=", offsetof(struct tool_options, max_keys), 250000, 10000000 },
+    { "--max-entries=", offsetof(struct tool_options, max_entries), 500, 1000000 },
+    { "--max-total-entries=", offsetof(struct tool_options, max_total_entries), 1000000,
+      100000000 },
+};
+
+static const struct path_flag {
+    const char *name;
+    size_t at;
+} paths[] = {
+    { "--placeholders=", offsetof(struct tool_options, placeholders_path) },
+    { "--allow=", offsetof(struct tool_options, allow_path) },
+};
+
+enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]), PATHS = sizeof(paths) / sizeof(paths[0]) };
+
+static int64_t *
+number_at(struct tool_options *options, size_t i)
+{
+    return (int64_t *)(void *)((char *)options + numbers[i].at);
+}
+
+static const char *
+value_of(const char *arg, const char *name)
+{
+    return strncmp(arg, name, strlen(name)) == 0 ? arg + strlen(name) : NULL;
+}
+
+/* 0, or -1 with the reason. */
+static int
+take(struct tool_options *options, const char *arg, struct err *err)
+{
+    const char *value;
+
+    for (size_t i = 0; i < PATHS; i++)
+        if ((value = value_of(arg, paths[i].name)) != NULL) {
+            *(const char **)(void *)((char *)options + paths[i].at) = value;
+            return 0;
+        }
+    for (size_t i = 0; i < NUMBERS; i++)
+        if ((value = value_of(arg, numbers[i].name)) != NULL &&
+            text_to_int(text_of(value), 0, numbers[i].max, number_at(options, i)) == 0)
+            return 0;
+    err_set(err, "%.80s: is no option of the rules' tools, or a wrong number", arg);
+    return -1;
+}
+
+int
+tool_options_init(struct tool_options *options, int argc, char **argv, struct err *err)
+{
+    int taken = 0;
+
+    *options = (struct tool_options){ .placeholders_path = "", .allow_path = "" };
+    for (size_t i = 0; i < NUMBERS; i++)
+        *number_at(options, i) = numbers[i].otherwise;
+    for (; taken < argc && strncmp(argv[taken], "--", 2) == 0; taken++)
+        if (take(options, argv[taken], err) != 0)
+            return -1;
+    return taken;
+}
+
+int
+tool_options_load(struct tool_options *options, struct err *err)
+{
+    if (options->placeholders_path[0] == '\0')
+        return 0;
+    options->placeholders = placeholders_load(options->placeholders_path, err);
+    return options->placeholders == NULL ? -1 : 0;
+}
+
+void
+tool_options_release(struct tool_options *options)
+{
+    placeholders_destroy(&options->placeholders);
+}
+
+struct engine_options
+tool_options_engine(const struct tool_options *options)
+{
+    return (struct engine_options){
+        .lateness_us = options->lateness_ms * 1000,
+        .max_keys = (size_t)options->max_keys,
+        .max_entries = (size_t)options->max_entries,
+        .max_total_entries = (size_t)options->max_total_entries,
+    };
+}

@@ -1,0 +1,32 @@
+/*
+ * tool_options.h - what the tools take over from the configuration
+ *
+ * `bongsu rules` reads the configuration, as it does for every command, and hands on
+ * what decides how rules are read and judged: so a rule means here what it means in
+ * the detector that runs with the same configuration.
+ */
+#ifndef DETECTOR_TOOL_TOOL_OPTIONS_H
+#define DETECTOR_TOOL_TOOL_OPTIONS_H
+
+#include <stdint.h>
+
+#include "detector/engine/engine.h"
+#include "detector/sigma/placeholders.h"
+#include "proto/base/err.h"
+
+struct tool_options {
+    const char *placeholders_path, *allow_path;     /* "": none */
+    int64_t lateness_ms, max_keys, max_entries, max_total_entries;
+    struct placeholders *placeholders;              /* of the file; NULL: none */
+};
+
+/* Take "--name=value" from the front of argv: how many were taken, or -1 with the
+ * reason. Then read the files: 0, or -1 likewise. Release in any case. */
+int tool_options_init(struct tool_options *options, int argc, char **argv, struct err *err);
+int tool_options_load(struct tool_options *options, struct err *err);
+void tool_options_release(struct tool_options *options);
+
+/* The same for an engine that judges all keys. */
+struct engine_options tool_options_engine(const struct tool_options *options);
+
+#endif
