@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,8 +109,10 @@ detector_tool_start(const struct detector_tool *tool, FILE **ret_input,
         _exit(127);
     }
     close(ends[1]);
-    *ret_process = (struct detector_tool_process){ pid, fdopen(ends[0], "r") };
+    *ret_process = (struct detector_tool_process){ pid, fdopen(ends[0], "r"), SIG_DFL };
     if (ret_input != NULL) {
+        /* one that ends early says why: we are to hear it */
+        ret_process->on_pipe = signal(SIGPIPE, SIG_IGN);
         close(ends[2]);
         *ret_input = fdopen(ends[3], "w");
     }
@@ -125,6 +128,8 @@ detector_tool_finish(struct detector_tool_process *process, json_t **ret_answer)
     *ret_answer = process->output == NULL ? NULL : json_loadf(process->output, 0, &error);
     if (process->output != NULL)
         fclose(process->output);
+    if (process->on_pipe == SIG_DFL)
+        signal(SIGPIPE, SIG_DFL);
     while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
         ;
     *process = (struct detector_tool_process){ 0 };

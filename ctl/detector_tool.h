@@ -34,6 +34,7 @@ int detector_tool_run(const struct detector_tool *tool, json_t **ret_answer, str
 struct detector_tool_process {
     pid_t pid;
     FILE *output;
+    void (*on_pipe)(int);       /* what SIGPIPE did before */
 };
 int detector_tool_start(const struct detector_tool *tool, FILE **ret_input,
                         struct detector_tool_process *ret_process, struct err *err);

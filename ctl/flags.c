@@ -92,6 +92,8 @@ const struct flag flags[] = {
          "the fields of each, as the detector does"),
     TEXT("logsource-fields", "logsource-fields", NULL, "LIST", NULL, 0, logsource_fields,
          "fields of a line that say it, first: product=NAME,category=NAME,service=NAME"),
+    NUMBER("nearest", "nearest", NULL, "N", OPTION_INT, nearest, "3", 0, 1000,
+           "how many rules that do not match, and are nearest to it, are explained too"),
     SWITCH("raw", 0, "raw", NULL, raw, "the lines are of a log, for the decoders; not JSON"),
     TEXT("into", "into", NULL, "FOLDER", NULL, 1, into, "write every page as a file there"),
     SWITCH("all", 0, "all", NULL, all, "also what is as by default"),

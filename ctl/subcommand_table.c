@@ -216,6 +216,20 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_SOFTWARE, EXIT_IO, EXIT_CONFIG },
     },
     {
+        .name = "rules explain", .args = "EVENT", .run = rules_explain_run,
+        .flags = "rules rule nearest raw json url key-file ca", .min_args = 1, .max_args = 1,
+        .kind = ARGUMENT_FILE,
+        .summary = "Say why rules match an event, or which of their lines said no",
+        .about = "EVENT is a file with one JSON event or log line (- is standard input), the event itself in\n"
+                 "quotes, or the id of a stored event, which the api is asked for. Log lines go through the\n"
+                 "decoders. Without --rule: the rules that match, the correlations that these are for, and\n"
+                 "those that are nearest to matching. The answers are those of the engine that judges live.",
+        .examples = { "bongsu rules explain 'Nov 22 10:00:00 web sshd[7]: Failed password for root from 192.0.2.9'",
+                      "bongsu rules explain --rule brute_force event.json --json",
+                      "bongsu events search --limit 1 --json | jq '.events[0]' | bongsu rules explain -" },
+        .exits = { EXIT_NO_INPUT, EXIT_SOFTWARE, ASKING, EXIT_CONFIG },
+    },
+    {
         .name = "notify test", .args = "", .run = notify_test_run, .flags = "json",
         .summary = "Send a test message through the running notifier",
         .examples = { "bongsu notify test" },

@@ -298,6 +298,48 @@ compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t num
     return 0;
 }
 
+/* What was emitted for a part; it is not worth steps. */
+static int
+finish_part(struct compiled *code, int rc)
+{
+    if (rc != 0)
+        compiled_release(code);
+    return rc;
+}
+
+int
+compiled_init_selection(struct compiled *code, const struct sigma_rule *rule,
+                        const struct sigma_selection *selection,
+                        struct predicate_table *table, struct err *err)
+{
+    struct compiler c = { code, rule, table, err };
+
+    *code = (struct compiled){ .number = 0 };
+    return finish_part(code, emit_selection(&c, selection));
+}
+
+int
+compiled_init_item(struct compiled *code, const struct sigma_rule *rule,
+                   const struct sigma_item *item, struct predicate_table *table,
+                   struct err *err)
+{
+    struct compiler c = { code, rule, table, err };
+
+    *code = (struct compiled){ .number = 0 };
+    return finish_part(code, emit_item(&c, item));
+}
+
+int
+compiled_init_check(struct compiled *code, const struct sigma_rule *rule,
+                    const struct sigma_check *check, struct predicate_table *table,
+                    struct err *err)
+{
+    struct compiler c = { code, rule, table, err };
+
+    *code = (struct compiled){ .number = 0 };
+    return finish_part(code, emit_check(&c, check));
+}
+
 void
 compiled_release(struct compiled *code)
 {

@@ -30,6 +30,19 @@ struct compiled {
  * nothing to release then. */
 int compiled_init(struct compiled *code, const struct sigma_rule *rule, uint32_t number,
                   struct predicate_table *table, struct err *err);
+
+/* A part of the rule alone, for who wants to know which part said no: a selection, or
+ * one line of it (perhaps with fewer values than it has), or one of bongsu.checks.
+ * Likewise. */
+int compiled_init_selection(struct compiled *code, const struct sigma_rule *rule,
+                            const struct sigma_selection *selection,
+                            struct predicate_table *table, struct err *err);
+int compiled_init_item(struct compiled *code, const struct sigma_rule *rule,
+                       const struct sigma_item *item, struct predicate_table *table,
+                       struct err *err);
+int compiled_init_check(struct compiled *code, const struct sigma_rule *rule,
+                        const struct sigma_check *check, struct predicate_table *table,
+                        struct err *err);
 void compiled_release(struct compiled *code);
 
 /* 1 when the rule matches the event that the tables began with. */
@@ -38,5 +51,12 @@ int compiled_matches(const struct compiled *code, struct predicate_table *table)
 /* What the rule needs of an event: fields, keywords alone, or nothing (compiled_need.c). */
 enum router_need compiled_need(const struct compiled *code,
                                const struct predicate_table *table);
+
+/* How far the rule is from matching the event that the tables began with: how many tests
+ * would have to come out otherwise, at the least, and how many that it needs hold
+ * (compiled_near.c). -1 when out of memory. */
+struct nearness { uint32_t missing, met; };
+int compiled_near(const struct compiled *code, struct predicate_table *table,
+                  struct nearness *ret);
 
 #endif

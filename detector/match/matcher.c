@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/match/compiled.h"
 #include "detector/match/rule_index.h"
 
 struct matcher {
@@ -122,6 +121,35 @@ matcher_match(struct matcher *matcher, const struct event *ev,
     }
     *ret_numbers = matcher->matched;
     return found;
+}
+
+int
+matcher_explain(struct matcher *matcher, const struct event *ev,
+                int (*visit)(void *ctx, const struct match_verdict *verdict), void *ctx)
+{
+    const uint32_t *matched;
+    size_t count = matcher_match(matcher, ev, &matched), at = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < matcher->rule_count && rc == 0; i++) {
+        const struct compiled *code = &matcher->rules[i];
+        struct match_verdict verdict = { .number = code->number };
+
+        verdict.is_match = at < count && matched[at] == code->number;
+        at += (size_t)verdict.is_match;
+        verdict.holds = compiled_matches(code, matcher->table);
+        verdict.route = router_answer(matcher->router, i, &verdict.part);
+        rc = compiled_near(code, matcher->table, &verdict.near);
+        if (rc == 0)
+            rc = visit(ctx, &verdict);
+    }
+    return rc;
+}
+
+size_t
+matcher_words(const struct matcher *matcher, int part, struct text *ret_words)
+{
+    return router_words(matcher->router, part, ret_words);
 }
 
 uint64_t

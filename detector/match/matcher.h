@@ -12,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/match/compiled.h"
 #include "detector/match/field_table.h"
+#include "detector/match/router.h"
 #include "detector/sigma/sigma_rule.h"
 #include "proto/base/err.h"
 
@@ -40,6 +42,24 @@ int matcher_set_logsource(struct matcher *matcher, const struct logsource *of);
  * borrowed until the next call. Begins the field table with ev. */
 size_t matcher_match(struct matcher *matcher, const struct event *ev,
                      const uint32_t **ret_numbers);
+
+/* What becomes of each rule with ev, and why; for people, who ask once. */
+struct match_verdict {
+    uint32_t number;
+    int is_match;               /* as matcher_match says */
+    int holds;                  /* its detection does, whatever the logsource */
+    enum route_answer route;    /* and part, as router_answer says */
+    int part;
+    struct nearness near;
+};
+
+/* Call visit with each rule, in the order added (0 to go on), after beginning with ev. 0,
+ * what visit returned, or -1 when out of memory. */
+int matcher_explain(struct matcher *matcher, const struct event *ev,
+                    int (*visit)(void *ctx, const struct match_verdict *verdict), void *ctx);
+
+/* What the event that was begun with has of a part of a logsource: router_words. */
+size_t matcher_words(const struct matcher *matcher, int part, struct text *ret_words);
 
 /* How many regular expressions were given up at their limit, so far. */
 uint64_t matcher_limits_hit(const struct matcher *matcher);

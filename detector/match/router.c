@@ -131,45 +131,58 @@ differs(const struct source_words *has, int part, uint16_t word)
            !source_words_have(has, (enum source_part)part, word);
 }
 
-static int
-applies(const struct router *router, const struct routed *rule,
-        const struct source_words *has)
+static enum route_answer
+answer(const struct router *router, const struct routed *rule,
+       const struct source_words *has, int *ret_part)
 {
     const uint16_t *words = rule->words;
     int said = 0, met = 0;
 
     for (int part = 0; part < SOURCE_PARTS; part++) {
+        *ret_part = part;
         if (differs(has, part, words[part]))
-            return 0;
+            return ROUTE_DIFFERS;
         said += words[part] != 0;
         met += words[part] != 0 &&
                source_words_have(has, (enum source_part)part, words[part]);
     }
     if (router->is_fixed)
-        return 1;
+        return ROUTE_APPLIES;
     if (rule->need == NEEDS_NOTHING && met < said)
-        return 0;
+        return ROUTE_NOT_ALL;
     if (rule->need == NEEDS_KEYWORDS && met == 0 && said > 0)
-        return 0;
-    return !(words[SOURCE_PRODUCT] != 0 && words[SOURCE_CATEGORY] != 0 &&
-             source_words_have(has, SOURCE_PRODUCT, words[SOURCE_PRODUCT]) &&
-             !source_words_have(has, SOURCE_CATEGORY, words[SOURCE_CATEGORY]) &&
-             source_map_tells(router->map, words[SOURCE_PRODUCT], words[SOURCE_CATEGORY]));
+        return ROUTE_NO_PART;
+    return words[SOURCE_PRODUCT] != 0 && words[SOURCE_CATEGORY] != 0 &&
+                   source_words_have(has, SOURCE_PRODUCT, words[SOURCE_PRODUCT]) &&
+                   !source_words_have(has, SOURCE_CATEGORY, words[SOURCE_CATEGORY]) &&
+                   source_map_tells(router->map, words[SOURCE_PRODUCT], words[SOURCE_CATEGORY])
+               ? ROUTE_NO_CATEGORY : ROUTE_APPLIES;
 }
 
 static const struct route *
 make_route(struct router *router, const struct source_words *has, struct cached *slot)
 {
+    int part;
+
     slot->rules = calloc(router->count / 64 + 1, sizeof(slot->rules[0]));
     if (slot->rules == NULL)
         return NULL;
     slot->key = *has;
     for (size_t i = 0; i < router->count; i++)
-        if (applies(router, &router->rules[i], has))
+        if (answer(router, &router->rules[i], has, &part) == ROUTE_APPLIES)
             slot->rules[i / 64] |= UINT64_C(1) << (i % 64);
     slot->route = (struct route){ slot->rules };
     router->used++;
     return &slot->route;
+}
+
+static void
+words_of_event(const struct router *router, struct source_words *ret_has)
+{
+    if (router->is_fixed || !router->is_asked)
+        *ret_has = router->fixed;
+    else
+        source_map_event(router->map, ret_has);
 }
 
 const struct route *
@@ -178,10 +191,7 @@ router_route(struct router *router)
     struct source_words has;
     size_t at;
 
-    if (router->is_fixed || !router->is_asked)
-        has = router->fixed;
-    else
-        source_map_event(router->map, &has);
+    words_of_event(router, &has);
     at = hash64(&has, sizeof(has)) % SLOTS;
     while (router->slots[at].rules != NULL &&
            memcmp(&router->slots[at].key, &has, sizeof(has)) != 0)
@@ -193,4 +203,25 @@ router_route(struct router *router)
         at = hash64(&has, sizeof(has)) % SLOTS;
     }
     return make_route(router, &has, &router->slots[at]);
+}
+
+enum route_answer
+router_answer(const struct router *router, size_t rule, int *ret_part)
+{
+    struct source_words has;
+
+    words_of_event(router, &has);
+    return answer(router, &router->rules[rule], &has, ret_part);
+}
+
+size_t
+router_words(const struct router *router, int part, struct text *ret_words)
+{
+    struct source_words has;
+    size_t count = 0;
+
+    words_of_event(router, &has);
+    for (; count < SOURCE_MAX_WORDS && has.words[part][count] != 0; count++)
+        ret_words[count] = source_map_text(router->map, has.words[part][count]);
+    return count;
 }

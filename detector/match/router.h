@@ -27,6 +27,12 @@ enum router_need { NEEDS_FIELDS, NEEDS_KEYWORDS, NEEDS_NOTHING };
 /* Logsources of which the answer is kept; more come at the cost of the others. */
 enum { ROUTER_MAX_ROUTES = 256 };
 
+/* Why a rule applies or not: the event has another product, category or service; or, in
+ * the order of the three kinds above, not all that the rule says, no part of it, or not
+ * the category. */
+enum route_answer { ROUTE_APPLIES, ROUTE_DIFFERS, ROUTE_NOT_ALL, ROUTE_NO_PART,
+                    ROUTE_NO_CATEGORY };
+
 struct route {
     const uint64_t *rules;      /* a bit for each rule, in the order added */
 };
@@ -45,5 +51,13 @@ int router_fix(struct router *router, const struct logsource *of);
 /* For the event that the field table began with; good until the next call. NULL when out
  * of memory. */
 const struct route *router_route(struct router *router);
+
+/* The same for one rule (in the order added), and why. *ret_part: of ROUTE_DIFFERS, which
+ * part differs (enum source_part). */
+enum route_answer router_answer(const struct router *router, size_t rule, int *ret_part);
+
+/* What the event has of a part, into ret_words[SOURCE_MAX_WORDS]; borrowed. How many; a
+ * word that no rule and no row knows is an empty text. */
+size_t router_words(const struct router *router, int part, struct text *ret_words);
 
 #endif

@@ -93,6 +93,13 @@ source_map_word(struct source_map *map, struct text word)
     return (int)++map->word_count;
 }
 
+struct text
+source_map_text(const struct source_map *map, uint16_t word)
+{
+    return word == 0 || word > map->word_count ? text_of("")
+                                               : text_of(map->words[word - 1].text);
+}
+
 void
 source_words_add(struct source_words *words, enum source_part part, uint16_t word)
 {

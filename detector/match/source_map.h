@@ -32,6 +32,9 @@ void source_map_destroy(struct source_map **map);
 /* The number of a word, from 1, in any case; 0 for an empty one, -1 when out of memory. */
 int source_map_word(struct source_map *map, struct text word);
 
+/* The word of a number, borrowed; empty for SOURCE_OTHER. */
+struct text source_map_text(const struct source_map *map, uint16_t word);
+
 /* What the event has that the field table began with. */
 void source_map_event(const struct source_map *map, struct source_words *ret_words);
 

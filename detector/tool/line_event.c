@@ -4,6 +4,7 @@
 #include <string.h>
 #include <yyjson.h>
 
+#include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/codec_json.h"
 #include "proto/codec_msgpack.h"
@@ -138,6 +139,7 @@ line_event_json(struct line_event *line, struct text text, struct err *err)
     struct yyjson_val *root;
 
     begin(line);
+    line->is_decoded = 0;
     root = json_reader_object(line->reader, text, err);
     if (root == NULL ||
         take_all(line, root, memchr(text.ptr, '\\', text.len) != NULL, err) != 0)
@@ -151,6 +153,7 @@ line_event_raw(struct line_event *line, struct text text, struct err *err)
     enum raw_encoding how;
 
     begin(line);
+    line->is_decoded = 1;
     text = raw_to_utf8(text, &line->arena, &how);
     if (text.ptr == NULL ||
         decode_line(text, line->now_us, &line->arena, &line->event) == NULL) {
@@ -158,4 +161,51 @@ line_event_raw(struct line_event *line, struct text text, struct err *err)
         return -1;
     }
     return finish(line, err);
+}
+
+static int
+find_extra(const struct event *ev, const char *name)
+{
+    for (size_t i = 0; i < ev->extra_count; i++)
+        if (text_is(ev->extras[i].name, name))
+            return (int)i;
+    return -1;
+}
+
+static void
+drop_extra(struct event *ev, const char *name)
+{
+    size_t at = (size_t)find_extra(ev, name);
+
+    memmove(&ev->extras[at], &ev->extras[at + 1],
+            (--ev->extra_count - at) * sizeof(ev->extras[0]));
+}
+
+int
+line_event_take_place(struct line_event *line)
+{
+    struct event *ev = &line->event;
+    int id = find_extra(ev, "id"), when = find_extra(ev, "received_at");
+
+    ev->received_us = ev->at_us;
+    if (id < 0 || when < 0 ||
+        event_id_parse(value_get_text(&ev->extras[id].value), &ev->id) != 0 ||
+        timestamp_parse(value_get_text(&ev->extras[when].value), &ev->received_us, NULL) != 0)
+        return 0;
+    ev->is_keyed = ev->id.len == HASH_ID_LEN;
+    drop_extra(ev, "id");
+    drop_extra(ev, "received_at");
+    return 1;
+}
+
+json_t *
+line_event_to_json(const struct line_event *line)
+{
+    json_t *json = event_to_json(&line->event);
+
+    if (line->event.id.len == 0) {
+        json_object_del(json, "id");
+        json_object_del(json, "received_at");
+    }
+    return json;
 }

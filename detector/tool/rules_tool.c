@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "detector/ruleset/ruleset.h"
+#include "detector/tool/explain.h"
 #include "detector/tool/match_file.h"
 #include "detector/tool/rule_cases.h"
 #include "detector/tool/tool_options.h"
@@ -184,6 +185,25 @@ match_lines(const struct tool_options *options, char **argv)
     return rules_tool_match(&call);
 }
 
+/* --- explain --- */
+
+/* What it says is whole also when a rule was refused, or nothing matches. */
+static int
+explain(const struct tool_options *options, char **argv)
+{
+    struct explain_call call = { .rules = argv[0], .rule = argv[1], .file = argv[4],
+                                 .is_raw = strcmp(argv[3], "raw") == 0 };
+    struct err err = { "" };
+    int code = EXIT_USAGE;
+    json_t *json = NULL;
+
+    if (text_to_int(text_of(argv[2]), 0, EXPLAIN_MAX_NEAREST, &call.nearest) != 0)
+        err_set(&err, "%.40s: at most %d rules are explained", argv[2], EXPLAIN_MAX_NEAREST);
+    else
+        json = explain_event(options, &call, &code, &err);
+    return json == NULL ? refuse(code, err.text) : give(json, 1);
+}
+
 /* --- all --- */
 
 static const struct verb {
@@ -195,6 +215,7 @@ static const struct verb {
     { "list", "RULES", 1, 1, 0, list_rules },
     { "test", "RULES CASES", 2, 2, 0, test_rules },
     { "match", "RULES LOGSOURCE FIELDS json|raw FILE", 5, 0, 1, match_lines },
+    { "explain", "RULES ID NEAREST json|raw FILE", 5, 1, 0, explain },
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

@@ -1,8 +1,12 @@
 #include "detector/tool/tool_options.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "detector/tool/read_all.h"
 #include "proto/base/text.h"
 
 /* What holds without the flag is the setting's default; the limits are its limits. */
@@ -25,6 +29,8 @@ static const struct path_flag {
     { "--placeholders=", offsetof(struct tool_options, placeholders_path) },
     { "--allow=", offsetof(struct tool_options, allow_path) },
 };
+
+enum { MAX_ALLOW = 1024 * 1024 };
 
 enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]), PATHS = sizeof(paths) / sizeof(paths[0]) };
 
@@ -86,6 +92,30 @@ void
 tool_options_release(struct tool_options *options)
 {
     placeholders_destroy(&options->placeholders);
+}
+
+int
+tool_options_allow(const struct tool_options *options, struct allow_list **ret_list,
+                   struct err *err)
+{
+    const char *path = options->allow_path;
+    int fd = path[0] == '\0' ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    struct buf bytes = { 0 };
+    struct err why;
+
+    *ret_list = NULL;
+    if (path[0] == '\0' || (fd < 0 && errno == ENOENT))
+        return 0;
+    if (fd < 0)
+        err_set(err, "%s: %s", path, strerror(errno));
+    else if (read_all_of(fd, MAX_ALLOW, &bytes, &why) != 0)
+        err_set(err, "%s: %s", path, why.text);
+    else
+        *ret_list = allow_list_parse(path, bytes.len == 0 ? "" : bytes.ptr, bytes.len, err);
+    if (fd >= 0)
+        close(fd);
+    buf_release(&bytes);
+    return *ret_list == NULL ? -1 : 0;
 }
 
 struct engine_options

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "detector/engine/engine.h"
+#include "detector/match/allow_list.h"
 #include "detector/sigma/placeholders.h"
 #include "proto/base/err.h"
 
@@ -26,7 +27,12 @@ int tool_options_init(struct tool_options *options, int argc, char **argv, struc
 int tool_options_load(struct tool_options *options, struct err *err);
 void tool_options_release(struct tool_options *options);
 
-/* The same for an engine that judges all keys. */
+/* The allow list of the configuration, which the caller destroys; NULL when there is none.
+ * 0, or -1 with the reason. */
+int tool_options_allow(const struct tool_options *options, struct allow_list **ret_list,
+                       struct err *err);
+
+/* What an engine needs that judges all keys. */
 struct engine_options tool_options_engine(const struct tool_options *options);
 
 #endif
