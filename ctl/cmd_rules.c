@@ -50,10 +50,22 @@ static void
 print_check(const json_t *answer)
 {
     size_t refused = json_array_size(json_object_get(answer, "refused"));
+    size_t filters = json_array_size(json_object_get(answer, "filters"));
+    json_t *note;
+    size_t i;
 
     print_refused(json_object_get(answer, "refused"));
-    printf("%zu fine, %zu refused\n",
-           json_array_size(json_object_get(answer, "rules")), refused);
+    json_array_foreach(json_object_get(answer, "notes"), i, note) {
+        struct buf line = { 0 };
+
+        buf_printf(&line, "note: %s", json_string_value(note));
+        screen_print_line(line.ptr == NULL ? "" : line.ptr);
+        buf_release(&line);
+    }
+    printf("%zu fine, %zu refused", json_array_size(json_object_get(answer, "rules")), refused);
+    if (filters > 0)
+        printf(", %zu filter%s", filters, filters == 1 ? "" : "s");
+    putchar('\n');
 }
 
 static void

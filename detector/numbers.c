@@ -29,6 +29,31 @@ fill_windows(const struct detector *det, json_t *status)
                             json_integer((json_int_t)rows[i].number));
 }
 
+/* How many of the filters past their time status warns of. */
+enum { MAX_EXPIRED = 20 };
+
+/* The filters of the rules, and which are past their time. */
+static void
+fill_filters(const struct detector *det, json_t *status, json_t *warnings)
+{
+    json_t *filters = json_array();
+    struct engine_filtered one;
+    size_t expired = 0;
+
+    for (size_t i = 0; engine_filter(det->engine, i, &one); i++) {
+        json_array_append_new(filters, json_pack(
+            "{s:s, s:s, s:s, s:i, s:I, s:I, s:s?, s:b}", "id", one.id, "title", one.title,
+            "file", one.file, "line", one.line, "rules", (json_int_t)one.rules,
+            "taken", (json_int_t)one.taken, "expires", one.expires,
+            "expired", one.is_expired));
+        if (one.is_expired && ++expired <= MAX_EXPIRED)
+            json_array_append_new(warnings, json_sprintf(
+                "%s:%d: the filter \"%s\" ended (%s) and is not applied", one.file,
+                one.line, one.title, one.expires));
+    }
+    json_object_set_new(status, "filters", filters);
+}
+
 void
 detector_fill_status(void *self, json_t *status)
 {
@@ -46,6 +71,7 @@ detector_fill_status(void *self, json_t *status)
     fill_windows(det, status);
     json_object_set_new(status, "rule_files_kept", json_integer((json_int_t)*det->kept_files));
     allow_file_fill(&det->allow, det->engine, status, warnings);
+    fill_filters(det, status, warnings);
     json_object_set_new(status, "warnings", warnings);
     json_object_set_new(status, "late_sources", sources);
     detector_fill_sources(det, status);

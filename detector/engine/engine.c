@@ -151,7 +151,7 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     engine->rules = *rules;
     *rules = NULL;
     open_counts(engine, metrics);
-    if (engine_open_allow(engine, metrics) != 0)
+    if (engine_open_allow(engine, metrics) != 0 || engine_open_filters(engine, metrics) != 0)
         goto no_memory;
     return engine;
 
@@ -177,6 +177,7 @@ engine_destroy(struct engine **engine)
     buf_release(&(*engine)->pack);
     buf_release(&(*engine)->summary);
     ruleset_destroy(&(*engine)->rules);
+    free((*engine)->filters.taken);
     free((*engine)->plans);
     free(*engine);
     *engine = NULL;

@@ -126,6 +126,15 @@ void engine_allowed_days(const struct engine *engine, const struct allow_entry *
                          void (*visit)(void *ctx, const char *day, uint64_t events),
                          void *ctx);
 
+/* What became of the i-th filter of the rules (0: there is no such filter). */
+struct engine_filtered {
+    const char *id, *title, *file, *expires;    /* expires: NULL when it has no end */
+    int line, is_expired;       /* by the newest event's time of receipt */
+    size_t rules;               /* that it narrows */
+    uint64_t taken;             /* hits of rules that it took, since start */
+};
+int engine_filter(const struct engine *engine, size_t i, struct engine_filtered *ret);
+
 /* Late events per source, for status: the sources with most, at most 20. */
 struct engine_late { struct text source; uint64_t events; };
 size_t engine_late_sources(const struct engine *engine, struct engine_late *ret,

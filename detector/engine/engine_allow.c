@@ -40,21 +40,13 @@ engine_release_allow(struct engine *engine)
     engine->allowing.uses = NULL;
 }
 
-/* Its series on /metrics: quotes and backslashes need one before them. */
 static uint64_t *
 open_total(struct metrics *metrics, const struct allow_entry *entry)
 {
     struct buf label = { 0 };
     uint64_t *number = NULL;
-    int rc = buf_append_str(&label, "entry=\"");
 
-    for (const char *at = entry->name; *at != '\0'; at++) {
-        if (*at == '"' || *at == '\\')
-            rc |= buf_append_char(&label, '\\');
-        rc |= buf_append_char(&label, *at);
-    }
-    rc |= buf_append_char(&label, '"');
-    if (rc == 0)
+    if (engine_label(&label, "entry", entry->name) == 0)
         number = metrics_number(metrics, METRIC_COUNTER, "bongsu_detector_allowed_total",
                                 label.ptr, "events that an entry of the allow list ate");
     buf_release(&label);

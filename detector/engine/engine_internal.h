@@ -77,6 +77,13 @@ struct allowing {
     uint8_t total_class, day_class;
 };
 
+/* What the filters of the rules took. */
+struct filtering_counts {
+    uint64_t **taken;           /* of each filter, on /metrics */
+    uint64_t *expired;          /* how many are past their time, by */
+    int64_t next_us;            /* the stream's time, until then; the next one ends */
+};
+
 struct engine {
     struct engine_options options;
     struct share share;
@@ -92,6 +99,7 @@ struct engine {
     struct window_match match;
     struct chain chain;
     struct allowing allowing;
+    struct filtering_counts filters;
     size_t unstarted;           /* rules that have yet to note where the stream starts */
     struct buf key, other_key, pack, summary;
     struct engine_counts counts;
@@ -174,6 +182,15 @@ int engine_is_allowed(struct engine *engine, const struct rule *rule,
 int engine_note_allow(struct engine *engine);
 int engine_open_allow(struct engine *engine, struct metrics *metrics);
 void engine_release_allow(struct engine *engine);
+
+/* engine_filter.c: count what filters took of the event that the matcher judged last.
+ * 0, or -1 when out of memory. */
+int engine_count_filtered(struct engine *engine, const struct event *ev);
+int engine_open_filters(struct engine *engine, struct metrics *metrics);
+
+/* `name="value"`, with backslashes where Prometheus wants them. 0, or -1 when out of
+ * memory. */
+int engine_label(struct buf *out, const char *name, const char *value);
 
 /* A row as bytes, appended; and back into a row that was just added. -1 with
  * the reason when it makes no sense or memory is out. */

@@ -215,6 +215,8 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     if (!engine->allowing.is_noted && engine_note_allow(engine) != 0)
         goto no_memory;
     count = matcher_match(matcher, ev, &numbers);
+    if (engine_count_filtered(engine, ev) != 0)
+        goto no_memory;
     for (size_t i = 0; i < count; i++)
         if (judge_rule(engine, numbers[i], ev, &lone) != 0)
             goto no_memory;

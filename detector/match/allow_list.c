@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detector/text/until.h"
 #include "proto/base/arena.h"
 #include "proto/base/hash.h"
 #include "proto/base/networks.h"
-#include "proto/base/timestamp.h"
 #include "proto/base/yaml.h"
 
 /* No network of fewer bits is known and harmless as a whole. */
@@ -79,33 +79,16 @@ read_text(struct reading *reading, const char *name, json_t *value)
                                                           : sigma_no_memory(&reading->src);
 }
 
-/* A day ends with its last moment, in the site's zone. */
 static int
 read_until(struct reading *reading, json_t *value)
 {
     struct allow_entry *entry = reading->entry;
     struct err why = { "" };
-    int32_t day;
 
     entry->until_us = INT64_MAX;
-    if (entry->until.ptr == NULL)
+    if (entry->until.ptr == NULL || until_parse(entry->until, &entry->until_us, &why) == 0)
         return 0;
-    if (timestamp_parse_day(entry->until, &day) == 0) {
-        int64_t noon_us = ((int64_t)day * 24 + 12) * 3600 * 1000000;
-        int year, month, mday;
-        char text[TIMESTAMP_LEN];
-
-        timestamp_format(noon_us, text);
-        if (sscanf(text, "%d-%d-%d", &year, &month, &mday) == 3) {
-            entry->until_us = timestamp_from_local(year, month, mday + 1, 0, 0, 0);
-            return 0;
-        }
-    }
-    if (timestamp_parse(entry->until, &entry->until_us, &why) == 0)
-        return 0;
-    return sigma_refuse(&reading->src, value,
-                        "until: must be a day (2026-12-31) or a time (RFC 3339): %.150s",
-                        why.text);
+    return sigma_refuse(&reading->src, value, "until: %.250s", why.text);
 }
 
 static int

@@ -3,16 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detector/match/compiled.h"
+#include "detector/match/filtering.h"
 #include "detector/match/rule_index.h"
 
 struct matcher {
     struct field_table *fields;
+    struct filtering *filtering;
     struct predicate_table *table;
     struct router *router;
     struct compiled *rules;
+    const struct sigma_rule *last;      /* the rule that was added last */
     size_t rule_count, rule_cap;
     struct rule_index *index;
-    uint32_t *matched;
+    uint32_t *matched, *taken;
+    size_t taken_count;
 };
 
 struct matcher *
@@ -25,7 +30,8 @@ matcher_new(struct field_table *fields)
     matcher->fields = fields;
     matcher->table = predicate_table_new(fields);
     matcher->router = router_new(fields);
-    if (matcher->table == NULL || matcher->router == NULL)
+    matcher->filtering = matcher->table == NULL ? NULL : filtering_new(matcher->table);
+    if (matcher->filtering == NULL || matcher->router == NULL)
         matcher_destroy(&matcher);
     return matcher;
 }
@@ -40,6 +46,8 @@ matcher_destroy(struct matcher **matcher)
     free((*matcher)->rules);
     rule_index_destroy(&(*matcher)->index);
     free((*matcher)->matched);
+    free((*matcher)->taken);
+    filtering_destroy(&(*matcher)->filtering);
     predicate_table_destroy(&(*matcher)->table);
     router_destroy(&(*matcher)->router);
     free(*matcher);
@@ -74,7 +82,16 @@ matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t num
         return -1;
     }
     matcher->rule_count++;
+    matcher->last = rule;
     return 0;
+}
+
+int
+matcher_add_filter(struct matcher *matcher, const struct sigma_filter *filter,
+                   uint32_t number, struct err *err)
+{
+    return filtering_add(matcher->filtering, matcher->rule_count - 1, matcher->last, filter,
+                         number, err);
 }
 
 int
@@ -87,12 +104,25 @@ int
 matcher_finish(struct matcher *matcher, struct err *err)
 {
     matcher->matched = calloc(matcher->rule_count + 1, sizeof(matcher->matched[0]));
-    if (matcher->matched == NULL) {
+    matcher->taken = calloc(matcher->rule_count + 1, sizeof(matcher->taken[0]));
+    if (matcher->matched == NULL || matcher->taken == NULL) {
         err_set(err, "out of memory");
         return -1;
     }
     matcher->index = rule_index_new(matcher->rules, matcher->rule_count, matcher->table, err);
     return matcher->index == NULL ? -1 : 0;
+}
+
+/* What a filter takes is as if it had not matched, but for being noted. */
+static int
+is_taken(struct matcher *matcher, size_t rule, const struct event *ev)
+{
+    int64_t received_us = ev->received_us != 0 ? ev->received_us : ev->at_us;
+    int64_t filter = filtering_takes(matcher->filtering, rule, received_us);
+
+    if (filter >= 0)
+        matcher->taken[matcher->taken_count++] = (uint32_t)filter;
+    return filter >= 0;
 }
 
 size_t
@@ -105,6 +135,7 @@ matcher_match(struct matcher *matcher, const struct event *ev,
 
     field_table_begin(matcher->fields, ev);
     predicate_table_begin(matcher->table);
+    matcher->taken_count = 0;
     route = router_route(matcher->router);
     chances = rule_index_find(matcher->index, &words);
     for (size_t i = 0; i < words; i++) {
@@ -112,10 +143,10 @@ matcher_match(struct matcher *matcher, const struct event *ev,
         uint64_t left = chances[i] & (route == NULL ? UINT64_MAX : route->rules[i]);
 
         for (; left != 0; left &= left - 1) {
-            const struct compiled *rule =
-                &matcher->rules[i * 64 + (size_t)__builtin_ctzll(left)];
+            size_t at = i * 64 + (size_t)__builtin_ctzll(left);
+            const struct compiled *rule = &matcher->rules[at];
 
-            if (compiled_matches(rule, matcher->table))
+            if (compiled_matches(rule, matcher->table) && !is_taken(matcher, at, ev))
                 matcher->matched[found++] = rule->number;
         }
     }
@@ -150,6 +181,13 @@ size_t
 matcher_words(const struct matcher *matcher, int part, struct text *ret_words)
 {
     return router_words(matcher->router, part, ret_words);
+}
+
+size_t
+matcher_taken(const struct matcher *matcher, const uint32_t **ret_filters)
+{
+    *ret_filters = matcher->taken;
+    return matcher->taken_count;
 }
 
 uint64_t

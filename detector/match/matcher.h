@@ -15,6 +15,7 @@
 #include "detector/match/compiled.h"
 #include "detector/match/field_table.h"
 #include "detector/match/router.h"
+#include "detector/sigma/sigma_filter.h"
 #include "detector/sigma/sigma_rule.h"
 #include "proto/base/err.h"
 
@@ -29,6 +30,11 @@ void matcher_destroy(struct matcher **matcher);
  * with "file:line: reason"; the matcher is then as before. */
 int matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t number,
                 struct err *err);
+
+/* The rule that was added last is only matched when this filter (lent, `number` of its
+ * own kind) holds too. -1 with "file:line: reason"; the rule is then without it. */
+int matcher_add_filter(struct matcher *matcher, const struct sigma_filter *filter,
+                       uint32_t number, struct err *err);
 
 /* All rules are there: build the index. 0, or -1 with the reason. */
 int matcher_finish(struct matcher *matcher, struct err *err);
@@ -60,6 +66,10 @@ int matcher_explain(struct matcher *matcher, const struct event *ev,
 
 /* What the event that was begun with has of a part of a logsource: router_words. */
 size_t matcher_words(const struct matcher *matcher, int part, struct text *ret_words);
+/* The numbers of the filters that took a rule from the event of the last matcher_match,
+ * one for each such rule; borrowed until the next call. Whether a filter is past its time
+ * is judged by when the event was received (else by its own time). */
+size_t matcher_taken(const struct matcher *matcher, const uint32_t **ret_filters);
 
 /* How many regular expressions were given up at their limit, so far. */
 uint64_t matcher_limits_hit(const struct matcher *matcher);

@@ -30,7 +30,9 @@ ruleset_destroy(struct ruleset **rules)
     matcher_destroy(&(*rules)->matcher);
     field_table_destroy(&(*rules)->fields);
     free((*rules)->rules);
-    free((*rules)->refused);
+    free((*rules)->filters);
+    free((*rules)->refused.all);
+    free((*rules)->notes.all);
     arena_release(&(*rules)->arena);
     free(*rules);
     *rules = NULL;
@@ -42,24 +44,36 @@ ruleset_expand(struct ruleset *rules, const struct placeholders *placeholders)
     rules->placeholders = placeholders;
 }
 
-int
-ruleset_refuse(struct ruleset *rules, size_t file, const char *reason)
+static int
+list_reason(struct ruleset *rules, struct refusals *list, size_t file, const char *reason)
 {
     struct text copy = arena_copy(&rules->arena, text_of(reason));
 
-    if (rules->refused_count == rules->refused_cap) {
-        size_t cap = rules->refused_cap == 0 ? 16 : rules->refused_cap * 2;
-        struct refused *grown = realloc(rules->refused, cap * sizeof(*grown));
+    if (list->count == list->cap) {
+        size_t cap = list->cap == 0 ? 16 : list->cap * 2;
+        struct refused *grown = realloc(list->all, cap * sizeof(*grown));
 
         if (grown == NULL)
             return -1;
-        rules->refused = grown;
-        rules->refused_cap = cap;
+        list->all = grown;
+        list->cap = cap;
     }
     if (copy.ptr == NULL)
         return -1;
-    rules->refused[rules->refused_count++] = (struct refused){ copy.ptr, file };
+    list->all[list->count++] = (struct refused){ copy.ptr, file };
     return 0;
+}
+
+int
+ruleset_refuse(struct ruleset *rules, size_t file, const char *reason)
+{
+    return list_reason(rules, &rules->refused, file, reason);
+}
+
+int
+ruleset_add_note(struct ruleset *rules, size_t file, const char *note)
+{
+    return list_reason(rules, &rules->notes, file, note);
 }
 
 static struct rule *
@@ -181,7 +195,7 @@ add_document(struct ruleset *rules, const struct sigma_source *src, json_t *docu
 static int
 add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
 {
-    size_t before = rules->count;
+    size_t before = rules->count, filters_before = rules->filter_count;
     struct text name = arena_copy(&rules->arena, text_of(file));
     struct err why;
     const struct sigma_source src = { .file = name.ptr, .yaml = yaml, .arena = &rules->arena,
@@ -189,11 +203,18 @@ add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
 
     if (name.ptr == NULL)
         return -1;
-    for (size_t i = 0; i < yaml_count(yaml); i++)
-        if (add_document(rules, &src, yaml_document(yaml, i)) != 0) {
+    for (size_t i = 0; i < yaml_count(yaml); i++) {
+        json_t *document = yaml_document(yaml, i);
+
+        if (sigma_is_filter(document)) {
+            if (ruleset_add_filter(rules, &src, document) != 0)
+                return -1;
+        } else if (add_document(rules, &src, document) != 0) {
             rules->count = before;
+            rules->filter_count = filters_before;
             return ruleset_refuse(rules, rules->file, why.text);
         }
+    }
     return 0;
 }
 
@@ -227,13 +248,37 @@ ruleset_rule(const struct ruleset *rules, size_t i)
 size_t
 ruleset_refused_count(const struct ruleset *rules)
 {
-    return rules->refused_count;
+    return rules->refused.count;
 }
 
 const char *
 ruleset_refused(const struct ruleset *rules, size_t i)
 {
-    return rules->refused[i].reason;
+    return rules->refused.all[i].reason;
+}
+
+size_t
+ruleset_note_count(const struct ruleset *rules)
+{
+    return rules->notes.count;
+}
+
+const char *
+ruleset_note(const struct ruleset *rules, size_t i)
+{
+    return rules->notes.all[i].reason;
+}
+
+size_t
+ruleset_filter_count(const struct ruleset *rules)
+{
+    return rules->filter_count;
+}
+
+const struct rule_filter *
+ruleset_filter(const struct ruleset *rules, size_t i)
+{
+    return &rules->filters[i];
 }
 
 struct matcher *

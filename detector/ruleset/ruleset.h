@@ -6,7 +6,8 @@
  * together; a regular expression that does not compile takes its rule, and a
  * rule that is not there the correlations that need it. A rule that a
  * correlation refers to makes no incident of its own unless the correlation
- * says `generate: true`.
+ * says `generate: true`. A filter that is bad takes nothing with it: the rules
+ * that it is for stay, and so does its file.
  */
 #ifndef DETECTOR_RULESET_RULESET_H
 #define DETECTOR_RULESET_RULESET_H
@@ -17,6 +18,7 @@
 #include "detector/match/field_table.h"
 #include "detector/match/matcher.h"
 #include "detector/ruleset/rule_files.h"
+#include "detector/sigma/sigma_filter.h"
 #include "detector/sigma/sigma_rule.h"
 #include "proto/base/err.h"
 #include "proto/incident.h"
@@ -61,6 +63,17 @@ struct rule {
     uint64_t shape;             /* of all that its windows, or what it has seen, depend on */
 };
 
+/* A filter that is in use. */
+struct rule_filter {
+    struct sigma_filter sigma;
+    size_t file;                /* number of its file, from 1 */
+    uint32_t *named;            /* the rules that it names, as it names them */
+    size_t rule_count;          /* how many rules it narrows */
+};
+
+/* More are refused. */
+enum { RULESET_MAX_FILTERS = 1000 };
+
 struct ruleset;
 
 /* The rules of these files, linked. A file of which anything is refused is put
@@ -88,6 +101,15 @@ int ruleset_link(struct ruleset *rules, struct err *err);
 /* The rules in use, in order of file and document. */
 size_t ruleset_count(const struct ruleset *rules);
 const struct rule *ruleset_rule(const struct ruleset *rules, size_t i);
+
+/* The filters in use, likewise. */
+size_t ruleset_filter_count(const struct ruleset *rules);
+const struct rule_filter *ruleset_filter(const struct ruleset *rules, size_t i);
+
+/* What an author may not have meant, of rules that are in use: "file:line: note",
+ * borrowed. */
+size_t ruleset_note_count(const struct ruleset *rules);
+const char *ruleset_note(const struct ruleset *rules, size_t i);
 
 /* What was refused: "file:line: reason", borrowed. */
 size_t ruleset_refused_count(const struct ruleset *rules);

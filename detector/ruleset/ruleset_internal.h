@@ -1,5 +1,5 @@
 /*
- * ruleset_internal.h - what ruleset.c, ruleset_link.c and ruleset_load.c share
+ * ruleset_internal.h - what the ruleset's own files share
  */
 #ifndef DETECTOR_RULESET_RULESET_INTERNAL_H
 #define DETECTOR_RULESET_RULESET_INTERNAL_H
@@ -13,20 +13,42 @@ struct refused {
     size_t file;
 };
 
+/* A list of reasons. */
+struct refusals {
+    struct refused *all;
+    size_t count, cap;
+};
+
 struct ruleset {
     struct arena arena;
     struct rule *rules;
     size_t count, cap;
-    struct refused *refused;
-    size_t refused_count, refused_cap;
+    struct rule_filter *filters;
+    size_t filter_count, filter_cap;
+    struct refusals refused, notes;
     size_t file;                /* number of the file that was added last, from 1 */
     struct field_table *fields;
     struct matcher *matcher;
     const struct placeholders *placeholders;
 };
 
-/* List a reason (copied) against a file. 0, or -1 when out of memory. */
+/* List a reason (copied) against a file, or a note. 0, or -1 when out of memory. */
 int ruleset_refuse(struct ruleset *rules, size_t file, const char *reason);
+int ruleset_add_note(struct ruleset *rules, size_t file, const char *note);
+
+/* Read a filter of the file that was added last. One that is bad is listed, and that is
+ * all. 0, or -1 when out of memory. */
+int ruleset_add_filter(struct ruleset *rules, const struct sigma_source *src,
+                       json_t *document);
+
+/* Refuse the filters that cannot be used with the rules that are in use now. Then, for
+ * the rule that the matcher got last: those that are for it. 0, or -1 when out of
+ * memory. */
+int ruleset_check_filters(struct ruleset *rules);
+int ruleset_link_filters(struct ruleset *rules, const struct rule *rule, struct err *err);
+
+/* Notes on the filters, when all rules are linked. 0, or -1 when out of memory. */
+int ruleset_note_filters(struct ruleset *rules);
 
 static inline int
 rule_is_correlation(const struct rule *rule)

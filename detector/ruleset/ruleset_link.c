@@ -185,7 +185,7 @@ ruleset_link(struct ruleset *rules, struct err *err)
     if (drop_uncompilable(rules) != 0)
         goto no_memory;
     decide_alerting(rules);
-    if (drop_unusable(rules) != 0)
+    if (drop_unusable(rules) != 0 || ruleset_check_filters(rules) != 0)
         goto no_memory;
     spread_all_details(rules);
     for (size_t i = 0; i < rules->count; i++) {
@@ -197,9 +197,12 @@ ruleset_link(struct ruleset *rules, struct err *err)
         if (!rule_is_correlation(rule) && link_seen(rules, rule) != 0)
             goto no_memory;
         if (!rule_is_correlation(rule) &&
-            matcher_add(rules->matcher, &rule->sigma, (uint32_t)i, err) != 0)
+            (matcher_add(rules->matcher, &rule->sigma, (uint32_t)i, err) != 0 ||
+             ruleset_link_filters(rules, rule, err) != 0))
             return -1;
     }
+    if (ruleset_note_filters(rules) != 0)
+        goto no_memory;
     ruleset_link_owners(rules);
     return matcher_finish(rules->matcher, err);
 

@@ -81,13 +81,13 @@ judge_files(struct rule_files *files, const struct ruleset *rules, int may_fall_
 
     for (size_t i = 0; i < files->count; i++)
         files->files[i].is_good = 1;
-    for (size_t i = 0; i < rules->refused_count; i++) {
-        struct rule_file *file = &files->files[rules->refused[i].file - 1];
+    for (size_t i = 0; i < rules->refused.count; i++) {
+        struct rule_file *file = &files->files[rules->refused.all[i].file - 1];
 
         file->is_good = 0;
         if (!may_fall_back || !has_other(file))
             continue;
-        if (note_refusal(file, rules->refused[i].reason) != 0)
+        if (note_refusal(file, rules->refused.all[i].reason) != 0)
             return -1;
         fallen++;
     }

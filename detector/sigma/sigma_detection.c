@@ -120,30 +120,39 @@ read_conditions(const struct sigma_source *src, json_t *value, struct sigma_rule
 }
 
 int
-sigma_detection_read(const struct sigma_source *src, json_t *detection,
-                     struct sigma_rule *rule)
+sigma_selections_read(const struct sigma_source *src, json_t *detection, const char *aside,
+                      struct sigma_rule *rule)
 {
     json_t *value;
     const char *name;
     size_t max = json_object_size(detection);
 
-    if (!json_is_object(detection) || max > MAX_SELECTIONS)
-        return sigma_refuse(src, detection, "\"detection\" must be a map of selections");
     if (json_object_get(detection, "timeframe") != NULL)
         return sigma_refuse(src, json_object_get(detection, "timeframe"),
                             "\"timeframe\" is not Sigma 2 (use a correlation)");
     if (json_object_get(detection, "condition") == NULL)
         return sigma_refuse(src, detection, "\"condition\" is missing");
+    if (max > MAX_SELECTIONS)
+        return sigma_refuse(src, detection, "more than %d selections", MAX_SELECTIONS);
     rule->selections = arena_alloc(src->arena, max * sizeof(rule->selections[0]));
     if (rule->selections == NULL)
         return sigma_no_memory(src);
     memset(rule->selections, 0, max * sizeof(rule->selections[0]));
     json_object_foreach(detection, name, value) {
-        if (strcmp(name, "condition") == 0)
+        if (strcmp(name, "condition") == 0 || (aside != NULL && strcmp(name, aside) == 0))
             continue;
         if (read_selection(src, name, value,
                            &rule->selections[rule->selection_count++]) != 0)
             return -1;
     }
     return read_conditions(src, json_object_get(detection, "condition"), rule);
+}
+
+int
+sigma_detection_read(const struct sigma_source *src, json_t *detection,
+                     struct sigma_rule *rule)
+{
+    if (!json_is_object(detection))
+        return sigma_refuse(src, detection, "\"detection\" must be a map of selections");
+    return sigma_selections_read(src, detection, NULL, rule);
 }

@@ -121,8 +121,8 @@ read_tags(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
     return 0;
 }
 
-static int
-read_logsource(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
+int
+sigma_logsource_read(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 {
     json_t *logsource = json_object_get(doc, "logsource");
     const struct { const char *key; struct text *ret; } parts[] = {
@@ -154,9 +154,6 @@ read_body(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
     if (json_object_get(doc, "action") != NULL)
         return sigma_refuse(src, json_object_get(doc, "action"),
                             "\"action\" documents are not Sigma 2");
-    if (json_object_get(doc, "filter") != NULL)
-        return sigma_refuse(src, json_object_get(doc, "filter"),
-                            "filters are not supported yet");
     if ((detection == NULL) == (correlation == NULL))
         return sigma_refuse(src, doc, "a rule needs either detection or correlation");
     return detection != NULL ? sigma_detection_read(src, detection, rule)
@@ -164,28 +161,35 @@ read_body(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 }
 
 int
+sigma_head_read(const struct sigma_source *src, json_t *document, struct sigma_rule *rule)
+{
+    rule->file = src->file;
+    rule->line = yaml_line(src->yaml, document);
+    if (!json_is_object(document))
+        return sigma_refuse(src, document, "a rule must be a map");
+    if (read_text(src, document, "title", &rule->title) != 0 ||
+        read_text(src, document, "id", &rule->id) != 0 ||
+        read_text(src, document, "name", &rule->name) != 0)
+        return -1;
+    if (rule->title == NULL)
+        return sigma_refuse(src, document, "\"title\" is missing");
+    if (rule->id == NULL)
+        rule->id = rule->name != NULL ? rule->name : rule->title;
+    if (strlen(rule->id) > 256 || strlen(rule->title) > 1024)
+        return sigma_refuse(src, document, "id or title is too long");
+    return 0;
+}
+
+int
 sigma_rule_read(const struct sigma_source *src, json_t *document,
                 struct sigma_rule *ret_rule)
 {
-    struct sigma_rule rule = {
-        .file = src->file, .line = yaml_line(src->yaml, document),
-    };
+    struct sigma_rule rule = { 0 };
 
-    if (!json_is_object(document))
-        return sigma_refuse(src, document, "a rule must be a map");
-    if (read_text(src, document, "title", &rule.title) != 0 ||
-        read_text(src, document, "id", &rule.id) != 0 ||
-        read_text(src, document, "name", &rule.name) != 0)
-        return -1;
-    if (rule.title == NULL)
-        return sigma_refuse(src, document, "\"title\" is missing");
-    if (rule.id == NULL)
-        rule.id = rule.name != NULL ? rule.name : rule.title;
-    if (strlen(rule.id) > 256 || strlen(rule.title) > 1024)
-        return sigma_refuse(src, document, "id or title is too long");
-    if (read_level(src, document, &rule) != 0 || read_tags(src, document, &rule) != 0 ||
+    if (sigma_head_read(src, document, &rule) != 0 ||
+        read_level(src, document, &rule) != 0 || read_tags(src, document, &rule) != 0 ||
         read_body(src, document, &rule) != 0 ||
-        read_logsource(src, document, &rule) != 0 ||
+        sigma_logsource_read(src, document, &rule) != 0 ||
         sigma_bongsu_read(src, document, &rule) != 0)
         return -1;
     *ret_rule = rule;

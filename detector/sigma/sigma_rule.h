@@ -170,9 +170,19 @@ struct sigma_source {
 int sigma_rule_read(const struct sigma_source *src, json_t *document,
                     struct sigma_rule *ret_rule);
 
+/* Title, id and name; and the logsource: of a document (used by sigma_filter.c). */
+int sigma_head_read(const struct sigma_source *src, json_t *document,
+                    struct sigma_rule *rule);
+int sigma_logsource_read(const struct sigma_source *src, json_t *document,
+                         struct sigma_rule *rule);
+
 /* The detection: part alone, and the correlation: part (used by sigma_rule.c). */
 int sigma_detection_read(const struct sigma_source *src, json_t *detection,
                          struct sigma_rule *rule);
+/* The selections and the condition of a map, but not what is under the key `aside` (NULL:
+ * all are). */
+int sigma_selections_read(const struct sigma_source *src, json_t *map, const char *aside,
+                          struct sigma_rule *rule);
 int sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
                            struct sigma_rule *rule);
 

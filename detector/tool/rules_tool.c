@@ -14,6 +14,7 @@
 #include "detector/tool/match_file.h"
 #include "detector/tool/rule_cases.h"
 #include "detector/tool/tool_options.h"
+#include "proto/base/clock.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/daemon.h"
 
@@ -64,26 +65,60 @@ describe(const struct rule *rule)
                      "tags", tags);
 }
 
+static json_t *
+describe_filter(const struct rule_filter *filter, int is_expired)
+{
+    const struct sigma_rule *body = &filter->sigma.body;
+
+    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:s?, s:b}", "id", body->id, "title",
+                     body->title, "file", body->file, "line", body->line, "rules",
+                     (json_int_t)filter->rule_count, "expires", filter->sigma.expires,
+                     "expired", is_expired);
+}
+
+/* The filters into an array; and into notes, which are past their time. */
+static json_t *
+describe_filters(const struct ruleset *set, json_t *notes)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < ruleset_filter_count(set); i++) {
+        const struct rule_filter *filter = ruleset_filter(set, i);
+        int is_expired = clock_real_us() >= filter->sigma.expires_us;
+
+        json_array_append_new(all, describe_filter(filter, is_expired));
+        if (is_expired)
+            json_array_append_new(notes, json_sprintf(
+                "%s:%d: the filter ended (%s) and is not applied", filter->sigma.body.file,
+                filter->sigma.body.line, filter->sigma.expires));
+    }
+    return all;
+}
+
 static int
 list_rules(const struct tool_options *options, char **argv)
 {
     struct err err;
     struct ruleset *set = rule_cases_load_with(argv[0], options->placeholders, &err);
-    json_t *all = json_array(), *refused = json_array();
+    json_t *all, *refused, *notes, *filters;
     size_t refused_count;
 
-    if (set == NULL) {
-        json_decref(all);
-        json_decref(refused);
+    if (set == NULL)
         return refuse(EXIT_CONFIG, err.text);
-    }
+    all = json_array();
+    refused = json_array();
+    notes = json_array();
     for (size_t i = 0; i < ruleset_count(set); i++)
         json_array_append_new(all, describe(ruleset_rule(set, i)));
     refused_count = ruleset_refused_count(set);
     for (size_t i = 0; i < refused_count; i++)
         json_array_append_new(refused, json_string(ruleset_refused(set, i)));
+    for (size_t i = 0; i < ruleset_note_count(set); i++)
+        json_array_append_new(notes, json_string(ruleset_note(set, i)));
+    filters = describe_filters(set, notes);
     ruleset_destroy(&set);
-    return give(json_pack("{s:o, s:o}", "rules", all, "refused", refused), refused_count == 0);
+    return give(json_pack("{s:o, s:o, s:o, s:o}", "rules", all, "refused", refused,
+                          "filters", filters, "notes", notes), refused_count == 0);
 }
 
 /* --- test --- */

@@ -114,7 +114,7 @@ rules_that_cannot_be_honoured_are_refused_with_line_and_reason(void **state)
     refuses("title: x\n", 1, "needs either detection or correlation");
     refuses("title: x\nlevel: severe\n", 2, "unknown level");
     refuses("title: x\naction: global\n", 2, "not Sigma 2");
-    refuses("title: x\nfilter: {}\n", 2, "not supported yet");
+    refuses("title: x\nfilter: {}\n", 2, "\"filter.rules\" is missing");
     refuses("title: x\ndetection: {s: {a: 1}, condition: s}\n", 1, "\"logsource\"");
     refuses(DETECTION("  s: {a: 1}\n"), 5, "\"condition\" is missing");
     refuses(DETECTION("  s: {a: 1}\n  condition: t\n"), 7, "no such selection at \"t\"");
