@@ -51,6 +51,7 @@ print_check(const json_t *answer)
 {
     size_t refused = json_array_size(json_object_get(answer, "refused"));
     size_t filters = json_array_size(json_object_get(answer, "filters"));
+    json_int_t untested = json_integer_value(json_object_get(answer, "untested"));
     json_t *note;
     size_t i;
 
@@ -65,6 +66,8 @@ print_check(const json_t *answer)
     printf("%zu fine, %zu refused", json_array_size(json_object_get(answer, "rules")), refused);
     if (filters > 0)
         printf(", %zu filter%s", filters, filters == 1 ? "" : "s");
+    if (untested > 0)
+        printf(", %" JSON_INTEGER_FORMAT " without tests of their own", untested);
     putchar('\n');
 }
 

@@ -9,6 +9,7 @@
 #include "detector/state/checkpoint_allow.h"
 #include "detector/state/checkpoint_rules.h"
 #include "detector/engine/engine.h"
+#include "detector/rule_tests.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -57,7 +58,7 @@ detector_check_rules(const struct settings *settings, struct err *err)
 
     if (path != NULL && holders == NULL)
         return -1;
-    rules = ruleset_load_with(settings->rules_dir, holders, err);
+    rules = rule_tests_load(settings->rules_dir, holders, err);
     if (rules != NULL)
         rc = tell_rules(rules, err);
     ruleset_destroy(&rules);
@@ -79,6 +80,7 @@ choose_rules(struct detector *det, struct err *err)
         return NULL;
     holders = detector_placeholders(det->daemon->settings);
     det->rule_files.placeholders = holders;
+    det->rule_files.try_rule = rule_tests_try;
     rules = ruleset_build(&det->rule_files, err);
     det->rule_files.placeholders = NULL;
     placeholders_destroy(&holders);

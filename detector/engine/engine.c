@@ -183,6 +183,16 @@ engine_destroy(struct engine **engine)
     *engine = NULL;
 }
 
+struct ruleset *
+engine_end(struct engine **engine)
+{
+    struct ruleset *rules = (*engine)->rules;
+
+    (*engine)->rules = NULL;
+    engine_destroy(engine);
+    return rules;
+}
+
 void
 engine_set_incomplete_until(struct engine *engine, int64_t until_us)
 {

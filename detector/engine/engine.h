@@ -37,6 +37,9 @@ struct engine *engine_new(const struct engine_options *options, struct ruleset *
                           struct metrics *metrics, struct err *err);
 void engine_destroy(struct engine **engine);
 
+/* Destroy it, but give its rules back, for another one. */
+struct ruleset *engine_end(struct engine **engine);
+
 /* State was lost: incidents whose newest event was journalled before this are
  * marked incomplete, for events before the loss may be missing from them. */
 void engine_set_incomplete_until(struct engine *engine, int64_t until_us);

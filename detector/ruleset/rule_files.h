@@ -32,10 +32,19 @@ struct rule_file {
     int is_good;                    /* all that is in force of it is in use */
 };
 
+struct ruleset;
+struct sigma_rule;
+
+/* Does a rule hold what its bongsu.tests promise? `alone` (given) has it and what it
+ * refers to, and no filter. 0; 1 with the reason ("file:line: ..."); -1 when out of
+ * memory. */
+typedef int rule_try(struct ruleset **alone, const struct sigma_rule *rule, struct err *err);
+
 struct rule_files {
     struct rule_file *files;        /* by path */
     size_t count, cap, bytes;
     const struct placeholders *placeholders;    /* lent; NULL: none are known */
+    rule_try *try_rule;             /* NULL: tests are not run */
 };
 
 /* Every .yml and .yaml file below dir, hidden ones left out. A file that cannot

@@ -44,6 +44,12 @@ ruleset_expand(struct ruleset *rules, const struct placeholders *placeholders)
     rules->placeholders = placeholders;
 }
 
+void
+ruleset_try(struct ruleset *rules, rule_try *try_rule)
+{
+    rules->try_rule = try_rule;
+}
+
 static int
 list_reason(struct ruleset *rules, struct refusals *list, size_t file, const char *reason)
 {
@@ -76,8 +82,8 @@ ruleset_add_note(struct ruleset *rules, size_t file, const char *note)
     return list_reason(rules, &rules->notes, file, note);
 }
 
-static struct rule *
-rule_append(struct ruleset *rules)
+struct rule *
+ruleset_append(struct ruleset *rules)
 {
     if (rules->count == rules->cap) {
         size_t cap = rules->cap == 0 ? 16 : rules->cap * 2;
@@ -185,7 +191,7 @@ add_document(struct ruleset *rules, const struct sigma_source *src, json_t *docu
     if (is_taken(rules, &sigma, &other))
         return sigma_refuse(src, document, "the id or name is that of %s:%d already",
                             other->file, other->line);
-    rule = rule_append(rules);
+    rule = ruleset_append(rules);
     if (rule == NULL)
         return sigma_no_memory(src);
     rule->sigma = sigma;

@@ -91,10 +91,12 @@ struct ruleset *ruleset_load_with(const char *dir, const struct placeholders *pl
 void ruleset_destroy(struct ruleset **rules);
 
 /* The steps of ruleset_load, for rules that are not in a folder: an empty
- * set, what its |expand stand for (lent, while files are added), a file's bytes into it (0, also when it is refused; -1 out of memory),
- * and at last linking it, once. */
+ * set, what its |expand stand for (lent, while files are added), who runs the tests of its
+ * rules (none: they are not run), a file's bytes into it (0, also when it is refused; -1 out
+ * of memory), and at last linking it, once. */
 struct ruleset *ruleset_new(void);
 void ruleset_expand(struct ruleset *rules, const struct placeholders *placeholders);
+void ruleset_try(struct ruleset *rules, rule_try *try_rule);
 int ruleset_add(struct ruleset *rules, const char *file, const char *bytes, size_t len);
 int ruleset_link(struct ruleset *rules, struct err *err);
 

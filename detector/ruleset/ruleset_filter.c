@@ -86,11 +86,15 @@ find_named(struct ruleset *rules, struct rule_filter *of, struct err *err)
 int
 ruleset_check_filters(struct ruleset *rules)
 {
-    struct matcher *trial = matcher_new(rules->fields);
+    struct matcher *trial = NULL;
     size_t kept = 0;
     struct err why;
-    int rc = trial == NULL ? -1 : 0;
+    int rc = 0;
 
+    if (rules->filter_count > 0) {
+        trial = matcher_new(rules->fields);
+        rc = trial == NULL ? -1 : 0;
+    }
     for (size_t i = 0; i < rules->filter_count && rc == 0; i++) {
         struct rule_filter *filter = &rules->filters[i];
 

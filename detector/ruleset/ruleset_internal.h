@@ -30,11 +30,19 @@ struct ruleset {
     struct field_table *fields;
     struct matcher *matcher;
     const struct placeholders *placeholders;
+    rule_try *try_rule;
+    int is_compiled;            /* they are of another set, in which they compiled */
 };
 
 /* List a reason (copied) against a file, or a note. 0, or -1 when out of memory. */
 int ruleset_refuse(struct ruleset *rules, size_t file, const char *reason);
 int ruleset_add_note(struct ruleset *rules, size_t file, const char *note);
+
+/* Take the i-th rule out. */
+void ruleset_drop(struct ruleset *rules, size_t i);
+
+/* Refuse the rules whose tests fail. How many were, or -1 when out of memory. */
+int ruleset_run_tests(struct ruleset *rules);
 
 /* Read a filter of the file that was added last. One that is bad is listed, and that is
  * all. 0, or -1 when out of memory. */
@@ -55,6 +63,9 @@ rule_is_correlation(const struct rule *rule)
 {
     return rule->sigma.correlation.type != SIGMA_NONE;
 }
+
+/* One more rule, of the file that was added last; NULL when out of memory. */
+struct rule *ruleset_append(struct ruleset *rules);
 
 /* The rule of this id or name, or NULL. */
 struct rule *ruleset_find(struct ruleset *rules, struct text name);

@@ -39,6 +39,14 @@ check_rule(struct ruleset *rules, struct rule *rule, struct err *err)
     return 0;
 }
 
+void
+ruleset_drop(struct ruleset *rules, size_t i)
+{
+    rules->count--;
+    memmove(&rules->rules[i], &rules->rules[i + 1],
+            (rules->count - i) * sizeof(rules->rules[0]));
+}
+
 /* Take the rules that fail out, until those that are left need none of them. */
 static int
 drop_unusable(struct ruleset *rules)
@@ -54,9 +62,7 @@ drop_unusable(struct ruleset *rules)
         }
         if (ruleset_refuse(rules, rules->rules[i].file, why.text) != 0)
             return -1;
-        rules->count--;
-        memmove(&rules->rules[i], &rules->rules[i + 1],
-                (rules->count - i) * sizeof(rules->rules[0]));
+        ruleset_drop(rules, i);
         i = 0;
     }
     return 0;
@@ -179,13 +185,25 @@ link_seen(struct ruleset *rules, struct rule *rule)
     return 0;
 }
 
+/* What needs a rule whose tests fail goes with it. */
+static int
+drop_failing(struct ruleset *rules)
+{
+    int failed = ruleset_run_tests(rules);
+
+    if (failed > 0)
+        return drop_unusable(rules);
+    return failed;
+}
+
 int
 ruleset_link(struct ruleset *rules, struct err *err)
 {
-    if (drop_uncompilable(rules) != 0)
+    if (!rules->is_compiled && drop_uncompilable(rules) != 0)
         goto no_memory;
     decide_alerting(rules);
-    if (drop_unusable(rules) != 0 || ruleset_check_filters(rules) != 0)
+    if (drop_unusable(rules) != 0 || drop_failing(rules) != 0 ||
+        ruleset_check_filters(rules) != 0)
         goto no_memory;
     spread_all_details(rules);
     for (size_t i = 0; i < rules->count; i++) {

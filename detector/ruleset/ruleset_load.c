@@ -33,8 +33,10 @@ link_files(const struct rule_files *files, struct err *err)
 {
     struct ruleset *rules = ruleset_new();
 
-    if (rules != NULL)
+    if (rules != NULL) {
         ruleset_expand(rules, files->placeholders);
+        ruleset_try(rules, files->try_rule);
+    }
     for (size_t i = 0; rules != NULL && i < files->count; i++)
         if (add_file(rules, &files->files[i]) != 0)
             ruleset_destroy(&rules);

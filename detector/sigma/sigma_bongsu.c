@@ -236,6 +236,13 @@ read_echo(const struct sigma_source *src, json_t *map, struct sigma_rule *rule)
     return 0;
 }
 
+static int
+read_tests(const struct sigma_source *src, json_t *list, struct sigma_rule *rule)
+{
+    return sigma_tests_read(src, list, SIGMA_MAX_TESTS, SIGMA_MAX_TEST_EVENTS, &rule->tests,
+                            &rule->test_count);
+}
+
 /* A misspelt key must not be ignored. */
 int
 sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
@@ -253,6 +260,7 @@ sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule
         { "first_seen", read_first_seen },
         { "yields_to", read_yields },
         { "echo",     read_echo },
+        { "tests",    read_tests },
     };
     json_t *bongsu = json_object_get(doc, "bongsu"), *value;
     const char *name;

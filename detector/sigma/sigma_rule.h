@@ -126,6 +126,15 @@ struct sigma_echo {
     int line;
 };
 
+/* A rule must not cost more than a moment when it is loaded. */
+enum { SIGMA_MAX_TESTS = 50, SIGMA_MAX_TEST_EVENTS = 1000 };
+
+/* A case of bongsu.tests (or of a file of cases), checked: its JSON. */
+struct sigma_test {
+    const char *json;
+    int line;
+};
+
 struct sigma_rule {
     const char *file;                   /* as given; lives in the arena */
     int line;
@@ -154,6 +163,8 @@ struct sigma_rule {
     size_t yield_count;
     int yields_line;
     struct sigma_echo echo;
+    struct sigma_test *tests;
+    size_t test_count;
 };
 
 /* Where a document stands while it is read. */
@@ -197,6 +208,11 @@ int sigma_values_read(const struct sigma_source *src, struct sigma_item *item,
 /* The bongsu: part: our own keys. */
 int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,
                       struct sigma_rule *rule);
+
+/* A list of at most max cases, each of which sends at most max_events events
+ * (sigma_tests.c). */
+int sigma_tests_read(const struct sigma_source *src, json_t *list, size_t max,
+                     size_t max_events, struct sigma_test **ret_tests, size_t *ret_count);
 
 /* A text or a list of up to max texts, copied. `what` names it in the reason. */
 int sigma_names_read(const struct sigma_source *src, json_t *value, const char *what,

@@ -6,254 +6,56 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "detector/engine/engine.h"
-#include "detector/ruleset/ruleset.h"
-#include "detector/sigma/sigma_rule.h"
-#include "proto/base/timestamp.h"
+#include "detector/rule_case.h"
+#include "detector/rule_tests.h"
+#include "proto/base/arena.h"
 #include "proto/base/yaml.h"
-#include "proto/codec_json.h"
-#include "proto/codec_msgpack.h"
-#include "proto/decode/decode.h"
 
-#define START "2026-11-22T10:00:00+09:00"
+/* Of a file of cases, and of one case in it: more than a rule's own tests may. */
+enum { CASES_MAX = 1000, EVENTS_MAX = 100000, RULES_MAX = 1 << 24 };
 
-/* One case while it runs. */
-struct run {
+/* The case that runs. */
+struct at_case {
     struct rule_cases *cases;
     const char *file;
     int line;
-    struct engine *engine;
-    struct metrics *metrics;
-    struct json_reader *reader;
-    int64_t start_us;
-    uint64_t sequence;
-    json_t *found;              /* incidents */
 };
 
-enum { EVENT_MAX = 1 << 20, RULES_MAX = 1 << 24 };
-
 static void
-complain(struct run *run, const char *what, const json_t *about)
+complain(void *ctx, const char *what, const json_t *about)
 {
-    run->cases->failures++;
-    run->cases->complain(run->cases->ctx, run->file, run->line, what, about);
+    struct at_case *at = ctx;
+
+    at->cases->failures++;
+    at->cases->complain(at->cases->ctx, at->file, at->line, what, about);
 }
 
-/* Put the number into every text of an event. */
-static json_t *
-numbered(json_t *event, long n)
+/* The rules, none of which may be refused: else the case would be about fewer. */
+static struct ruleset *
+load_whole(const char *rules, const struct placeholders *placeholders, struct err *err)
 {
-    json_t *copy = json_deep_copy(event), *value;
-    const char *name;
-    void *next;
+    struct ruleset *set = rule_cases_load_with(rules, placeholders, err);
 
-    json_object_foreach_safe(copy, next, name, value) {
-        const char *text = json_string_value(value);
-        const char *mark = text == NULL ? NULL : strstr(text, "{n}");
-
-        if (mark != NULL)
-            json_object_set_new(copy, name, json_sprintf("%.*s%ld%s", (int)(mark - text),
-                                                         text,
-                                                         n, mark + 3));
-    }
-    return copy;
-}
-
-/* As the detector gets it: through the reader, the check and the wire. */
-static int
-make_event(struct run *run, json_t *fields, int64_t at_us, struct arena *arena,
-           struct buf *packed, struct err *err)
-{
-    char space[TIMESTAMP_LEN], *text = json_dumps(fields, 0);
-    const char *line = json_string_value(json_object_get(fields, "line"));
-    struct event ev = { 0 };
-    struct text key;
-    int rc = -1;
-
-    err_set(err, "out of memory");
-    if (line != NULL)
-        rc = decode_line(text_of(line), at_us, arena, &ev) == NULL ? -1 : 0;
-    else if (text != NULL)
-        rc = event_from_json(run->reader, text_of(text), arena, &ev, &key, err);
-    if (rc == 0)
-        rc = event_check(&ev, at_us, space, err) != 0 || event_pack(&ev, packed) != 0 ? -1 : 0;
-    event_release(&ev);
-    free(text);
-    return rc;
-}
-
-static void
-judge(struct run *run, json_t *fields, int64_t at_us)
-{
-    struct event wire = { 0 };
-    struct arena arena = { 0 };
-    struct buf packed = { 0 };
-    struct err err = { "" };
-    msgpack_unpacked unpacked;
-
-    msgpack_unpacked_init(&unpacked);
-    if (make_event(run, fields, at_us, &arena, &packed, &err) != 0 ||
-        event_unpack(packed.ptr, packed.len, &unpacked, &wire, &err) != 0) {
-        complain(run, err.text, fields);
-    } else {
-        wire.id = event_id_make(1, 1, ++run->sequence);
-        wire.received_us = at_us;
-        if (engine_judge(run->engine, &wire, 1, &err) != 0)
-            complain(run, err.text, fields);
-    }
-    msgpack_unpacked_destroy(&unpacked);
-    event_release(&wire);
-    buf_release(&packed);
-    arena_release(&arena);
-}
-
-static int64_t
-time_of(struct run *run, json_t *event, const char *name)
-{
-    const char *text = json_string_value(json_object_get(event, name));
-    int64_t us = 0;
-
-    if (text != NULL && strcmp(text, "0s") != 0 &&
-        sigma_timespan_parse(text_of(text), &us) != 0)
-        complain(run, name, event);
-    return us;
-}
-
-static void
-send_event(struct run *run, json_t *event)
-{
-    int64_t at_us = run->start_us + time_of(run, event, "at");
-    int64_t every_us = time_of(run, event, "every");
-    long repeat = (long)json_integer_value(json_object_get(event, "repeat"));
-
-    for (long n = 1; n <= (repeat == 0 ? 1 : repeat); n++, at_us += every_us) {
-        json_t *fields = numbered(event, n);
-        char when[TIMESTAMP_LEN];
-
-        json_object_del(fields, "at");
-        json_object_del(fields, "every");
-        json_object_del(fields, "repeat");
-        timestamp_format(at_us, when);
-        if (json_object_get(fields, "line") == NULL)
-            json_object_set_new(fields, "timestamp", json_string(when));
-        judge(run, fields, at_us);
-        json_decref(fields);
-    }
-}
-
-static int
-keep_incident(void *ctx, const struct incident *inc)
-{
-    struct run *run = ctx;
-    json_t *key = json_object();
-
-    for (size_t i = 0; i < inc->key_count; i++)
-        json_object_set_new(key, inc->keys[i].field, json_string(inc->keys[i].value));
-    json_array_append_new(run->found, json_pack("{s:s, s:o, s:I, s:s, s:s}", "rule",
-                                                inc->rule_title, "key", key, "count",
-                                                (json_int_t)inc->count, "severity",
-                                                severity_name(inc->severity), "summary",
-                                                inc->summary));
-    return 0;
-}
-
-/* 1 when found has every member of expected. */
-static int
-is_as_expected(json_t *found, json_t *expected)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach(expected, name, value)
-        if (!json_equal(json_object_get(found, name), value))
-            return 0;
-    return 1;
-}
-
-static void
-compare(struct run *run, json_t *expected)
-{
-    size_t i, j;
-    json_t *want;
-
-    json_array_foreach(expected, i, want) {
-        for (j = 0; j < json_array_size(run->found); j++)
-            if (is_as_expected(json_array_get(run->found, j), want))
-                break;
-        if (j == json_array_size(run->found))
-            complain(run, "missing:", want);
-        else
-            json_array_remove(run->found, j);
-    }
-    json_array_foreach(run->found, i, want)
-        complain(run, "not expected:", want);
-}
-
-static int
-open_run(struct run *run, const char *rules, const json_t *one, struct err *err)
-{
-    const struct engine_options options = { .lateness_us = INT64_C(300) * 1000000,
-                                            .max_keys = 1000, .max_entries = 1000 };
-    const char *start = json_string_value(json_object_get(one, "start"));
-    struct ruleset *set;
-
-    if (timestamp_parse(text_of(start == NULL ? START : start), &run->start_us, err) != 0)
-        return -1;
-    set = rule_cases_load_with(rules, run->cases->placeholders, err);
-    if (set == NULL)
-        return -1;
-    if (ruleset_refused_count(set) > 0) {
+    if (set != NULL && ruleset_refused_count(set) > 0) {
         err_set(err, "%s", ruleset_refused(set, 0));
         ruleset_destroy(&set);
-        return -1;
     }
-    err_set(err, "out of memory");
-    run->metrics = metrics_new();
-    run->reader = json_reader_new(EVENT_MAX);
-    run->found = json_array();
-    if (run->metrics != NULL)
-        run->engine = engine_new(&options, &set, run->metrics, err);
-    ruleset_destroy(&set);
-    return run->engine == NULL || run->reader == NULL ? -1 : 0;
-}
-
-static void
-close_run(struct run *run)
-{
-    json_decref(run->found);
-    engine_destroy(&run->engine);
-    metrics_destroy(&run->metrics);
-    json_reader_destroy(&run->reader);
-}
-
-static int
-run_case(struct run *run, const char *rules, json_t *one, struct err *err)
-{
-    json_t *events = json_object_get(one, "events"), *event;
-    int rc = open_run(run, rules, one, err);
-    size_t i;
-
-    run->cases->cases++;
-    if (rc == 0) {
-        if (json_array_size(events) == 0 || !json_is_array(json_object_get(one, "incidents")))
-            complain(run, "a case needs events and incidents", one);
-        json_array_foreach(events, i, event)
-            send_event(run, event);
-        if (engine_incidents(run->engine, SIZE_MAX, keep_incident, run) != 0)
-            complain(run, "out of memory", NULL);
-        compare(run, json_object_get(one, "incidents"));
-    }
-    close_run(run);
-    return rc;
+    return set;
 }
 
 int
 rule_cases_run(struct rule_cases *cases, const char *rules, const char *path, struct err *err)
 {
     struct yaml *yaml = yaml_load(path, err);
-    json_t *one;
+    struct arena arena = { 0 };
+    const struct sigma_source src = { .file = path, .yaml = yaml, .arena = &arena,
+                                      .err = err };
+    struct at_case at = { .cases = cases, .file = path };
+    const struct rule_case test = { .complain = complain, .ctx = &at };
+    struct ruleset *set = NULL;
+    struct sigma_test *tests;
+    size_t count;
     int rc = -1;
-    size_t i;
 
     if (yaml == NULL)
         return -1;
@@ -261,15 +63,21 @@ rule_cases_run(struct rule_cases *cases, const char *rules, const char *path, st
         err_set(err, "%s: is no list of cases", path);
         goto done;
     }
-    json_array_foreach(yaml_document(yaml, 0), i, one) {
-        struct run run = { .cases = cases, .file = path, .line = yaml_line(yaml, one) };
-
-        if (run_case(&run, rules, one, err) != 0)
+    if (sigma_tests_read(&src, yaml_document(yaml, 0), CASES_MAX, EVENTS_MAX, &tests,
+                         &count) != 0)
+        goto done;
+    set = load_whole(rules, cases->placeholders, err);
+    for (size_t i = 0; set != NULL && i < count; i++) {
+        at.line = tests[i].line;
+        cases->cases++;
+        if (rule_case_run(&test, &set, &tests[i], err) != 0)
             goto done;
     }
-    rc = 0;
+    rc = set == NULL ? -1 : 0;
 
 done:
+    ruleset_destroy(&set);
+    arena_release(&arena);
     yaml_destroy(&yaml);
     return rc;
 }
@@ -313,12 +121,14 @@ rule_cases_load_with(const char *rules, const struct placeholders *placeholders,
         return NULL;
     }
     if (S_ISDIR(st.st_mode))
-        return ruleset_load_with(rules, placeholders, err);
+        return rule_tests_load(rules, placeholders, err);
     if (read_file(rules, &bytes, err) == 0) {
         err_set(err, "out of memory");
         set = ruleset_new();
-        if (set != NULL)
+        if (set != NULL) {
             ruleset_expand(set, placeholders);
+            ruleset_try(set, rule_tests_try);
+        }
         if (set != NULL &&
             (ruleset_add(set, rules, bytes.ptr == NULL ? "" : bytes.ptr, bytes.len) != 0 ||
              ruleset_link(set, err) != 0))

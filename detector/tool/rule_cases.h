@@ -3,7 +3,7 @@
  *
  * A file is a list of cases. `events` are what clients send, or raw lines
  * (`line:`) that go through the decoders; `at` is the time after the case's
- * `start` (10:00 in Seoul unless given), `repeat` and `every` make a series,
+ * `start` (10:00 of the site unless given), `repeat` and `every` make a series,
  * and "{n}" in a text is the number within it. `incidents` are all that must
  * come of it: rule (its title), key, count, severity, and summary where it
  * matters; [] demands silence. The engine is the one that judges live.
@@ -27,13 +27,13 @@ struct rule_cases {
     size_t cases, failures;     /* counted */
 };
 
-/* Run the cases of a file, each with the rules of a file or folder anew. 0; or
+/* Run the cases of a file, each with the rules of a file or folder as if they were new. 0; or
  * -1 with the reason when either cannot be read, or a rule is refused. */
 int rule_cases_run(struct rule_cases *run, const char *rules, const char *cases,
                    struct err *err);
 
-/* The rules of a file, or of a folder; the caller destroys. Without placeholders, or
- * with these (lent; NULL: none). */
+/* The rules of a file, or of a folder, those whose own tests fail refused; the caller
+ * destroys. Without placeholders, or with these (lent; NULL: none). */
 struct ruleset;
 struct ruleset *rule_cases_load(const char *rules, struct err *err);
 struct ruleset *rule_cases_load_with(const char *rules,

@@ -101,15 +101,17 @@ list_rules(const struct tool_options *options, char **argv)
     struct err err;
     struct ruleset *set = rule_cases_load_with(argv[0], options->placeholders, &err);
     json_t *all, *refused, *notes, *filters;
-    size_t refused_count;
+    size_t refused_count, untested = 0;
 
     if (set == NULL)
         return refuse(EXIT_CONFIG, err.text);
     all = json_array();
     refused = json_array();
     notes = json_array();
-    for (size_t i = 0; i < ruleset_count(set); i++)
+    for (size_t i = 0; i < ruleset_count(set); i++) {
         json_array_append_new(all, describe(ruleset_rule(set, i)));
+        untested += ruleset_rule(set, i)->sigma.test_count == 0;
+    }
     refused_count = ruleset_refused_count(set);
     for (size_t i = 0; i < refused_count; i++)
         json_array_append_new(refused, json_string(ruleset_refused(set, i)));
@@ -117,8 +119,9 @@ list_rules(const struct tool_options *options, char **argv)
         json_array_append_new(notes, json_string(ruleset_note(set, i)));
     filters = describe_filters(set, notes);
     ruleset_destroy(&set);
-    return give(json_pack("{s:o, s:o, s:o, s:o}", "rules", all, "refused", refused,
-                          "filters", filters, "notes", notes), refused_count == 0);
+    return give(json_pack("{s:o, s:o, s:o, s:o, s:I}", "rules", all, "refused", refused,
+                          "filters", filters, "notes", notes, "untested",
+                          (json_int_t)untested), refused_count == 0);
 }
 
 /* --- test --- */

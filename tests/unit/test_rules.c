@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <glob.h>
 
+#include "detector/rule_tests.h"
 #include "detector/tool/rule_cases.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
@@ -81,7 +82,7 @@ static void
 shipped_folder_loads_without_a_refusal(void **state)
 {
     struct err err = { "" };
-    struct ruleset *rules = ruleset_load(RULES, &err);
+    struct ruleset *rules = rule_tests_load(RULES, NULL, &err);
 
     (void)state;
     if (rules == NULL)
@@ -90,6 +91,9 @@ shipped_folder_loads_without_a_refusal(void **state)
         print_error("%s\n", ruleset_refused(rules, i));
     assert_int_equal(ruleset_refused_count(rules), 0);
     assert_true(ruleset_count(rules) >= 12);
+    for (size_t i = 0; i < ruleset_count(rules); i++)
+        if (ruleset_rule(rules, i)->sigma.test_count < 2)
+            fail_msg("%s: has no tests of its own", ruleset_rule(rules, i)->sigma.id);
     ruleset_destroy(&rules);
 }
 

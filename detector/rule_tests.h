@@ -1,0 +1,20 @@
+/*
+ * rule_tests.h - a rule is held to its own bongsu.tests when it is loaded
+ *
+ * Wherever rules are: in the detector, at its start and when they change, and
+ * in `bongsu rules`. One whose tests fail is refused like one that does not
+ * compile, and the others are unharmed.
+ */
+#ifndef DETECTOR_RULE_TESTS_H
+#define DETECTOR_RULE_TESTS_H
+
+#include "detector/ruleset/ruleset.h"
+
+/* For rule_files.try_rule and ruleset_try. */
+rule_try rule_tests_try;
+
+/* The rules of a folder (as ruleset_load_with), those whose tests fail refused. */
+struct ruleset *rule_tests_load(const char *dir, const struct placeholders *placeholders,
+                                struct err *err);
+
+#endif
