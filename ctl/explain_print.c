@@ -259,13 +259,14 @@ static void
 print_correlation(const json_t *rule)
 {
     struct buf line = { 0 };
-    json_t *step;
+    json_t *step, *value;
+    const char *name;
     size_t i;
 
     buf_printf(&line, "  needs %s", answer_text(rule, "needs"));
-    if (json_object_get(rule, "field") != NULL) {
-        buf_printf(&line, "; %s of this event is ", answer_text(rule, "field"));
-        append_value(&line, json_object_get(rule, "value"));
+    json_object_foreach(json_object_get(rule, "values"), name, value) {
+        buf_printf(&line, "; %s of this event is ", name);
+        append_value(&line, value);
     }
     put(&line);
     buf_release(&line);

@@ -78,7 +78,7 @@ plan_limits(struct rule_plan *plan, const struct engine_options *options)
 {
     size_t most = options->max_total_entries / 4 > MIN_ENTRIES
                   ? options->max_total_entries / 4 : MIN_ENTRIES;
-    double need = plan->window.kind == WINDOW_SUM ? 0 : plan->window.threshold * 2;
+    double need = window_has_weight(plan->window.kind) ? 0 : plan->window.threshold * 2;
 
     plan->tight_entries = MIN_ENTRIES;
     if (need > 0)
@@ -96,13 +96,16 @@ plan_rule(struct engine *engine, const struct sigma_rule *sigma)
         [SIGMA_EVENT_COUNT] = WINDOW_COUNT,
         [SIGMA_VALUE_COUNT] = WINDOW_DISTINCT,
         [SIGMA_VALUE_SUM] = WINDOW_SUM,
+        [SIGMA_VALUE_AVG] = WINDOW_AVERAGE,
+        [SIGMA_VALUE_PERCENTILE] = WINDOW_PERCENTILE,
     };
     const struct sigma_correlation *cor = &sigma->correlation;
     struct rule_plan plan = {
         .window = { .kind = kinds[cor->type], .steps = (unsigned)cor->rule_count,
                     .span_us = cor->span_us, .lateness_us = engine->options.lateness_us,
                     .threshold = cor->threshold, .is_strict = cor->is_strict,
-                    .max_entries = engine->options.max_entries },
+                    .max_entries = engine->options.max_entries,
+                    .percentile = cor->percentile },
         .suppress_us = sigma->suppress_us,
     };
     int64_t hold = cor->span_us > HOUR_US ? cor->span_us : HOUR_US;

@@ -21,41 +21,6 @@ struct judging {
     int is_in;                  /* the last entry went into its window */
 };
 
-/* What the rule counts, from the event: 0, 1 when the event lacks it. */
-static int
-read_value(struct engine *engine, const struct rule *rule, uint64_t steps,
-           struct window_entry *entry)
-{
-    struct field_table *fields = ruleset_fields(engine->rules);
-    enum sigma_correlation_type type = rule->sigma.correlation.type;
-
-    if (type == SIGMA_EVENT_COUNT)
-        return 0;
-    if (type == SIGMA_VALUE_SUM) {
-        const struct value *value = field_table_value(fields, rule->value_field);
-        double weight;
-
-        if (value == NULL || value_as_number(value, &weight) != 0 || !isfinite(weight))
-            return 1;
-        entry->as.weight = weight;
-    } else if (type == SIGMA_VALUE_COUNT) {
-        struct text text = field_table_text(fields, rule->value_field);
-
-        if (text.ptr == NULL)
-            return 1;
-        buf_clear(&engine->summary);
-        if (buf_append_text(&engine->summary, text) != 0)
-            return -1;
-        for (size_t i = 0; i < engine->summary.len; i++)
-            engine->summary.ptr[i] = fold_char(engine->summary.ptr[i]);
-        entry->as.value = hash64(engine->summary.ptr, engine->summary.len) &
-                          ENGINE_VALUE_MASK;
-    } else {
-        entry->as.value = steps;
-    }
-    return 0;
-}
-
 /* How much an entry adds to its incident's count, and which steps it is. */
 static struct incident_part
 part_of(const struct engine *engine, const struct state *state,
@@ -241,7 +206,7 @@ judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
 
     if (engine_entry_init(engine, &entry, judging->ev) != 0)
         return -1;
-    rc = read_value(engine, rule, steps, &entry);
+    rc = engine_measure(engine, rule, steps, &entry);
     if (rc != 0) {
         *engine->counts.no_value += rc > 0;
         return rc < 0 ? -1 : 0;

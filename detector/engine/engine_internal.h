@@ -144,6 +144,11 @@ void engine_evict(struct engine *engine, struct state *state);
 int engine_entry_init(struct engine *engine, struct window_entry *entry,
                       const struct event *ev);
 
+/* What the rule counts of the event at hand, into the entry: its number, its value or
+ * these steps. 0; 1 when the event lacks it; -1 when out of memory. */
+int engine_measure(struct engine *engine, const struct rule *rule, uint64_t steps,
+                   struct window_entry *entry);
+
 /* The event matches this rule: its correlations are to be judged; then judge all
  * that are. *is_late is set when the event came too late for a window. 0, or -1
  * when out of memory. */

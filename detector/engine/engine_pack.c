@@ -29,7 +29,7 @@ static void
 pack_entry(struct packer *packer, enum window_kind kind, const struct window_entry *entry,
            struct steps *from)
 {
-    int whole = kind == WINDOW_SUM && is_whole(entry->as.weight);
+    int whole = window_has_weight(kind) && is_whole(entry->as.weight);
     uint8_t page = pack_page(packer, &entry->id, entry->is_keyed);
 
     pack_byte(packer, (uint8_t)(page | (entry->is_counted ? ENTRY_COUNTED : 0) |
@@ -39,7 +39,7 @@ pack_entry(struct packer *packer, enum window_kind kind, const struct window_ent
     *from = (struct steps){ entry->at_us, entry->received_us };
     if (whole)
         pack_signed(packer, (int64_t)entry->as.weight);
-    else if (kind == WINDOW_SUM)
+    else if (window_has_weight(kind))
         pack_fixed(packer, bits_of(entry->as.weight), 8);
     else if (kind >= WINDOW_DISTINCT)
         pack_fixed(packer, entry->as.value, VALUE_BYTES);
@@ -62,8 +62,10 @@ pack_window(struct packer *packer, const struct window_rule *rule, struct window
         pack_number(packer, win->adds - clock->touched);
     }
     pack_number(packer, win->tidy_at);
-    if (rule->kind == WINDOW_SUM)
+    if (window_has_sum(rule->kind))
         pack_fixed(packer, bits_of(win->sum), 8);
+    if (win->sum_rest != 0)
+        pack_fixed(packer, bits_of(win->sum_rest), 8);
     pack_number(packer, win->count);
     for (size_t i = 0; i < win->count; i++)
         pack_entry(packer, rule->kind, window_entry(win, i), &from);
@@ -115,7 +117,9 @@ engine_pack_state(const struct engine *engine, const struct state *state, struct
     struct packer packer = { .out = out, .journals = &engine->journals };
     uint8_t flags = (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
                               (state->is_known ? FLAG_KNOWN : 0) |
-                              (state->details != NULL ? FLAG_DETAILS : 0));
+                              (state->details != NULL ? FLAG_DETAILS : 0) |
+                              (state->window != NULL && state->window->sum_rest != 0
+                                   ? FLAG_REST : 0));
     size_t count = 0;
 
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next) {

@@ -63,32 +63,34 @@ unpack_entry(struct unpacker *from, enum window_kind kind, struct steps *steps)
     entry.received_us = steps->received_us;
     entry.is_keyed = page == PACKING_KEYED;
     entry.is_counted = flags & ENTRY_COUNTED;
-    if (kind == WINDOW_SUM)
+    if (window_has_weight(kind))
         entry.as.weight = flags & ENTRY_WHOLE ? (double)unpack_signed(from)
                                               : double_of(unpack_fixed(from, 8));
     else if (kind >= WINDOW_DISTINCT)
         entry.as.value = unpack_fixed(from, VALUE_BYTES);
     entry.id = unpack_id(from, page);
-    if (kind == WINDOW_SUM && !isfinite(entry.as.weight))
+    if (window_has_weight(kind) && !isfinite(entry.as.weight))
         from->is_broken = 1;
     return entry;
 }
 
 static int
-unpack_window(struct unpacker *from, const struct window_rule *rule, int64_t touched_us,
-              struct window *win)
+unpack_window(struct unpacker *from, const struct window_rule *rule, uint8_t flags,
+              int64_t touched_us, struct window *win)
 {
     struct steps steps = { touched_us, touched_us };
     uint64_t count, tidy_at;
-    double sum = 0;
+    double sum = 0, rest = 0;
 
     win->adds = unpack_number(from);
     if (win->adds > UINT64_MAX / 2)
         return -1;
     unpack_clocks(from, win, touched_us);
     tidy_at = unpack_number(from);
-    if (rule->kind == WINDOW_SUM)
+    if (window_has_sum(rule->kind))
         sum = double_of(unpack_fixed(from, 8));
+    if (flags & FLAG_REST)
+        rest = double_of(unpack_fixed(from, 8));
     count = unpack_number(from);
     for (uint64_t i = 0; i < count && !from->is_broken; i++) {
         struct window_entry entry = unpack_entry(from, rule->kind, &steps);
@@ -96,11 +98,13 @@ unpack_window(struct unpacker *from, const struct window_rule *rule, int64_t tou
         if (from->is_broken || window_restore(win, rule, &entry) != 0)
             return -1;
     }
-    if (from->is_broken || tidy_at > UINT32_MAX || !isfinite(sum))
+    if (from->is_broken || tidy_at > UINT32_MAX || !isfinite(sum) || !isfinite(rest))
         return -1;
     win->tidy_at = (uint32_t)tidy_at;
-    if (rule->kind == WINDOW_SUM)
+    if (window_has_sum(rule->kind)) {
         win->sum = sum;         /* as it was rounded, not as it is added up anew */
+        win->sum_rest = rest;
+    }
     return 0;
 }
 
@@ -175,14 +179,15 @@ unpack_incidents(struct unpacker *from, uint8_t flags, struct state *state)
 /* The window stands last: that of a rule that was changed since is not read, and
  * the rule begins with empty windows. Its incidents go on. */
 static int
-unpack_own_window(struct engine *engine, struct unpacker *from, struct state *state)
+unpack_own_window(struct engine *engine, struct unpacker *from, uint8_t flags,
+                  struct state *state)
 {
     if (state->rule >= RULE_FORGOTTEN)
         return -1;
     state->window = calloc(1, sizeof(*state->window));
     if (state->window == NULL ||
-        unpack_window(from, &engine->plans[state->rule].window, state->touched_us,
-                      state->window) != 0)
+        unpack_window(from, &engine->plans[state->rule].window, flags,
+                      state->touched_us, state->window) != 0)
         return -1;
     return from->at == from->end ? 0 : -1;
 }
@@ -229,7 +234,8 @@ unpack_state(struct engine *engine, struct unpacker *from, struct state *state)
         engine_restore_seen(engine, state, shape == engine_shape_of(engine, state));
     if (!(flags & FLAG_WINDOW))
         return from->at == from->end ? 0 : -1;
-    return shape == engine_shape_of(engine, state) ? unpack_own_window(engine, from, state) : 0;
+    return shape == engine_shape_of(engine, state)
+           ? unpack_own_window(engine, from, flags, state) : 0;
 }
 
 int

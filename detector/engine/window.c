@@ -14,6 +14,9 @@ window_release(struct window *win)
     free(win->entries);
     free(win->others);
     free(win->order);
+    if (win->ranking != NULL)
+        ranking_release(win->ranking);
+    free(win->ranking);
     tally_release(&win->values);
     tally_release(&win->keyed);
     *win = (struct window){ 0 };
@@ -27,6 +30,7 @@ window_match_release(struct window_match *match)
     free(match->marks);
     tally_release(&match->scratch);
     tally_release(&match->other);
+    ranking_release(&match->ranking);
     *match = (struct window_match){ 0 };
 }
 
@@ -51,15 +55,17 @@ head_pass(struct window *win, const struct window_rule *rule)
 {
     const struct window_entry *entry = window_at(win, win->head);
 
-    if (rule->kind == WINDOW_SUM)
-        win->sum -= entry->as.weight;
+    if (window_has_sum(rule->kind))
+        window_sum_add(&win->sum, &win->sum_rest, -entry->as.weight);
+    if (rule->kind == WINDOW_PERCENTILE)
+        ranking_remove(win->ranking, entry->as.weight);
     if (rule->kind >= WINDOW_DISTINCT)
         window_values_remove(&win->values, rule, entry);
     if (!entry->is_counted)
         win->uncounted--;
     win->head++;
     if (win->head == win->count)
-        win->sum = 0;           /* rounding of fractions does not pile up */
+        win->sum = win->sum_rest = 0;   /* nor does what is left of rounding pile up */
 }
 
 static int
@@ -68,8 +74,11 @@ head_take(struct window *win, const struct window_rule *rule,
 {
     if (rule->kind >= WINDOW_DISTINCT && window_values_add(&win->values, rule, entry) != 0)
         return -1;
-    if (rule->kind == WINDOW_SUM)
-        win->sum += entry->as.weight;
+    if (rule->kind == WINDOW_PERCENTILE &&
+        ranking_add(win->ranking, entry->as.weight) != 0)
+        return -1;
+    if (window_has_sum(rule->kind))
+        window_sum_add(&win->sum, &win->sum_rest, entry->as.weight);
     if (!entry->is_counted)
         win->uncounted++;
     return 0;
@@ -240,10 +249,14 @@ take_newest(struct window *win, struct window_match *match)
     return 0;
 }
 
-/* Room for the order, which only some windows have. */
+/* Room for what only some windows have. */
 static int
 prepare(struct window *win, const struct window_rule *rule)
 {
+    if (rule->kind == WINDOW_PERCENTILE && win->ranking == NULL) {
+        win->ranking = calloc(1, sizeof(*win->ranking));
+        return win->ranking == NULL ? -1 : 0;
+    }
     if (rule->kind != WINDOW_ORDERED || win->order != NULL)
         return 0;
     win->order = malloc(sizeof(*win->order));
@@ -275,7 +288,9 @@ newest_holds(const struct window *win, const struct window_rule *rule, int64_t a
 {
     if (rule->kind == WINDOW_ORDERED)
         return window_order_holds(win->order, rule, at_us - rule->span_us);
-    return window_holds(rule, win->count - win->head, win->sum, win->values.distinct);
+    return window_holds(rule, &(struct window_totals){
+        win->count - win->head, win->values.distinct, win->sum + win->sum_rest,
+        win->ranking });
 }
 
 static int
@@ -326,9 +341,10 @@ window_add(struct window *win, const struct window_rule *rule,
     match->taken_count = match->end_count = match->dropped = 0;
     if (!window_has_steps(rule) && window_has(win, entry))
         return WINDOW_REPEATED;
+    if (prepare(win, rule) != 0)
+        return WINDOW_NO_MEMORY;
     if (window_has_steps(rule)) {
-        merged = prepare(win, rule) != 0 ? WINDOW_NO_MEMORY
-                                         : window_merge(win, rule, entry, match);
+        merged = window_merge(win, rule, entry, match);
         if (merged != WINDOW_QUIET)
             return merged;
     }

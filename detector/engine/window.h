@@ -17,10 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "detector/engine/ranking.h"
 #include "detector/engine/short_id.h"
 #include "detector/engine/tally.h"
 
-enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_DISTINCT, WINDOW_STEPS, WINDOW_ORDERED };
+enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_AVERAGE, WINDOW_PERCENTILE,
+                   WINDOW_DISTINCT, WINDOW_STEPS, WINDOW_ORDERED };
 
 /* In the last two an entry's value says by its bits which steps of a sequence
  * the event is; without any it only belongs to what is found, and no window ends
@@ -37,7 +39,22 @@ struct window_rule {
     int is_strict;              /* more than the threshold, not at least */
     size_t max_entries;         /* per key, see window_add */
     unsigned steps;             /* WINDOW_ORDERED: how many */
+    double percentile;          /* WINDOW_PERCENTILE: 0 to 100 */
 };
+
+/* 1 when the entries of this kind have a weight, and else a value or nothing. */
+static inline int
+window_has_weight(enum window_kind kind)
+{
+    return kind >= WINDOW_SUM && kind <= WINDOW_PERCENTILE;
+}
+
+/* 1 when the newest window's sum is kept. */
+static inline int
+window_has_sum(enum window_kind kind)
+{
+    return kind == WINDOW_SUM || kind == WINDOW_AVERAGE;
+}
 
 struct window_entry {
     int64_t at_us : 62;
@@ -45,7 +62,7 @@ struct window_entry {
     uint64_t is_counted : 1;    /* an incident has it */
     int64_t received_us;
     union {
-        double weight;          /* WINDOW_SUM */
+        double weight;          /* window_has_weight */
         uint64_t value;         /* WINDOW_DISTINCT: hash of the value; or steps */
     } as;
     struct short_id id;
@@ -77,10 +94,11 @@ struct window {
     uint32_t head;              /* first one in the newest window, from start */
     uint32_t uncounted;         /* in the newest window */
     uint32_t tidy_at;           /* entries at which tidying is worth it again */
-    double sum;                 /* of the newest window */
+    double sum, sum_rest;       /* of the newest window; what rounding took from it */
     struct tally values;        /* of the newest window */
     struct tally keyed;         /* ids of all entries that are keyed */
     struct window_order *order; /* WINDOW_ORDERED */
+    struct ranking *ranking;    /* WINDOW_PERCENTILE: the newest window's weights */
     struct window_clock clock, *others; /* most keys are fed by one journal */
     uint64_t adds;              /* events so far, late ones too */
     uint8_t clock_count;
@@ -96,6 +114,7 @@ struct window_match {
     size_t dropped;             /* entries lost for max_entries */
     struct tally scratch, other;
     struct window_order order;
+    struct ranking ranking;
     uint8_t *marks;             /* of entries, while tidying */
     size_t mark_cap;
 };

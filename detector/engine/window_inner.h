@@ -4,6 +4,8 @@
 #ifndef DETECTOR_ENGINE_WINDOW_INNER_H
 #define DETECTOR_ENGINE_WINDOW_INNER_H
 
+#include <math.h>
+
 #include "detector/engine/window.h"
 
 static inline struct window_entry *
@@ -12,15 +14,50 @@ window_at(const struct window *win, size_t i)
     return &win->entries[win->start + i];
 }
 
-/* 1 when what was reached meets the condition. Events are counted one by one
- * in every kind, so a sum of nothing or a repeated value still costs an entry. */
-static inline int
-window_holds(const struct window_rule *rule, size_t count, double sum, size_t distinct)
-{
-    double reached = rule->kind == WINDOW_SUM ? sum
-                     : (double)(rule->kind == WINDOW_COUNT ? count : distinct);
+/* What the entries of a window come to; which of it is kept depends on the kind. */
+struct window_totals {
+    size_t count, distinct;
+    double sum;
+    const struct ranking *ranking;
+};
 
+/* 1 when that meets the condition. Events are counted one by one in every kind,
+ * so a sum of nothing or a repeated value still costs an entry. */
+static inline int
+window_holds(const struct window_rule *rule, const struct window_totals *totals)
+{
+    double reached = 0;
+
+    switch (rule->kind) {
+    case WINDOW_COUNT:
+        reached = (double)totals->count;
+        break;
+    case WINDOW_SUM:
+        reached = totals->sum;
+        break;
+    case WINDOW_AVERAGE:
+        reached = totals->sum / (double)totals->count;
+        break;
+    case WINDOW_PERCENTILE:
+        reached = ranking_percentile(totals->ranking, rule->percentile);
+        break;
+    case WINDOW_DISTINCT:
+    case WINDOW_STEPS:
+    case WINDOW_ORDERED:
+        reached = (double)totals->distinct;
+    }
     return rule->is_strict ? reached > rule->threshold : reached >= rule->threshold;
+}
+
+/* Add to a sum, and keep what rounding takes from it: a large number that comes and
+ * goes must leave the small ones there. */
+static inline void
+window_sum_add(double *sum, double *rest, double weight)
+{
+    double next = *sum + weight;
+
+    *rest += fabs(*sum) >= fabs(weight) ? (*sum - next) + weight : (weight - next) + *sum;
+    *sum = next;
 }
 
 static inline int

@@ -10,7 +10,7 @@ struct sweep {
     struct window_match *match;
     size_t low;                 /* first entry of the window */
     size_t taken_to;            /* all before it are counted in, this time */
-    double sum;
+    double sum, sum_rest;
     int64_t at_us;              /* of the entry that came in last, and */
     size_t end;                 /* the last of that moment that may end a window, */
     int has_end;                /* if there is one: not what only belongs to others */
@@ -29,8 +29,10 @@ enter(struct sweep *sweep, size_t i)
         sweep->has_end = 1;
         sweep->end = i;
     }
-    if (sweep->rule->kind == WINDOW_SUM)
-        sweep->sum += entry->as.weight;
+    if (window_has_sum(sweep->rule->kind))
+        window_sum_add(&sweep->sum, &sweep->sum_rest, entry->as.weight);
+    if (sweep->rule->kind == WINDOW_PERCENTILE)
+        return ranking_add(&sweep->match->ranking, entry->as.weight);
     if (sweep->rule->kind == WINDOW_ORDERED)
         window_order_pass(&sweep->match->order, sweep->rule, entry);
     return window_values_add(&sweep->match->scratch, sweep->rule, entry);
@@ -42,8 +44,10 @@ leave_before(struct sweep *sweep, int64_t from_us)
     while (window_at(sweep->win, sweep->low)->at_us < from_us) {
         const struct window_entry *entry = window_at(sweep->win, sweep->low++);
 
-        if (sweep->rule->kind == WINDOW_SUM)
-            sweep->sum -= entry->as.weight;
+        if (window_has_sum(sweep->rule->kind))
+            window_sum_add(&sweep->sum, &sweep->sum_rest, -entry->as.weight);
+        if (sweep->rule->kind == WINDOW_PERCENTILE)
+            ranking_remove(&sweep->match->ranking, entry->as.weight);
         window_values_remove(&sweep->match->scratch, sweep->rule, entry);
     }
 }
@@ -55,8 +59,9 @@ is_held(const struct sweep *sweep, size_t last, int64_t end_us)
     if (sweep->rule->kind == WINDOW_ORDERED)
         return window_order_holds(&sweep->match->order, sweep->rule,
                                   end_us - sweep->rule->span_us);
-    return window_holds(sweep->rule, last + 1 - sweep->low, sweep->sum,
-                        sweep->match->scratch.distinct);
+    return window_holds(sweep->rule, &(struct window_totals){
+        last + 1 - sweep->low, sweep->match->scratch.distinct,
+        sweep->sum + sweep->sum_rest, &sweep->match->ranking });
 }
 
 /* Judge the window that ends with entry `last`. */
@@ -93,6 +98,7 @@ window_sweep(struct window *win, const struct window_rule *rule, size_t place,
                            .low = window_lower_bound(win, at_us - rule->span_us) };
 
     tally_clear(&match->scratch);
+    ranking_clear(&match->ranking);
     if (rule->kind == WINDOW_ORDERED)
         window_order_clear(&match->order);
     for (size_t i = sweep.low; i < win->count; i++) {

@@ -12,7 +12,9 @@
  * counted; so does a keyed one, for its repeat must be known. This changes
  * neither when a window holds nor what it takes; only the last of the ends of
  * an event out of order (last_us) may be that of an entry up to a span before.
- * Weights must not be negative for this: a key that has one is not tidied.
+ * Weights must not be negative for this: a key that has one is not tidied. Nor are
+ * averages and percentiles, to which every entry adds; of those only the oldest go,
+ * at the limit.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +52,8 @@ reach(const struct tidying *t, size_t from, size_t to, int is_backward)
             sum += entry->as.weight;
         if (t->rule->kind == WINDOW_DISTINCT && tally_add(scratch, entry->as.value) != 0)
             return -1;
-        if (window_holds(t->rule, n + 1, sum * surely, scratch->distinct))
+        if (window_holds(t->rule, &(struct window_totals){ n + 1, scratch->distinct,
+                                                           sum * surely, NULL }))
             return (int64_t)n + 1;
     }
     return (int64_t)(to - from) + 1;
@@ -174,9 +177,9 @@ remove_marked(const struct tidying *t)
     win->head = (uint32_t)head;
     win->count = (uint32_t)kept;
     if (t->rule->kind == WINDOW_SUM)
-        win->sum = 0;
+        win->sum = win->sum_rest = 0;
     for (size_t i = head; i < kept && t->rule->kind == WINDOW_SUM; i++)
-        win->sum += window_at(win, i)->as.weight;
+        window_sum_add(&win->sum, &win->sum_rest, window_at(win, i)->as.weight);
 }
 
 static int
@@ -259,8 +262,8 @@ window_tidy(struct window *win, const struct window_rule *rule,
 {
     const struct tidying t = { win, rule, match, tidiness };
 
-    if (win->count == 0 || rule->span_us <= 0 ||
-        (rule->kind == WINDOW_SUM && has_negative(win)))
+    if (win->count == 0 || rule->span_us <= 0 || rule->kind == WINDOW_AVERAGE ||
+        rule->kind == WINDOW_PERCENTILE || (rule->kind == WINDOW_SUM && has_negative(win)))
         return 0;
     if (make_marks(match, win->count) != 0)
         return -1;

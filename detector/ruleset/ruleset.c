@@ -94,7 +94,7 @@ ruleset_append(struct ruleset *rules)
         rules->rules = grown;
         rules->cap = cap;
     }
-    rules->rules[rules->count] = (struct rule){ .value_field = -1, .file = rules->file };
+    rules->rules[rules->count] = (struct rule){ .file = rules->file };
     return &rules->rules[rules->count++];
 }
 

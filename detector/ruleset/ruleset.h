@@ -53,7 +53,7 @@ struct rule {
     enum rule_owner owner;
     int owner_parts[INCIDENT_MAX_KEYS];     /* parts of the key that are the last one's */
     size_t owner_count;
-    int value_field;
+    int value_fields[INCIDENT_MAX_KEYS];    /* what a value_* counts or measures */
     int detail_fields[DETAILS_MAX_FIELDS];
     uint32_t yields[SIGMA_MAX_YIELDS];      /* rules that have the same key */
     uint64_t echo_steps;        /* the step that echoes the others, as a bit; 0: none */

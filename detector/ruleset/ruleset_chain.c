@@ -270,10 +270,10 @@ ruleset_link_correlation(struct ruleset *rules, struct rule *rule)
 
     if (link_others(rules, rule) != 0)
         return -1;
-    if (cor->field.len > 0) {
-        rule->value_field = field_table_add_for(rules->fields, cor->field,
-                                                shared_source(rules, cor));
-        if (rule->value_field < 0)
+    for (size_t i = 0; i < cor->field_count; i++) {
+        rule->value_fields[i] = field_table_add_for(rules->fields, cor->fields[i],
+                                                    shared_source(rules, cor));
+        if (rule->value_fields[i] < 0)
             return -1;
     }
     rule->steps = arena_alloc(&rules->arena, cor->rule_count * sizeof(rule->steps[0]));

@@ -1,4 +1,3 @@
-#include <math.h>
 #include <string.h>
 
 #include "detector/sigma/sigma_rule.h"
@@ -9,17 +8,17 @@ enum { MAX_RULES = 1000 };
 
 static const struct type_row {
     const char *name;
-    enum sigma_correlation_type type;   /* SIGMA_NONE: not supported yet */
-    int needs_field, has_steps;
+    enum sigma_correlation_type type;
+    int has_steps;
 } types[] = {
-    { "event_count",      SIGMA_EVENT_COUNT, 0, 0 },
-    { "value_count",      SIGMA_VALUE_COUNT, 1, 0 },
-    { "value_sum",        SIGMA_VALUE_SUM,   1, 0 },
-    { "value_avg",        SIGMA_NONE,        1, 0 },
-    { "value_percentile", SIGMA_NONE,        1, 0 },
-    { "value_median",     SIGMA_NONE,        1, 0 },
-    { "temporal",         SIGMA_TEMPORAL,    0, 1 },
-    { "temporal_ordered", SIGMA_ORDERED,     0, 1 },
+    { "event_count",      SIGMA_EVENT_COUNT,      0 },
+    { "value_count",      SIGMA_VALUE_COUNT,      0 },
+    { "value_sum",        SIGMA_VALUE_SUM,        0 },
+    { "value_avg",        SIGMA_VALUE_AVG,        0 },
+    { "value_percentile", SIGMA_VALUE_PERCENTILE, 0 },
+    { "value_median",     SIGMA_VALUE_PERCENTILE, 0 },
+    { "temporal",         SIGMA_TEMPORAL,         1 },
+    { "temporal_ordered", SIGMA_ORDERED,          1 },
 };
 
 static int
@@ -34,9 +33,6 @@ read_type(const struct sigma_source *src, json_t *correlation,
                             "a correlation needs a type");
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (strcmp(types[i].name, json_string_value(value)) == 0) {
-            if (types[i].type == SIGMA_NONE)
-                return sigma_refuse(src, value, "type %s is not supported yet",
-                                    types[i].name);
             rule->correlation.type = types[i].type;
             *ret_row = &types[i];
             return 0;
@@ -69,92 +65,6 @@ sigma_names_read(const struct sigma_source *src, json_t *value, const char *what
     *ret_names = names;
     *ret_count = count;
     return 0;
-}
-
-static int
-read_field(const struct sigma_source *src, json_t *value, struct sigma_correlation *cor)
-{
-    if (json_is_array(value) && json_array_size(value) == 1)
-        value = json_array_get(value, 0);
-    if (json_is_array(value))
-        return sigma_refuse(src, value,
-                            "counting several fields together is not supported yet");
-    if (!json_is_string(value) || json_string_length(value) == 0 ||
-        json_string_length(value) > EVENT_MAX_NAME)
-        return sigma_refuse(src, value, "condition.field must be a field name");
-    cor->field = arena_copy(src->arena, text_of(json_string_value(value)));
-    return cor->field.ptr == NULL ? sigma_no_memory(src) : 0;
-}
-
-static int
-read_threshold(const struct sigma_source *src, const char *op, json_t *value,
-               struct sigma_correlation *cor)
-{
-    static const char *const absent[] = { "lt", "lte", "eq", "neq" };
-
-    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
-        if (strcmp(op, absent[i]) == 0)
-            return sigma_refuse(src, value,
-                                "condition %s would have to wait for what does "
-                                "not come; only gt and gte are supported yet", op);
-    if (strcmp(op, "gt") != 0 && strcmp(op, "gte") != 0)
-        return sigma_refuse(src, value, "unknown condition \"%.40s\"", op);
-    if (cor->threshold != 0)
-        return sigma_refuse(src, value, "only one of gt and gte");
-    if (!json_is_number(value) || json_number_value(value) <= 0 ||
-        json_number_value(value) > 1e12)
-        return sigma_refuse(src, value, "%s needs a number above 0", op);
-    cor->threshold = json_number_value(value);
-    cor->is_strict = strcmp(op, "gt") == 0;
-    return 0;
-}
-
-/* How many of its rules must be there: all of them, unless a temporal one says less. */
-static int
-check_steps(const struct sigma_source *src, const json_t *condition,
-            struct sigma_correlation *cor)
-{
-    double need = cor->is_strict ? floor(cor->threshold) + 1 : ceil(cor->threshold);
-
-    if (need > (double)cor->rule_count)
-        return sigma_refuse(src, condition, "the condition asks for %.15g of %zu rules",
-                            need, cor->rule_count);
-    if (cor->type == SIGMA_ORDERED && need != (double)cor->rule_count)
-        return sigma_refuse(src, condition,
-                            "temporal_ordered wants all of its rules, in their order");
-    cor->threshold = need;
-    cor->is_strict = 0;
-    return 0;
-}
-
-static int
-read_condition(const struct sigma_source *src, json_t *correlation,
-               const struct type_row *row, struct sigma_correlation *cor)
-{
-    json_t *condition = json_object_get(correlation, "condition"), *value;
-    const char *name;
-
-    if (row->has_steps && condition == NULL) {
-        cor->threshold = (double)cor->rule_count;       /* all of them */
-        return 0;
-    }
-    if (!json_is_object(condition))
-        return sigma_refuse(src, condition == NULL ? correlation : condition,
-                            "a correlation needs a condition like {gte: 5}");
-    json_object_foreach(condition, name, value) {
-        int rc = strcmp(name, "field") == 0 ? read_field(src, value, cor)
-                                            : read_threshold(src, name, value, cor);
-        if (rc != 0)
-            return -1;
-    }
-    if (cor->threshold == 0)
-        return sigma_refuse(src, condition, "the condition needs gt or gte");
-    if (row->needs_field && cor->field.len == 0)
-        return sigma_refuse(src, condition, "%s needs a field in its condition",
-                            row->name);
-    if (!row->needs_field && cor->field.len != 0)
-        return sigma_refuse(src, condition, "%s takes no field", row->name);
-    return row->has_steps ? check_steps(src, condition, cor) : 0;
 }
 
 static int
@@ -288,5 +198,5 @@ sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
     if (value != NULL && !json_is_boolean(value))
         return sigma_refuse(src, value, "generate must be true or false");
     cor->is_generate = json_is_true(value);
-    return read_condition(src, correlation, row, cor);
+    return sigma_threshold_read(src, correlation, row->name, cor);
 }

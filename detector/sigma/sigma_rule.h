@@ -88,7 +88,8 @@ struct sigma_selection {
 };
 
 enum sigma_correlation_type { SIGMA_NONE, SIGMA_EVENT_COUNT, SIGMA_VALUE_COUNT,
-                              SIGMA_VALUE_SUM, SIGMA_TEMPORAL, SIGMA_ORDERED };
+                              SIGMA_VALUE_SUM, SIGMA_VALUE_AVG, SIGMA_VALUE_PERCENTILE,
+                              SIGMA_TEMPORAL, SIGMA_ORDERED };
 
 /* Rules that a correlation with steps or aliases may refer to. */
 enum { SIGMA_MAX_STEPS = 32 };
@@ -108,7 +109,9 @@ struct sigma_correlation {
     struct sigma_alias *aliases;
     size_t alias_count;
     int64_t span_us;
-    struct text field;                  /* value_*: what is counted or summed */
+    struct text *fields;                /* value_*: what is counted or measured */
+    size_t field_count;
+    double percentile;                  /* value_percentile; of a median 50 */
     int is_strict;                      /* gt, not gte */
     double threshold;
     int is_generate;                    /* its rules alert by themselves too */
@@ -204,6 +207,10 @@ uint64_t sigma_item_hash(const struct sigma_item *item);
 /* The values of an item whose modifiers were read (used by sigma_detection.c). */
 int sigma_values_read(const struct sigma_source *src, struct sigma_item *item,
                       json_t *values);
+
+/* A correlation's condition (used by sigma_correlation.c); `type` is its name. */
+int sigma_threshold_read(const struct sigma_source *src, json_t *correlation,
+                         const char *type, struct sigma_correlation *cor);
 
 /* The bongsu: part: our own keys. */
 int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,

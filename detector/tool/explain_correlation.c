@@ -2,39 +2,59 @@
 
 #include "detector/tool/explain_rule.h"
 #include "detector/tool/explain_words.h"
+#include "proto/base/buf.h"
+#include "proto/event.h"
 
-static const char *const types[] = {
-    [SIGMA_EVENT_COUNT] = "event_count", [SIGMA_VALUE_COUNT] = "value_count",
-    [SIGMA_VALUE_SUM] = "value_sum", [SIGMA_TEMPORAL] = "temporal",
-    [SIGMA_ORDERED] = "temporal_ordered",
+static const struct {
+    const char *name;
+    const char *counts;         /* what its threshold is of */
+} types[] = {
+    [SIGMA_NONE] = { "correlation", "" },
+    [SIGMA_EVENT_COUNT] = { "event_count", "matching events" },
+    [SIGMA_VALUE_COUNT] = { "value_count", "different values of" },
+    [SIGMA_VALUE_SUM] = { "value_sum", "as the sum of" },
+    [SIGMA_VALUE_AVG] = { "value_avg", "as the mean of" },
+    [SIGMA_VALUE_PERCENTILE] = { "value_percentile", "as percentile" },
+    [SIGMA_TEMPORAL] = { "temporal", "of its rules" },
+    [SIGMA_ORDERED] = { "temporal_ordered", "of its rules, in their order" },
 };
-
-static const char *
-type_of(const struct sigma_correlation *cor)
-{
-    return (size_t)cor->type < sizeof(types) / sizeof(types[0]) && types[cor->type] != NULL
-               ? types[cor->type] : "correlation";
-}
 
 /* What a window of one key has to hold. */
 static json_t *
 needs_of(const struct sigma_correlation *cor)
 {
-    static const char *const of[] = {
-        [SIGMA_EVENT_COUNT] = "matching events", [SIGMA_VALUE_COUNT] = "different values of",
-        [SIGMA_VALUE_SUM] = "as the sum of", [SIGMA_TEMPORAL] = "of its rules",
-        [SIGMA_ORDERED] = "of its rules, in their order",
-    };
-    const char *what = (size_t)cor->type < sizeof(of) / sizeof(of[0]) ? of[cor->type] : NULL;
-    char span[32], field[300] = "";
+    char span[32];
+    struct buf fields = { 0 };
+    json_t *needs;
 
     explain_span(cor->span_us, span);
-    if (cor->field.len > 0)
-        snprintf(field, sizeof(field), " %.*s", (int)(cor->field.len < 256 ? cor->field.len : 256),
-                 cor->field.ptr);
-    return json_sprintf("%s %.15g %s%s within %s%s", cor->is_strict ? "more than" : "at least",
-                        cor->threshold, what == NULL ? type_of(cor) : what, field, span,
-                        cor->group_count > 0 ? ", of one key" : "");
+    if (cor->type == SIGMA_VALUE_PERCENTILE)
+        (void)buf_printf(&fields, " %.15g of", cor->percentile);
+    for (size_t i = 0; i < cor->field_count; i++)
+        (void)buf_printf(&fields, "%s%.*s", i == 0 ? " " : ", ", (int)cor->fields[i].len,
+                         cor->fields[i].ptr);
+    needs = json_sprintf("%s %.15g %s%s within %s%s", cor->is_strict ? "more than" : "at least",
+                         cor->threshold, types[cor->type].counts, fields.len == 0 ? "" : fields.ptr, span,
+                         cor->group_count > 0 ? ", of one key" : "");
+    buf_release(&fields);
+    return needs;
+}
+
+/* The fields that it counts, and what the event has in them. */
+static void
+add_values(const struct explaining *all, const struct rule *rule, json_t *json)
+{
+    const struct sigma_correlation *cor = &rule->sigma.correlation;
+    json_t *values = json_object();
+    char name[EVENT_MAX_NAME + 1];
+
+    for (size_t i = 0; i < cor->field_count; i++) {
+        snprintf(name, sizeof(name), "%.*s", (int)cor->fields[i].len, cor->fields[i].ptr);
+        json_object_set_new(values, name, explain_field(all, rule->value_fields[i]));
+    }
+    if (cor->field_count > 0)
+        json_object_set(json, "values", values);
+    json_decref(values);
 }
 
 /* One of its rules: does the event match it, and under which key is it then counted? */
@@ -50,7 +70,7 @@ explain_step(const struct explaining *all, const struct rule *rule, size_t s)
 
     if (!all->is_judged[step->rule]) {
         /* its key comes of other events, which are not here */
-        json_object_set_new(json, "type", json_string(type_of(&sigma->correlation)));
+        json_object_set_new(json, "type", json_string(types[sigma->correlation.type].name));
         return json;
     }
     is_match = all->verdicts[step->rule].is_match;
@@ -92,15 +112,12 @@ explain_correlation(const struct explaining *all, size_t i, struct err *err)
     for (size_t s = 0; s < cor->rule_count; s++)
         json_array_append_new(steps, explain_step(all, rule, s));
     explain_span(cor->span_us, span);
-    json_object_set_new(json, "type", json_string(type_of(cor)));
+    json_object_set_new(json, "type", json_string(types[cor->type].name));
     json_object_set_new(json, "matches", json_boolean(is_counted(steps)));
     json_object_set_new(json, "timespan", json_string(span));
     json_object_set_new(json, "threshold", json_real(cor->threshold));
     json_object_set_new(json, "needs", needs_of(cor));
-    if (cor->field.len > 0) {
-        json_object_set_new(json, "field", explain_text(cor->field));
-        json_object_set_new(json, "value", explain_field(all, rule->value_field));
-    }
+    add_values(all, rule, json);
     json_object_set(json, "steps", steps);
     json_decref(steps);
     return json;

@@ -23,7 +23,8 @@ entry(int64_t at_us, double weight)
 }
 
 static const struct window_rule three_in_a_minute = {
-    WINDOW_COUNT, SEC(60), SEC(300), 3, 0, 1000, 0
+    .kind = WINDOW_COUNT, .span_us = SEC(60), .lateness_us = SEC(300),
+    .threshold = 3, .max_entries = 1000,
 };
 
 struct fixture {
@@ -157,9 +158,14 @@ repeat_of_a_keyed_event_changes_nothing(void **state)
 static void
 sums_weights_and_counts_distinct_values(void **state)
 {
-    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 100, 0 };
-    static const struct window_rule distinct = { WINDOW_DISTINCT, SEC(60), SEC(300), 2, 1,
-                                                 100, 0 };
+    static const struct window_rule sum = {
+        .kind = WINDOW_SUM, .span_us = SEC(60), .lateness_us = SEC(300),
+        .threshold = 5, .max_entries = 100,
+    };
+    static const struct window_rule distinct = {
+        .kind = WINDOW_DISTINCT, .span_us = SEC(60), .lateness_us = SEC(300),
+        .threshold = 2, .is_strict = 1, .max_entries = 100,
+    };
     struct fixture other = { 0 };
     struct window_entry one = entry(SEC(0), 0);
 
@@ -181,8 +187,10 @@ sums_weights_and_counts_distinct_values(void **state)
 static void
 memory_is_bounded_and_the_oldest_goes(void **state)
 {
-    static const struct window_rule small = { WINDOW_COUNT, SEC(60), SEC(300), 1000, 0,
-                                              10, 0 };
+    static const struct window_rule small = {
+    .kind = WINDOW_COUNT, .span_us = SEC(60), .lateness_us = SEC(300),
+        .threshold = 1000, .max_entries = 10,
+    };
     struct fixture *fix = *state;
     size_t dropped = 0;
 
@@ -227,8 +235,10 @@ busy_key_that_holds_keeps_a_few_entries_and_loses_nothing(void **state)
 static void
 few_values_in_a_flood_stay_known_at_the_limit(void **state)
 {
-    static const struct window_rule rule = { WINDOW_DISTINCT, SEC(60), SEC(300), 3, 0,
-                                             200, 0 };
+    static const struct window_rule rule = {
+        .kind = WINDOW_DISTINCT, .span_us = SEC(60), .lateness_us = SEC(300),
+        .threshold = 3, .max_entries = 200,
+    };
     struct fixture *fix = *state;
     struct window_entry one;
 
@@ -264,7 +274,10 @@ keyed_entries_stay_for_their_repeats_up_to_the_limit(void **state)
 static void
 weights_below_zero_keep_every_entry(void **state)
 {
-    static const struct window_rule sum = { WINDOW_SUM, SEC(60), SEC(300), 5, 0, 1000, 0 };
+    static const struct window_rule sum = {
+        .kind = WINDOW_SUM, .span_us = SEC(60), .lateness_us = SEC(300),
+        .threshold = 5, .max_entries = 1000,
+    };
     struct fixture *fix = *state;
 
     add(fix, &sum, entry(SEC(0), -3));

@@ -1,6 +1,7 @@
 /*
- * test_window_random.c - windows and tallies against their definitions
+ * test_window_random.c - windows, tallies and rankings against their definitions
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,6 +49,34 @@ naive_steps(const struct naive *naive, int64_t from_us, int64_t to_us)
     return __builtin_popcountll(steps);
 }
 
+static int
+compare_numbers(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+/* The mean of the weights, or their percentile, by sorting them. */
+static double
+naive_middle(const struct naive *naive, const struct window_rule *rule, int64_t from_us,
+             int64_t to_us)
+{
+    double numbers[4000], sum = 0, place, low;
+    size_t count = 0;
+
+    for (size_t i = 0; i < naive->count; i++)
+        if (naive->all[i].at_us >= from_us && naive->all[i].at_us <= to_us)
+            sum += numbers[count++] = naive->all[i].as.weight;
+    if (rule->kind == WINDOW_AVERAGE)
+        return sum / (double)count;
+    qsort(numbers, count, sizeof(numbers[0]), compare_numbers);
+    place = (double)(count - 1) * rule->percentile / 100;
+    low = numbers[(size_t)place];
+    return place <= (double)(size_t)place
+           ? low : low + (numbers[(size_t)place + 1] - low) * (place - (double)(size_t)place);
+}
+
 static double
 naive_reached(const struct naive *naive, const struct window_rule *rule, int64_t end_us)
 {
@@ -58,6 +87,8 @@ naive_reached(const struct naive *naive, const struct window_rule *rule, int64_t
                ? rule->threshold : 0;
     if (rule->kind == WINDOW_STEPS)
         return naive_steps(naive, end_us - rule->span_us, end_us);
+    if (rule->kind == WINDOW_AVERAGE || rule->kind == WINDOW_PERCENTILE)
+        return naive_middle(naive, rule, end_us - rule->span_us, end_us);
     for (size_t i = 0; i < naive->count; i++) {
         const struct window_entry *one = &naive->all[i];
         int is_new = 1;
@@ -125,7 +156,7 @@ random_entry(const struct window_rule *rule, int64_t now, int64_t disorder, int 
         .received_us = now, .id.as.numbered.sequence = (uint64_t)number,
     };
 
-    if (rule->kind == WINDOW_SUM)
+    if (window_has_weight(rule->kind))
         one.as.weight = (double)random_number(4);
     else if (rule->kind >= WINDOW_STEPS)    /* now and then two at once */
         one.as.value = UINT64_C(1) << random_number(rule->steps) |
@@ -199,7 +230,7 @@ compare_with_naive(const struct stream *stream)
 static struct stream
 random_stream(uint64_t round)
 {
-    struct stream stream = { .rule = { .kind = (enum window_kind)(round % 5),
+    struct stream stream = { .rule = { .kind = (enum window_kind)(round % 7),
                                        .max_entries = 4000 } };
 
     seed = round * UINT64_C(0x9E3779B97F4A7C15);
@@ -207,6 +238,10 @@ random_stream(uint64_t round)
     stream.rule.lateness_us = (int64_t)random_number(80);
     stream.rule.threshold = 2 + (double)random_number(stream.rule.kind == WINDOW_DISTINCT
                                                       ? 4 : 8);
+    if (stream.rule.kind == WINDOW_AVERAGE || stream.rule.kind == WINDOW_PERCENTILE) {
+        stream.rule.threshold = 1.5 + (double)random_number(3) / 2;
+        stream.rule.percentile = (double)random_number(5) * 25;
+    }
     if (stream.rule.kind >= WINDOW_STEPS) {
         stream.rule.steps = 2 + (unsigned)random_number(3);
         stream.rule.threshold = stream.rule.steps;
@@ -288,6 +323,62 @@ tally_gives_back_memory_and_keeps_what_it_has(void **state)
     tally_release(&tally);
 }
 
+/* The k-th by counting; with equal numbers, and more out than in at times. */
+static void
+ranking_knows_the_percentiles_of_what_is_in_it(void **state)
+{
+    struct ranking ranking = { 0 };
+    static unsigned times[50];
+    size_t count = 0;
+
+    (void)state;
+    seed = 7;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t number = random_number(50);
+        size_t k = 0, seen = 0;
+
+        if (random_number(i < 10000 ? 3 : 2) > 0) {
+            assert_int_equal(ranking_add(&ranking, (double)number - 25), 0);
+            times[number]++;
+            count++;
+        } else {
+            count -= times[number] > 0;
+            times[number] -= times[number] > 0;
+            ranking_remove(&ranking, (double)number - 25);
+        }
+        assert_int_equal(ranking_count(&ranking), count);
+        if (count < 2)
+            continue;
+        k = random_number(count);
+        for (number = 0; seen + times[number] <= k; number++)
+            seen += times[number];
+        /* a place between two is near the lower one */
+        assert_true(fabs(ranking_percentile(&ranking, 100 * (double)k / (double)(count - 1)) -
+                         ((double)number - 25)) < 1e-6);
+    }
+    ranking_clear(&ranking);
+    assert_true(isnan(ranking_percentile(&ranking, 50)));
+    ranking_release(&ranking);
+}
+
+/* What falls and rises all the time is what a plain tree would become a list of. */
+static void
+ranking_of_rising_numbers_is_no_list(void **state)
+{
+    struct ranking ranking = { 0 };
+
+    (void)state;
+    for (int i = 0; i < 300000; i++) {
+        assert_int_equal(ranking_add(&ranking, i), 0);
+        if (i >= 1000)
+            ranking_remove(&ranking, i - 1000);
+    }
+    assert_int_equal(ranking_count(&ranking), 1000);
+    assert_true(ranking.cap <= 2048);
+    assert_true(fabs(ranking_percentile(&ranking, 50) - 299499.5) < 1e-6);
+    ranking_release(&ranking);
+}
+
 int
 main(void)
 {
@@ -296,6 +387,8 @@ main(void)
         cmocka_unit_test(tidied_windows_are_judged_as_the_definition_says),
         cmocka_unit_test(tally_forgets_exactly_what_was_taken_out),
         cmocka_unit_test(tally_gives_back_memory_and_keeps_what_it_has),
+        cmocka_unit_test(ranking_knows_the_percentiles_of_what_is_in_it),
+        cmocka_unit_test(ranking_of_rising_numbers_is_no_list),
     };
 
     return cmocka_run_group_tests_name("window_random", tests, NULL, NULL);
