@@ -1,0 +1,219 @@
+/*
+ * Our correlations beside those of pySigma's SQLite backend: generated streams, the same rules,
+ * and of each the keys that fire, with the first moment and the last. Skipped where there is
+ * no pySigma (tests/sigma/README.md). SIGMA_STREAMS (1000), SIGMA_SEED (1): how many, which.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "detector/engine/engine.h"
+#include "detector/rules_tool_event.h"
+#include "detector/ruleset/ruleset.h"
+#include "proto/base/metrics.h"
+
+#define SECOND INT64_C(1000000)
+#define START (INT64_C(1795300000) * SECOND)
+
+enum { SKIPPED = 77, KEY_MAX = 2000 };
+
+static const char *
+setting(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+
+    return value != NULL ? value : otherwise;
+}
+
+/* The script's exit code, its output in a file unless that is NULL; it dies with the test. */
+static int
+run_script(const char *what, FILE *out)
+{
+    const char *python = access("build/python/bin/python", X_OK) == 0
+                         ? "build/python/bin/python" : "python3";
+    pid_t pid = fork();
+    int status = 0;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (out != NULL)
+            dup2(fileno(out), STDOUT_FILENO);
+        execlp(python, python, "tests/sigma/correlations", what,
+               out == NULL ? NULL : setting("SIGMA_STREAMS", "1000"),
+               setting("SIGMA_SEED", "1"), (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* An engine for a stream's rules; JSON is YAML. */
+static struct engine *
+open_engine(const json_t *stream, struct metrics *metrics)
+{
+    const struct engine_options options = { .lateness_us = 300 * SECOND, .max_keys = 1000,
+                                            .max_entries = 1000, .slots = 1 };
+    const json_t *documents = json_object_get(stream, "rules");
+    struct ruleset *rules = ruleset_new();
+    struct err err = { "" };
+    struct engine *engine;
+    struct buf text = { 0 };
+
+    for (size_t i = 0; i < json_array_size(documents); i++) {
+        char *document = json_dumps(json_array_get(documents, i), 0);
+
+        assert_int_equal(buf_printf(&text, "%s%s\n", i > 0 ? "---\n" : "", document), 0);
+        free(document);
+    }
+    assert_int_equal(ruleset_add(rules, "stream.yml", text.ptr, text.len), 0);
+    assert_int_equal(ruleset_link(rules, &err), 0);
+    if (ruleset_refused_count(rules) > 0)
+        fail_msg("%s\n%s", ruleset_refused(rules, 0), text.ptr);
+    engine = engine_new(&options, &rules, metrics, &err);
+    assert_non_null(engine);
+    buf_release(&text);
+    return engine;
+}
+
+static void
+judge(struct engine *engine, struct line_event *line, json_t *fields, uint64_t number)
+{
+    int64_t at_us = START + json_integer_value(json_object_get(fields, "at")) * SECOND;
+    char *text = json_dumps(fields, 0);
+    struct err err = { "" };
+
+    assert_int_equal(line_event_json(line, (struct text){ text, strlen(text) }, &err), 0);
+    line->event.id = event_id_make(1, 1, number);
+    line->event.at_us = at_us;
+    line->event.received_us =
+        START + json_integer_value(json_object_get(fields, "received")) * SECOND;
+    if (engine_judge(engine, &line->event, 1, &err) != 0)
+        fail_msg("%s", err.text);
+    free(text);
+}
+
+/* As the script writes a hit. */
+static int
+note_incident(void *ctx, const struct incident *inc)
+{
+    json_t *key = json_array();
+
+    for (size_t i = 0; i < inc->key_count; i++)
+        json_array_append_new(key, json_string(inc->keys[i].value));
+    json_array_append_new(ctx, json_pack("{s:o,s:I,s:I}", "key", key,
+                                         "first", (json_int_t)((inc->opened_us - START) / SECOND),
+                                         "last", (json_int_t)((inc->last_seen_us - START) / SECOND)));
+    return 0;
+}
+
+static json_t *
+our_hits(const json_t *stream)
+{
+    struct metrics *metrics = metrics_new();
+    struct engine *engine = open_engine(stream, metrics);
+    json_t *events = json_object_get(stream, "events"), *hits = json_array(), *fields;
+    struct line_event line;
+    size_t i;
+
+    assert_int_equal(line_event_init(&line, START), 0);
+    json_array_foreach(events, i, fields)
+        judge(engine, &line, fields, i + 1);
+    assert_int_equal(engine_incidents(engine, SIZE_MAX, note_incident, hits), 0);
+    line_event_release(&line);
+    engine_destroy(&engine);
+    metrics_destroy(&metrics);
+    return hits;
+}
+
+/* 1 when the other list has this key too, with the same moments. Of a stream that came out
+ * of order only the first is the same, for what no answer needs any more is tidied away. */
+static int
+has_hit(const json_t *hits, json_t *wanted, int only_first)
+{
+    const json_t *hit;
+    size_t i;
+
+    json_array_foreach(hits, i, hit)
+        if (json_equal(json_object_get(hit, "key"), json_object_get(wanted, "key")) &&
+            json_equal(json_object_get(hit, "first"), json_object_get(wanted, "first")) &&
+            (only_first || json_equal(json_object_get(hit, "last"),
+                                      json_object_get(wanted, "last"))))
+            return 1;
+    return 0;
+}
+
+/* 1 when both found the same; *has_some says whether there was anything. */
+static int
+is_alike(json_t *stream, int *has_some)
+{
+    json_t *theirs = json_object_get(stream, "hits"), *ours = our_hits(stream), *hit;
+    int only_first = json_is_true(json_object_get(stream, "only_first"));
+    int same = json_array_size(ours) == json_array_size(theirs);
+    size_t i;
+
+    json_array_foreach(theirs, i, hit)
+        same &= has_hit(ours, hit, only_first);
+    *has_some = json_array_size(theirs) > 0;
+    if (!same) {
+        json_object_set(stream, "ours", ours);
+        printf("differs: ");
+        json_dumpf(stream, stdout, 0);
+        printf("\n");
+    }
+    json_decref(ours);
+    return same;
+}
+
+static void
+generated_streams_give_the_hits_of_pysigmas_sql(void **state)
+{
+    FILE *streams = tmpfile();
+    long count = 0, wanted = strtol(setting("SIGMA_STREAMS", "1000"), NULL, 10);
+    long firing = 0, unlike = 0;
+    size_t cap = 0;
+    char *line = NULL;
+
+    (void)state;
+    assert_non_null(streams);
+    assert_int_equal(run_script("make", streams), 0);
+    rewind(streams);
+    while (getline(&line, &cap, streams) > 0) {
+        json_t *stream = json_loads(line, 0, NULL);
+        int has_some = 0;
+
+        assert_non_null(stream);
+        unlike += !is_alike(stream, &has_some);
+        firing += has_some;
+        count++;
+        json_decref(stream);
+    }
+    free(line);
+    fclose(streams);
+    printf("correlations: %ld streams, of which %ld fire; %ld differ\n", count, firing, unlike);
+    assert_int_equal(count, wanted);
+    assert_int_equal(unlike, 0);
+    /* else they would be alike because nothing happens, or always something */
+    assert_in_range(firing, wanted * 3 / 10, wanted * 9 / 10);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(generated_streams_give_the_hits_of_pysigmas_sql),
+    };
+
+    if (run_script("check", NULL) == SKIPPED)
+        return SKIPPED;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
