@@ -17,7 +17,7 @@
 #include <jansson.h>
 
 #include "detector/engine/engine.h"
-#include "detector/rules_tool_event.h"
+#include "detector/tool/line_event.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/metrics.h"
 
