@@ -1,6 +1,7 @@
 #include "detector/engine/engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "detector/engine/engine_internal.h"
 
@@ -16,7 +17,6 @@ static void
 open_counts(struct engine *engine, struct metrics *metrics)
 {
     struct engine_counts *counts = &engine->counts;
-    uint64_t *loaded, *refused;
     const struct {
         uint64_t **number;
         enum metric_kind kind;
@@ -60,16 +60,48 @@ open_counts(struct engine *engine, struct metrics *metrics)
           "keys with an incident that went on and is still to be told" },
         { &counts->entries, METRIC_GAUGE, "bongsu_detector_entries",
           "events that windows hold" },
-        { &loaded, METRIC_GAUGE, "bongsu_detector_rules", "rules in use" },
-        { &refused, METRIC_GAUGE, "bongsu_detector_rules_refused",
-          "rules or files refused" },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         *rows[i].number = metrics_number(metrics, rows[i].kind, rows[i].name, "",
                                          rows[i].help);
-    *loaded = ruleset_count(engine->rules);
-    *refused = ruleset_refused_count(engine->rules);
+}
+
+void
+engine_show_rules(const struct engine *engine)
+{
+    const struct { const char *name, *help; uint64_t number; } rows[] = {
+        { "bongsu_detector_rules", "rules in use", ruleset_count(engine->rules) },
+        { "bongsu_detector_rules_refused", "rules or files refused",
+          ruleset_refused_count(engine->rules) },
+        { "bongsu_detector_filters", "filters of rules in use",
+          ruleset_filter_count(engine->rules) },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        *metrics_number(engine->allowing.metrics, METRIC_GAUGE, rows[i].name, "",
+                        rows[i].help) = rows[i].number;
+}
+
+static int
+compare_ids(const void *left, const void *right)
+{
+    return strcmp(((const struct rule_by_id *)left)->id, ((const struct rule_by_id *)right)->id);
+}
+
+static int
+index_rules(struct engine *engine)
+{
+    size_t count = ruleset_count(engine->rules);
+
+    engine->by_id = calloc(count + 1, sizeof(engine->by_id[0]));
+    if (engine->by_id == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        engine->by_id[i] = (struct rule_by_id){ ruleset_rule(engine->rules, i)->sigma.id,
+                                                (uint32_t)i };
+    qsort(engine->by_id, count, sizeof(engine->by_id[0]), compare_ids);
+    return 0;
 }
 
 /* A window must be able to reach its threshold, twice for good measure. */
@@ -154,8 +186,10 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     engine->rules = *rules;
     *rules = NULL;
     open_counts(engine, metrics);
-    if (engine_open_allow(engine, metrics) != 0 || engine_open_filters(engine, metrics) != 0)
+    if (index_rules(engine) != 0 || engine_open_allow(engine, metrics) != 0 ||
+        engine_open_filters(engine, metrics) != 0)
         goto no_memory;
+    engine_show_rules(engine);
     return engine;
 
 no_memory:
@@ -182,6 +216,7 @@ engine_destroy(struct engine **engine)
     ruleset_destroy(&(*engine)->rules);
     free((*engine)->filters.taken);
     free((*engine)->plans);
+    free((*engine)->by_id);
     free(*engine);
     *engine = NULL;
 }

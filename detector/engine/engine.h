@@ -40,6 +40,13 @@ void engine_destroy(struct engine **engine);
 /* Destroy it, but give its rules back, for another one. */
 struct ruleset *engine_end(struct engine **engine);
 
+/* Judge by these rules (given) from the next event on, with all that is known: windows and
+ * incidents of a rule that is as it was go on; a changed one's incidents do, and its
+ * windows are empty. The same as if what is known were given back to a new engine.
+ * Changes up to now must be on disk (engine_settle). 0; or -1 with the reason: then the
+ * old rules stay. */
+int engine_swap(struct engine **engine, struct ruleset **rules, struct err *err);
+
 /* State was lost: incidents whose newest event was journalled before this are
  * marked incomplete, for events before the loss may be missing from them. */
 void engine_set_incomplete_until(struct engine *engine, int64_t until_us);

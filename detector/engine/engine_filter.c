@@ -47,8 +47,6 @@ engine_open_filters(struct engine *engine, struct metrics *metrics)
     struct buf label = { 0 };
     int rc = 0;
 
-    *metrics_number(metrics, METRIC_GAUGE, "bongsu_detector_filters", "",
-                    "filters of rules in use") = count;
     filters->expired = metrics_number(metrics, METRIC_GAUGE, "bongsu_detector_filters_expired",
                                       "", "filters past their time, which are not applied");
     filters->next_us = INT64_MIN;

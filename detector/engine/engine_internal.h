@@ -84,10 +84,17 @@ struct filtering_counts {
     int64_t next_us;            /* the stream's time, until then; the next one ends */
 };
 
+/* A rule's id and number; sorted by id. */
+struct rule_by_id {
+    const char *id;
+    uint32_t number;
+};
+
 struct engine {
     struct engine_options options;
     struct share share;
     struct ruleset *rules;
+    struct rule_by_id *by_id;   /* one for each rule */
     struct rule_plan *plans;    /* one for each rule */
     struct state_table table;
     struct journals journals;
@@ -103,6 +110,7 @@ struct engine {
     size_t unstarted;           /* rules that have yet to note where the stream starts */
     struct buf key, other_key, pack, summary;
     struct engine_counts counts;
+    uint64_t limits_before;     /* regular expressions given up by rules before these */
     int needs_sort;             /* rows were given back since the last event */
     int is_urgent, was_visited;
 };
@@ -131,6 +139,17 @@ int engine_merge_details(struct engine *engine, struct state *state,
 
 /* 1 when this engine's slot owns the hash. */
 int engine_is_ours(const struct engine *engine, uint64_t hash);
+
+/* The number of the rule of this id, or -1; and how long a rule's rows (or those under
+ * RULE_*) are held. */
+int64_t engine_rule_number(const struct engine *engine, struct text id);
+uint8_t engine_class_of(const struct engine *engine, uint32_t rule, struct text key);
+
+/* The row as a checkpoint names it, without its state; its texts are lent. */
+struct engine_row engine_row_of(const struct engine *engine, const struct state *state);
+
+/* On /metrics: how many rules and filters there are. */
+void engine_show_rules(const struct engine *engine);
 
 /* The row of a key, made when new; the one untouched longest makes room. NULL:
  * out of memory. */

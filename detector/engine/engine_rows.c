@@ -34,33 +34,56 @@ no_memory:
     return -1;
 }
 
-/* Which rule a row is of, and how long it is held; -1 when there is none. */
-static int
-rule_find(const struct engine *engine, struct text name, struct text key,
-          uint32_t *ret_rule, uint8_t *ret_class)
+uint8_t
+engine_class_of(const struct engine *engine, uint32_t rule, struct text key)
 {
-    const struct { const char *name; uint32_t rule; uint8_t age_class; } own[] = {
-        { SEEN_NAME, RULE_SEEN, engine->seen_class },
-        { LATE_NAME, RULE_LATE, engine->late_class },
-        { TOLD_NAME, RULE_TOLD, engine->told_class },
-        /* of a day: the key has it */
-        { ALLOW_NAME, RULE_ALLOW, key.len > ALLOW_ID_LEN ? engine->allowing.day_class
-                                                        : engine->allowing.total_class },
-    };
+    switch (rule) {
+    case RULE_SEEN: return engine->seen_class;
+    case RULE_TOLD: return engine->told_class;
+    case RULE_ALLOW:                    /* of a day: the key has it */
+        return key.len > ALLOW_ID_LEN ? engine->allowing.day_class
+                                      : engine->allowing.total_class;
+    case RULE_LATE: case RULE_FORGOTTEN: return engine->late_class;
+    default: return engine->plans[rule].age_class;
+    }
+}
 
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-        if (text_is(name, own[i].name)) {
-            *ret_rule = own[i].rule;
-            *ret_class = own[i].age_class;
-            return 0;
-        }
-    for (size_t i = 0; i < ruleset_count(engine->rules); i++)
-        if (text_is(name, ruleset_rule(engine->rules, i)->sigma.id)) {
-            *ret_rule = (uint32_t)i;
-            *ret_class = engine->plans[i].age_class;
-            return 0;
-        }
-    return -1;
+static int
+compare_id(const void *id, const void *at)
+{
+    const struct rule_by_id *rule = at;
+    const struct text *name = id;
+    size_t len = strlen(rule->id), shorter = name->len < len ? name->len : len;
+    int order = memcmp(name->ptr, rule->id, shorter);
+
+    return order != 0 ? order : (name->len > len) - (name->len < len);
+}
+
+int64_t
+engine_rule_number(const struct engine *engine, struct text id)
+{
+    const struct rule_by_id *found =
+        id.len == 0 ? NULL : bsearch(&id, engine->by_id, ruleset_count(engine->rules),
+                                     sizeof(engine->by_id[0]), compare_id);
+
+    return found == NULL ? -1 : (int64_t)found->number;
+}
+
+/* Which rule a row is of; -1 when there is none. */
+static int
+rule_find(const struct engine *engine, struct text name, uint32_t *ret_rule)
+{
+    static const struct { const char *name; uint32_t rule; } own[] = {
+        { SEEN_NAME, RULE_SEEN }, { LATE_NAME, RULE_LATE },
+        { TOLD_NAME, RULE_TOLD }, { ALLOW_NAME, RULE_ALLOW },
+    };
+    int64_t number = engine_rule_number(engine, name);
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && number < 0; i++)
+        if (text_is(name, own[i].name))
+            number = own[i].rule;
+    *ret_rule = (uint32_t)number;
+    return number < 0 ? -1 : 0;
 }
 
 /* 1 when its keys are of group-by fields. */
@@ -160,10 +183,9 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
 {
     struct state *state;
     uint64_t hash = row->hash;
-    uint8_t age_class = 0;
     uint32_t rule = 0;
 
-    if (rule_find(engine, row->rule, row->key, &rule, &age_class) != 0 ||
+    if (rule_find(engine, row->rule, &rule) != 0 ||
         !is_key_of(engine, rule, row))
         return forget_row(engine, row, err);
     /* the row's own may be its slot's */
@@ -176,7 +198,8 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
         err_set(err, "state: a key is there twice");
         return -1;
     }
-    state = state_add(&engine->table, rule, row->key, hash, age_class);
+    state = state_add(&engine->table, rule, row->key, hash,
+                      engine_class_of(engine, rule, row->key));
     if (state == NULL) {
         err_set(err, "state: out of memory");
         return -1;
@@ -200,8 +223,8 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     return 0;
 }
 
-static struct engine_row
-row_of(const struct engine *engine, const struct state *state)
+struct engine_row
+engine_row_of(const struct engine *engine, const struct state *state)
 {
     struct engine_row row = { .key = { state->key, state->key_len },
                               .hash = state->hash };
@@ -231,14 +254,14 @@ engine_changes(struct engine *engine,
 
     for (const struct state *state = engine->table.gone; state != NULL && rc == 0;
          state = state->next_changed) {
-        const struct engine_row row = row_of(engine, state);
+        const struct engine_row row = engine_row_of(engine, state);
 
         if (state->is_kept)
             rc = visit(ctx, &row);
     }
     for (const struct state *state = engine->table.dirty; state != NULL && rc == 0;
          state = state->next_changed) {
-        struct engine_row row = row_of(engine, state);
+        struct engine_row row = engine_row_of(engine, state);
 
         buf_clear(&engine->pack);
         if (engine_pack_state(engine, state, &engine->pack) != 0)

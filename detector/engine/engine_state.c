@@ -194,6 +194,29 @@ state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t ha
 }
 
 void
+state_table_fill(struct state_table *table, struct state ***buckets, size_t bucket_count)
+{
+    free(table->buckets);
+    table->buckets = *buckets;
+    *buckets = NULL;
+    table->bucket_count = bucket_count;
+    table->count = table->known_count = 0;
+    for (size_t i = 0; i < 2 * table->class_count; i++)
+        table->classes[i / 2].queues[i % 2] = (struct age_queue){ 0 };
+}
+
+void
+state_table_take(struct state_table *table, struct state *state)
+{
+    size_t bucket = bucket_of(table, state->rule, state->hash);
+
+    state->next_in_bucket = table->buckets[bucket];
+    table->buckets[bucket] = state;
+    table->count++;
+    link_newest(table, state);
+}
+
+void
 state_mark(struct state_table *table, struct state *state)
 {
     if (state->is_dirty)

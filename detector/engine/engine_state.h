@@ -147,6 +147,12 @@ void state_know(struct state_table *table, struct state *state);
 /* Take it out; freed unless a checkpoint or a reader has yet to hear of it. */
 void state_drop(struct state_table *table, struct state *state);
 
+/* Begin anew with these buckets (given), whose number is a power of two, without any row;
+ * then take rows that stand in no table, each touched after the one before. What their
+ * windows and details hold is counted by the caller. */
+void state_table_fill(struct state_table *table, struct state ***buckets, size_t bucket_count);
+void state_table_take(struct state_table *table, struct state *state);
+
 /* Put rows given back by a checkpoint into the order of their touches. 0 or -1. */
 int state_sort(struct state_table *table);
 
