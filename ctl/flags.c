@@ -87,6 +87,10 @@ const struct flag flags[] = {
     NUMBER("expires", "expires", NULL, "TIME", OPTION_DURATION, expires_ms, "0s", 0,
            INT64_C(36500) * 24 * 3600 * 1000, "how long it counts, as in 90d; 0s: until it is revoked"),
     TEXT("rules", "rules", NULL, "FOLDER|FILE", NULL, 1, rules, "the rules (default: those of detector.rules)"),
+    TEXT("new-rules", "rules", NULL, "FOLDER|FILE", NULL, 1, rules,
+         "other rules, to be compared with those of detector.rules; not with what happened"),
+    TEXT("file", "file", NULL, "FILE", NULL, 1, file,
+         "events or log lines, one a line (- is standard input), not those that are stored"),
     TEXT("logsource", "logsource", NULL, "LIST", NULL, 0, logsource,
          "what logged the lines: any of product=linux,category=process_creation,service=sshd; auto: by "
          "the fields of each, as the detector does"),

@@ -33,7 +33,7 @@ struct call {
     char *since, *until, *status, *severity, *rule, *key, *text;
     char *note, *by, *date, *format, *lang, *resume, *into;
     char *scope;
-    char *rules, *logsource, *logsource_fields;
+    char *rules, *logsource, *logsource_fields, *file;
     int64_t limit, batch_lines, give_up_ms, every_ms, seed, events, nearest;
     int64_t rate_events, rate_bytes, expires_ms;
 };

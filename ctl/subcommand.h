@@ -81,6 +81,7 @@ int store_copy_run(struct call *call);
 int rules_run(struct call *call);
 int rules_match_run(struct call *call);
 int rules_explain_run(struct call *call);
+int rules_replay_run(struct call *call);
 int notify_test_run(struct call *call);
 int config_check_run(struct call *call);
 int config_docs_run(struct call *call);

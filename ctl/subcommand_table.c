@@ -4,7 +4,8 @@
 const struct exit_meaning exit_meanings[] = {
     { EXIT_DONE, "done, all is well" },
     { EXIT_PARTLY, "not all of it, or it is not well: lines refused, not ready, none found, "
-                   "a rule or a case fails" },
+                   "a rule or a case fails, the rules find something else" },
+    { 2, "it could not be found out (rules replay)" },
     { EXIT_USAGE, "the call is wrong: a flag, an argument, a filter" },
     { EXIT_NO_INPUT, "there is no such file" },
     { EXIT_UNREACHABLE, "nobody answers there" },
@@ -228,6 +229,20 @@ const struct subcommand subcommands[] = {
                       "bongsu rules explain --rule brute_force event.json --json",
                       "bongsu events search --limit 1 --json | jq '.events[0]' | bongsu rules explain -" },
         .exits = { EXIT_NO_INPUT, EXIT_SOFTWARE, ASKING, EXIT_CONFIG },
+    },
+    {
+        .name = "rules replay", .args = "", .run = rules_replay_run,
+        .flags = "since until new-rules file raw json url key-file ca",
+        .summary = "Judge past events again, and say what would be found otherwise",
+        .about = "The stored events since then (default: 24h) go through the engine that judges live, in the order\n"
+                 "in which it saw them, with detector.rules; the incidents are put beside those that happened.\n"
+                 "With --rules: what other rules would find, beside the present ones. Nothing is changed.\n"
+                 "Of incidents that went on in the last minute (or after --until) the end is not compared.\n"
+                 "Exit: 0 no difference, 1 there are some, 2 it could not be done.",
+        .examples = { "bongsu rules replay --since 7d --rules ./new-rules",
+                      "bongsu rules replay --since 2026-11-22T00:00:00+09:00 --until 2026-11-23 --json",
+                      "bongsu rules replay --file /var/log/auth.log --raw" },
+        .exits = { EXIT_PARTLY, 2 },
     },
     {
         .name = "notify test", .args = "", .run = notify_test_run, .flags = "json",

@@ -241,7 +241,7 @@ explain_event(const struct tool_options *options, const struct explain_call *cal
 
     *ret_code = EXIT_SOFTWARE;
     err_set(err, "out of memory");
-    if (line_event_init(&line, clock_real_us()) == 0) {
+    if (line_event_init_max(&line, clock_real_us(), INPUT_BYTES) == 0) {
         *ret_code = EXIT_NO_INPUT;
         if (read_event(&line, &bytes, call, err) == 0) {
             *ret_code = EXIT_CONFIG;

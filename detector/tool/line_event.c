@@ -17,7 +17,13 @@ enum { MAX_NAMES = EVENT_MAX_EXTRAS + EVENT_FIELD_COUNT };
 int
 line_event_init(struct line_event *line, int64_t now_us)
 {
-    *line = (struct line_event){ .reader = json_reader_new(EVENT_MAX_BYTES),
+    return line_event_init_max(line, now_us, EVENT_MAX_BYTES);
+}
+
+int
+line_event_init_max(struct line_event *line, int64_t now_us, size_t max)
+{
+    *line = (struct line_event){ .reader = json_reader_new(max),
                                  .names = calloc(MAX_NAMES, sizeof(struct text)),
                                  .zone = msgpack_zone_new(MSGPACK_ZONE_CHUNK_SIZE),
                                  .now_us = now_us };

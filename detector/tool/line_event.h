@@ -31,6 +31,8 @@ struct line_event {
 
 /* 0, or -1 when out of memory; release it in either case. */
 int line_event_init(struct line_event *line, int64_t now_us);
+/* For JSON texts of up to so many bytes: an event's own may be longer than it. */
+int line_event_init_max(struct line_event *line, int64_t now_us, size_t max);
 void line_event_release(struct line_event *line);
 
 /* line->event borrows the text. -1 with the reason: no JSON object, a name given

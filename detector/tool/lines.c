@@ -8,13 +8,24 @@
 #include "proto/codec_msgpack.h"
 
 /* Twice the longest line: what is begun is moved to the front seldom. */
-#define ROOM (2 * EVENT_MAX_BYTES)
+static size_t
+room(const struct lines *lines)
+{
+    return 2 * lines->max;
+}
+
+int
+lines_init_max(struct lines *lines, int fd, size_t max)
+{
+    *lines = (struct lines){ .fd = fd, .max = max };
+    lines->bytes = malloc(room(lines));
+    return lines->bytes == NULL ? -1 : 0;
+}
 
 int
 lines_init(struct lines *lines, int fd)
 {
-    *lines = (struct lines){ .fd = fd, .bytes = malloc(ROOM) };
-    return lines->bytes == NULL ? -1 : 0;
+    return lines_init_max(lines, fd, EVENT_MAX_BYTES);
 }
 
 void
@@ -35,7 +46,7 @@ fill(struct lines *lines, struct err *err)
         lines->start = 0;
     }
     do
-        got = read(lines->fd, lines->bytes + lines->end, ROOM - lines->end);
+        got = read(lines->fd, lines->bytes + lines->end, room(lines) - lines->end);
     while (got < 0 && errno == EINTR);
     if (got < 0) {
         err_set(err, "%s", strerror(errno));
@@ -83,7 +94,7 @@ lines_next(struct lines *lines, struct text *ret_line, struct err *err)
     if (skip(lines, err) != 0)
         return -1;
     while ((end = find_end(lines, looked)) == NULL && !lines->is_over &&
-           lines->end - lines->start <= EVENT_MAX_BYTES) {
+           lines->end - lines->start <= lines->max) {
         looked = lines->end - lines->start;
         if (fill(lines, err) != 0)
             return -1;
@@ -95,5 +106,5 @@ lines_next(struct lines *lines, struct text *ret_line, struct err *err)
     *ret_line = (struct text){ lines->bytes + lines->start, len };
     lines->is_skipping = end == NULL && !lines->is_over;
     lines->start += len + (end != NULL);
-    return len > EVENT_MAX_BYTES ? 2 : 1;
+    return len > lines->max ? 2 : 1;
 }

@@ -12,6 +12,7 @@
 #include "detector/ruleset/ruleset.h"
 #include "detector/tool/explain.h"
 #include "detector/tool/match_file.h"
+#include "detector/tool/replay.h"
 #include "detector/tool/rule_cases.h"
 #include "detector/tool/tool_options.h"
 #include "proto/base/clock.h"
@@ -242,6 +243,35 @@ explain(const struct tool_options *options, char **argv)
     return json == NULL ? refuse(code, err.text) : give(json, 1);
 }
 
+/* --- replay --- */
+
+/* "": no end to that side. */
+static int
+parse_us(const char *text, int64_t otherwise, int64_t *ret_us)
+{
+    *ret_us = otherwise;
+    return text[0] == '\0' ? 0 : text_to_int(text_of(text), INT64_MIN / 4, INT64_MAX / 4, ret_us);
+}
+
+static int
+replay(const struct tool_options *options, char **argv)
+{
+    struct replay_call call = { .rules = argv[0], .new_rules = argv[1],
+                                .file = argv[5][0] == '\0' ? NULL : argv[5],
+                                .is_raw = strcmp(argv[4], "raw") == 0 };
+    struct err err = { "times are numbers of microseconds" };
+    int code = REPLAY_FAILED;
+    json_t *json = NULL;
+
+    if (parse_us(argv[2], INT64_MIN, &call.since_us) == 0 &&
+        parse_us(argv[3], INT64_MAX, &call.until_us) == 0)
+        json = replay_run(options, &call, &code, &err);
+    if (json == NULL)
+        return refuse(REPLAY_FAILED, err.text);
+    give(json, 1);
+    return code;
+}
+
 /* --- all --- */
 
 static const struct verb {
@@ -253,6 +283,7 @@ static const struct verb {
     { "list", "RULES", 1, 1, 0, list_rules },
     { "test", "RULES CASES", 2, 2, 0, test_rules },
     { "match", "RULES LOGSOURCE FIELDS json|raw FILE", 5, 0, 1, match_lines },
+    { "replay", "RULES NEW|'' SINCE|'' UNTIL|'' json|raw FILE|''", 6, 1, 0, replay },
     { "explain", "RULES ID NEAREST json|raw FILE", 5, 1, 0, explain },
 };
 
