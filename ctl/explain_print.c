@@ -181,14 +181,13 @@ print_check(const json_t *check)
     buf_release(&line);
 }
 
+/* Of a rule, or of a filter. */
 static void
-print_detection(const json_t *rule)
+print_conditions(const json_t *rule)
 {
     json_t *conditions = json_object_get(rule, "condition"), *one;
-    json_t *checks = json_object_get(rule, "checks");
     size_t i;
 
-    print_logsource(json_object_get(rule, "logsource"));
     puts("  condition:");
     json_array_foreach(conditions, i, one) {
         if (i > 0)
@@ -198,10 +197,37 @@ print_detection(const json_t *rule)
     puts("  selections:");
     json_array_foreach(json_object_get(rule, "selections"), i, one)
         print_selection(one);
+}
+
+/* What holds, and yet does not match. */
+static void
+print_filter(const json_t *filter)
+{
+    struct buf line = { 0 };
+
+    if (filter == NULL)
+        return;
+    buf_printf(&line, "  but the filter %s (%s) takes it, %s:%" JSON_INTEGER_FORMAT ":",
+               answer_text(filter, "title"), answer_text(filter, "id"),
+               answer_text(filter, "file"), json_integer_value(json_object_get(filter, "at")));
+    put(&line);
+    buf_release(&line);
+    print_conditions(filter);
+}
+
+static void
+print_detection(const json_t *rule)
+{
+    json_t *checks = json_object_get(rule, "checks"), *one;
+    size_t i;
+
+    print_logsource(json_object_get(rule, "logsource"));
+    print_conditions(rule);
     if (json_array_size(checks) > 0)
         puts("  and one of these checks:");
     json_array_foreach(checks, i, one)
         print_check(one);
+    print_filter(json_object_get(rule, "filter"));
 }
 
 static void
@@ -290,7 +316,7 @@ print_rule(const json_t *rule)
     buf_clear(&line);
     buf_printf(&line, "  %s:%" JSON_INTEGER_FORMAT ", %s", answer_text(rule, "file"),
                json_integer_value(json_object_get(rule, "at")), answer_text(rule, "type"));
-    if (is_detection && !is_match)
+    if (is_detection && json_integer_value(json_object_get(rule, "missing")) > 0)
         buf_printf(&line, ", %" JSON_INTEGER_FORMAT " of its tests would have to come out otherwise",
                    json_integer_value(json_object_get(rule, "missing")));
     if (!json_is_true(json_object_get(rule, "incidents")))

@@ -113,12 +113,18 @@ matcher_finish(struct matcher *matcher, struct err *err)
     return matcher->index == NULL ? -1 : 0;
 }
 
+static int64_t
+filter_of(const struct matcher *matcher, size_t rule, const struct event *ev)
+{
+    return filtering_takes(matcher->filtering, rule,
+                           ev->received_us != 0 ? ev->received_us : ev->at_us);
+}
+
 /* What a filter takes is as if it had not matched, but for being noted. */
 static int
 is_taken(struct matcher *matcher, size_t rule, const struct event *ev)
 {
-    int64_t received_us = ev->received_us != 0 ? ev->received_us : ev->at_us;
-    int64_t filter = filtering_takes(matcher->filtering, rule, received_us);
+    int64_t filter = filter_of(matcher, rule, ev);
 
     if (filter >= 0)
         matcher->taken[matcher->taken_count++] = (uint32_t)filter;
@@ -169,6 +175,7 @@ matcher_explain(struct matcher *matcher, const struct event *ev,
         verdict.is_match = at < count && matched[at] == code->number;
         at += (size_t)verdict.is_match;
         verdict.holds = compiled_matches(code, matcher->table);
+        verdict.filter = verdict.holds ? filter_of(matcher, i, ev) : -1;
         verdict.route = router_answer(matcher->router, i, &verdict.part);
         rc = compiled_near(code, matcher->table, &verdict.near);
         if (rc == 0)

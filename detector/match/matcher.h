@@ -54,6 +54,7 @@ struct match_verdict {
     uint32_t number;
     int is_match;               /* as matcher_match says */
     int holds;                  /* its detection does, whatever the logsource */
+    int64_t filter;             /* it holds, but this filter takes it; -1: none does */
     enum route_answer route;    /* and part, as router_answer says */
     int part;
     struct nearness near;
@@ -66,6 +67,7 @@ int matcher_explain(struct matcher *matcher, const struct event *ev,
 
 /* What the event that was begun with has of a part of a logsource: router_words. */
 size_t matcher_words(const struct matcher *matcher, int part, struct text *ret_words);
+
 /* The numbers of the filters that took a rule from the event of the last matcher_match,
  * one for each such rule; borrowed until the next call. Whether a filter is past its time
  * is judged by when the event was received (else by its own time). */

@@ -158,6 +158,27 @@ add_feeds(const struct explaining *all, const struct rule *rule, json_t *json)
     json_decref(feeds);
 }
 
+/* The filter that takes the event from the rule, with its parts, which are compiled as
+ * the rule's logsource means their fields. 0, or -1 with the reason. */
+static int
+add_filter(const struct explain_parts *of, const struct match_verdict *verdict, json_t *json)
+{
+    const struct rule_filter *filter = ruleset_filter(of->all->rules, (size_t)verdict->filter);
+    struct sigma_rule body = filter->sigma.body;
+    struct explain_parts parts = { of->all, &body, of->table, of->err };
+    json_t *selections;
+
+    body.logsource = of->rule->logsource;
+    selections = explain_selections(&parts);
+    if (selections == NULL)
+        return -1;
+    json_object_set_new(json, "filter", json_pack(
+        "{s:s, s:s, s:s, s:i, s:o, s:o}", "id", body.id, "title",
+        body.title == NULL ? "" : body.title, "file", body.file, "at", body.line, "condition",
+        explain_conditions(&parts, selections), "selections", selections));
+    return 0;
+}
+
 json_t *
 explain_detection(const struct explaining *all, size_t i, struct err *err)
 {
@@ -186,6 +207,10 @@ explain_detection(const struct explaining *all, size_t i, struct err *err)
         add_first_seen(all, rule, json);
         add_feeds(all, rule, json);
         add_allowed(all, &rule->sigma, json);
+        if (verdict->filter >= 0 && add_filter(&parts, verdict, json) != 0) {
+            json_decref(json);
+            json = NULL;
+        }
     }
     json_decref(selections);
     json_decref(checks);

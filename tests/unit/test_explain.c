@@ -234,6 +234,27 @@ an_entry_of_the_allow_list_is_named(void **state)
 }
 
 static void
+a_filter_that_takes_the_event_is_explained_too(void **state)
+{
+    static const char rules[] =
+        RULE "detection: {s: {a: 1}, condition: s}\n---\n"
+        "title: Not the scanner\nid: f\nlogsource: {product: x}\n"
+        "filter: {rules: [t], scanner: {agent|contains: nessus}, condition: not scanner}\n";
+    json_t *answer = explain(*state, rules, "t", "{\"a\":1,\"agent\":\"Nessus 10\"}");
+
+    says(rule_at(answer, 0), "holds", "true");
+    says(rule_at(answer, 0), "matches", "false");
+    says(rule_at(answer, 0), "filter/id", "\"f\"");
+    says(rule_at(answer, 0), "filter/condition/0/holds", "false");
+    says(rule_at(answer, 0), "filter/selections/0/groups/0/0/matched", "[\"*nessus*\"]");
+    json_decref(answer);
+    answer = explain(*state, rules, "t", "{\"a\":1,\"agent\":\"curl\"}");
+    says(rule_at(answer, 0), "matches", "true");
+    assert_null(get(rule_at(answer, 0), "filter"));
+    json_decref(answer);
+}
+
+static void
 what_is_no_event_is_refused_with_the_reason(void **state)
 {
     static const struct { const char *event, *why; } wrong[] = {
@@ -362,6 +383,7 @@ main(void)
         TEST(a_correlation_says_its_key_and_what_its_windows_need),
         TEST(the_nearest_rules_come_first_and_those_that_match_before_them),
         TEST(an_entry_of_the_allow_list_is_named),
+        TEST(a_filter_that_takes_the_event_is_explained_too),
         TEST(what_is_no_event_is_refused_with_the_reason),
         TEST(a_stored_event_has_no_fields_that_its_place_gave_it),
         TEST(the_parts_add_up_to_what_the_engine_says),
