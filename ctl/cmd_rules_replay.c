@@ -9,6 +9,7 @@
 #include "ctl/replay_send.h"
 #include "ctl/screen.h"
 #include "ctl/span.h"
+#include "ctl/stop_signal.h"
 #include "ctl/subcommand.h"
 #include "proto/base/clock.h"
 #include "proto/run/daemon.h"
@@ -95,7 +96,7 @@ static int
 replay_stored(struct call *call, const struct detector_tool *tool, int64_t since_us,
               json_t **ret_answer, struct err *err)
 {
-    struct replay_span span = { .since_us = since_us };
+    struct replay_span span = { .since_us = since_us, .is_of_events = call->rules != NULL };
     struct detector_tool_process process;
     json_t *early, *answer = NULL;
     FILE *input = NULL;
@@ -115,7 +116,18 @@ replay_stored(struct call *call, const struct detector_tool *tool, int64_t since
         json_decref(answer);
     if (early != NULL)
         *ret_answer = early;
+    if (sent == EXIT_STOPPED || stop_is_asked)
+        return EXIT_STOPPED;
     return sent != EXIT_DONE ? -1 : code;
+}
+
+static void
+show(const struct call *call, const json_t *answer)
+{
+    if (call->json)
+        screen_print_json(answer);
+    else
+        replay_print(answer);
 }
 
 int
@@ -137,6 +149,11 @@ rules_replay_run(struct call *call)
         return call_complain(call, REPLAY_FAILED, &err);
     code = call->file == NULL ? replay_stored(call, &tool, span.since_us, &answer, &err)
                               : detector_tool_run(&tool, &answer, &err);
+    if (code == EXIT_STOPPED) {
+        err_set(&err, "stopped: nothing is known yet");
+        json_decref(answer);
+        return call_complain(call, EXIT_STOPPED, &err);
+    }
     if (code >= 0 && json_object_get(answer, "counts") == NULL) {
         err_set(&err, "%s", answer_text(answer, "error")[0] == '\0'
                                 ? "the detector, which judges rules, gave no answer"
@@ -145,10 +162,8 @@ rules_replay_run(struct call *call)
     }
     if (code < 0)
         code = call_complain(call, REPLAY_FAILED, &err);
-    else if (call->json)
-        screen_print_json(answer);
     else
-        replay_print(answer);
+        show(call, answer);
     json_decref(answer);
     return code;
 }

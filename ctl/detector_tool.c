@@ -47,6 +47,7 @@ detector_tool_init(struct detector_tool *tool, struct call *call)
     const struct settings *settings = &call->settings;
     char *allow = settings->allow_path != NULL ? strdup(settings->allow_path)
                                                : settings_path(settings, "allow.yml");
+    int64_t slots = settings->detector_slots;      /* each has so much room */
     int rc = -1;
 
     *tool = (struct detector_tool){ .args = { "bongsu-detector", "--rules" }, .arg_count = 2 };
@@ -54,9 +55,10 @@ detector_tool_init(struct detector_tool *tool, struct call *call)
         add_text(tool, call, "placeholders", settings->placeholders_path) == 0 &&
         add_text(tool, call, "allow", allow) == 0 &&
         add_number(tool, call, "lateness-ms", settings->detector_lateness_ms) == 0 &&
-        add_number(tool, call, "max-keys", settings->detector_max_keys) == 0 &&
+        add_number(tool, call, "max-keys", settings->detector_max_keys * slots) == 0 &&
         add_number(tool, call, "max-entries", settings->detector_max_entries) == 0 &&
-        add_number(tool, call, "max-total-entries", settings->detector_max_total_entries) == 0)
+        add_number(tool, call, "max-total-entries",
+                   settings->detector_max_total_entries * slots) == 0)
         rc = 0;
     free(allow);
     return rc;

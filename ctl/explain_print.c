@@ -239,8 +239,10 @@ print_first_seen(const json_t *seen)
         return;
     buf_append_str(&line, "  only the first time for ");
     append_parts(&line, json_object_get(seen, "key"));
-    buf_printf(&line, " in %s (after learning for %s)%s", answer_text(seen, "remembers"),
-               answer_text(seen, "learns"),
+    buf_printf(&line, " in %s", answer_text(seen, "remembers"));
+    if (strcmp(answer_text(seen, "learns"), "0s") != 0)
+        buf_printf(&line, " (after learning for %s)", answer_text(seen, "learns"));
+    buf_printf(&line, "%s",
                json_is_true(json_object_get(seen, "whole")) ? "" : "; not all of it is there");
     put(&line);
     buf_release(&line);

@@ -135,13 +135,18 @@ replay_send(struct call *call, const struct replay_span *span, FILE *to, struct 
         json_dumpf(head, to, JSON_COMPACT);
         fputc('\n', to);
         json_decref(head);
-        code = send_list(&work, "incidents", PAGE_INCIDENTS, span->since_us, INT64_MAX, err);
+        if (span->is_of_events)
+            fputc('\n', to);
+        else
+            code = send_list(&work, "incidents", PAGE_INCIDENTS, span->since_us, INT64_MAX, err);
     }
     /* to the newest: it may be that only these make an older one late */
     if (code == EXIT_DONE)
         code = send_list(&work, "events", PAGE_EVENTS, from_us, INT64_MAX, err);
     if (work.shows_progress)
         fputs("\r\033[K", stderr);
+    if (code == EXIT_STOPPED)
+        err_set(err, "stopped");
     remote_close(&work.remote);
     return code;
 }

@@ -16,6 +16,7 @@
 struct replay_span {
     int64_t since_us;           /* incidents that ended before are not sent */
     int64_t lookback_us;        /* events so long before are judged too */
+    int is_of_events;           /* what happened is not asked for */
 };
 
 /* EXIT_DONE, also when the reader ended early and says why itself; or the exit code with

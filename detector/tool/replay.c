@@ -81,7 +81,8 @@ read_input(struct replay *replay, struct err *err)
     if (call->file == NULL) {
         if (say_lookback(replay, err) != 0)
             return -1;
-        rc = replay_read_stream(&replay->input, STDIN_FILENO, replay->found, err);
+        rc = replay_read_stream(&replay->input, STDIN_FILENO,
+                                replay->is_two_sided ? NULL : replay->found, err);
     } else {
         rc = replay_read_file(&replay->input, call->file, call->is_raw, err);
         replay->input.is_whole = replay->input.earlier == 0;

@@ -220,7 +220,7 @@ static int
 take_incident(struct reading *reading, struct text line, struct found *found, struct err *err)
 {
     json_t *json = json_loadb(line.ptr, line.len, 0, NULL);
-    int rc = found_add_json(found, FOUND_BEFORE, json, err);
+    int rc = found == NULL ? 0 : found_add_json(found, FOUND_BEFORE, json, err);
 
     (void)reading;
     json_decref(json);

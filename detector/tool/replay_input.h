@@ -35,7 +35,7 @@ struct replay_input {
 int replay_input_init(struct replay_input *input, int64_t from_us);
 void replay_input_release(struct replay_input *input);
 
-/* Read all. 0, or -1 with the reason. */
+/* Read all; what happened goes into found (NULL: nowhere). 0, or -1 with the reason. */
 int replay_read_file(struct replay_input *input, const char *path, int is_raw, struct err *err);
 int replay_read_stream(struct replay_input *input, int fd, struct found *found,
                        struct err *err);

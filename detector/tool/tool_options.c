@@ -9,17 +9,18 @@
 #include "detector/tool/read_all.h"
 #include "proto/base/text.h"
 
-/* What holds without the flag is the setting's default; the limits are its limits. */
+/* What holds without the flag is the setting's default; the limits are its limits,
+ * of sixteen slots where each has its own. */
 static const struct number_flag {
     const char *name;
     size_t at;
     int64_t otherwise, max;
 } numbers[] = {
     { "--lateness-ms=", offsetof(struct tool_options, lateness_ms), 300000, INT64_C(86400000) },
-    { "--max-keys=", offsetof(struct tool_options, max_keys), 250000, 10000000 },
+    { "--max-keys=", offsetof(struct tool_options, max_keys), 250000, 160000000 },
     { "--max-entries=", offsetof(struct tool_options, max_entries), 500, 1000000 },
     { "--max-total-entries=", offsetof(struct tool_options, max_total_entries), 1000000,
-      100000000 },
+      1600000000 },
 };
 
 static const struct path_flag {

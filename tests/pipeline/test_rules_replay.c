@@ -355,6 +355,10 @@ what_an_allow_list_would_take_is_gone(void **state)
     assert_true(number(answer, "gone") > 10);
     assert_int_equal(number(answer, "added"), 0);
     json_decref(answer);
+    /* from both sides: what happened has no part in it */
+    answer = replay("replay --json --since 24h --until now --rules detector/rules", &code);
+    assert_int_equal(code, 0);
+    json_decref(answer);
     write_file("allow.yml", "");
 }
 
