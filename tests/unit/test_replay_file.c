@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "detector/tool/replay.h"
+#include "detector/tool/replay_input.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/temp_dir.h"
 
@@ -246,6 +247,76 @@ a_rule_that_remembers_longer_is_named_and_left_out(void **state)
     json_decref(answer);
 }
 
+/* --- the stream that bongsu makes of the api's answers --- */
+
+#define HEAD "{\"whole\":true}\n"
+#define HAPPENED "{\"id\":\"a\",\"rule\":{\"id\":\"three\",\"title\":\"Three\"},\"key\":{}," \
+    "\"opened_at\":\"2026-11-22T01:00:00Z\",\"last_seen\":\"2026-11-22T01:00:00Z\"," \
+    "\"severity\":\"high\",\"count\":3}\n"
+
+/* Read it; how many events are to be judged, or -1. */
+static int64_t
+read_stream(struct place *place, const char *text, struct replay_input *input,
+            struct found *found)
+{
+    FILE *file;
+    int rc;
+
+    write_file(place->file, text);
+    file = fopen(place->file, "r");
+    assert_non_null(file);
+    assert_int_equal(replay_input_init(input, INT64_MIN), 0);
+    rc = replay_read_stream(input, fileno(file), found, &place->err);
+    fclose(file);
+    return rc == 0 ? (int64_t)spool_count(input->spool) : -1;
+}
+
+static void
+a_stream_brings_what_happened_and_the_events(void **state)
+{
+    struct found *found = found_new();
+    struct replay_input input;
+    int differs;
+    json_t *json;
+
+    assert_int_equal(read_stream(*state, HEAD HAPPENED "\n"
+                                 STORED("1", "2026-11-22T01:00:00Z", "2026-11-22T01:00:00Z")
+                                 FAIL("2026-11-22T01:00:00Z") "\n", &input, found), 1);
+    assert_true(input.is_whole);
+    /* what the api gives has its place, or is none of its events */
+    assert_int_equal(input.refused, 1);
+    json = found_compare(found, &(struct found_span){ INT64_MIN, INT64_MAX, 1 }, &differs);
+    assert_int_equal(number(json, "counts", "gone"), 1);
+    json_decref(json);
+    replay_input_release(&input);
+    found_destroy(&found);
+}
+
+static void
+a_stream_that_was_broken_off_is_no_answer(void **state)
+{
+    static const char event[] = STORED("1", "2026-11-22T01:00:00Z", "2026-11-22T01:00:00Z");
+    static const char *const broken[] = {
+        "", "\n", "no json\n", HEAD, HEAD HAPPENED, HEAD HAPPENED "\n", HEAD "{}\n\n\n",
+        HEAD "\nx",
+    };
+    struct place *place = *state;
+    struct replay_input input;
+    struct found *found = found_new();
+    char whole[1000];
+
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        place->err.text[0] = '\0';
+        assert_int_equal(read_stream(place, broken[i], &input, found), -1);
+        assert_true(place->err.text[0] != '\0');
+        replay_input_release(&input);
+    }
+    snprintf(whole, sizeof(whole), "%s\n%s", HEAD, event);
+    assert_int_equal(read_stream(place, whole, &input, found), -1);
+    replay_input_release(&input);
+    found_destroy(&found);
+}
+
 static void
 what_cannot_be_read_is_a_reason(void **state)
 {
@@ -277,6 +348,8 @@ main(void)
         TEST(log_lines_go_through_the_decoders),
         TEST(what_is_long_before_the_time_is_not_judged),
         TEST(a_rule_that_remembers_longer_is_named_and_left_out),
+        TEST(a_stream_brings_what_happened_and_the_events),
+        TEST(a_stream_that_was_broken_off_is_no_answer),
         TEST(what_cannot_be_read_is_a_reason),
     };
 
