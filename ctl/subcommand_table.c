@@ -202,6 +202,14 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
     },
     {
+        .name = "rules reload", .args = "", .run = rules_reload_run, .flags = "json",
+        .summary = "Have the running detectors read their rules now, and say what came of it",
+        .about = "They do so by themselves within some seconds after a file changed, or on SIGHUP. Events are\n"
+                 "judged meanwhile; a file that is refused stays in force in its last good version.",
+        .examples = { "bongsu rules reload" },
+        .exits = { EXIT_PARTLY, EXIT_UNREACHABLE },
+    },
+    {
         .name = "rules match", .args = "FILE", .run = rules_match_run,
         .flags = "rules logsource logsource-fields raw", .min_args = 1, .max_args = 1,
         .kind = ARGUMENT_FILE,

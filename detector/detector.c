@@ -146,6 +146,8 @@ on_checkpoint(zloop_t *loop, int timer, void *self)
 
     (void)loop, (void)timer;
     detector_keep_rules(det);
+    if (det->reload.has_news)
+        detector_take_rules(det);
     if (det->is_dirty || det->is_refused || sources_is_due(det->sources) ||
         engine_untold(det->engine) > 0)
         detector_commit(det, grown_at_once(det));
@@ -266,6 +268,7 @@ detector_destroy(void **self)
 
     if (det == NULL)
         return;
+    detector_close_reload(det);
     fan_destroy(&det->links);
     sender_destroy(&det->sender);
     zsock_destroy(&det->incidents);
@@ -328,7 +331,7 @@ detector_start(struct daemon *daemon, int is_check, void **ret_self, int *ret_co
     }
     snprintf(det->consumer, sizeof(det->consumer), "detect/%u", det->share.slot);
     *ret_code = EXIT_TAKEN;
-    if (open_sockets(det, err) != 0)
+    if (open_sockets(det, err) != 0 || detector_open_reload(det, err) != 0)
         return -1;
     health_on_status(daemon->health, detector_fill_status, det);
     zloop_reader(daemon->loop, det->reports, on_report, det);
@@ -354,6 +357,7 @@ const struct daemon_spec detector_spec = {
     .name = "detector",
     .help = "judges every event by the rules and tells of incidents",
     .start = detector_start,
+    .reload = detector_reload,
     .drain = detector_drain,
     .destroy = detector_destroy,
 };

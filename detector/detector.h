@@ -15,6 +15,7 @@
 #include "detector/allow_file.h"
 #include "detector/commit_pace.h"
 #include "detector/engine/share.h"
+#include "detector/rule_watch.h"
 #include "detector/ruleset/rule_files.h"
 #include "proto/base/log.h"
 #include "proto/bus.h"
@@ -25,6 +26,21 @@
 extern const struct daemon_spec detector_spec;
 
 enum { DETECTOR_MAX_JOURNALS = 256 };
+
+/* Rules anew (reload.c). */
+enum { RELOAD_MAX_WAITING = 16 };
+
+struct reload {
+    struct rule_watch *watch;
+    struct rule_news news;          /* not in force yet, for the disk is full */
+    int has_news;
+    uint64_t seen;                  /* how the files stood before they were read at start */
+    struct { struct http_request *req; uint64_t asked; } waiting[RELOAD_MAX_WAITING];
+    size_t waiting_count;           /* who asked by POST /rules/reload */
+    int64_t at_us, took_ms, swap_ms;    /* of the last that came in force */
+    char *problem;                  /* why the last came not, or NULL */
+    uint64_t *count, *failures;
+};
 
 struct detector {
     struct daemon *daemon;
@@ -47,6 +63,8 @@ struct detector {
     struct allow_file allow;
     struct rule_files rule_files;   /* until the good ones are kept */
     json_t *refusals;               /* why rules are refused, for status */
+    struct reload reload;
+    char state_path[4096];
     struct log_burst keep_burst, gap_burst, fail_burst, place_burst;
     uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
     uint64_t *bad_reports, *refused_state, *kept_files;
@@ -69,6 +87,17 @@ void detector_keep_rules(struct detector *det);
  * Keep the good one, if that is not done yet. */
 int detector_open_allow(struct detector *det, struct err *err);
 void detector_keep_allow(struct detector *det);
+
+/* Say of the rules in force, and of their files, what status and log are to say. */
+void detector_note_rules(struct detector *det);
+
+/* reload.c: read the rules anew when files change, or are asked for (a daemon_spec's
+ * reload). Put in force what was read since. What status says of it. */
+int detector_open_reload(struct detector *det, struct err *err);
+void detector_close_reload(struct detector *det);
+void detector_reload(void *self);
+void detector_take_rules(struct detector *det);
+void detector_fill_reload(const struct detector *det, json_t *status, json_t *warnings);
 
 /* Read the rules and say which are refused: 0 when none is. */
 int detector_check_rules(const struct settings *settings, struct err *err);

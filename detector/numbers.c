@@ -72,6 +72,7 @@ detector_fill_status(void *self, json_t *status)
     json_object_set_new(status, "rule_files_kept", json_integer((json_int_t)*det->kept_files));
     allow_file_fill(&det->allow, det->engine, status, warnings);
     fill_filters(det, status, warnings);
+    detector_fill_reload(det, status, warnings);
     json_object_set_new(status, "warnings", warnings);
     json_object_set_new(status, "late_sources", sources);
     detector_fill_sources(det, status);
@@ -105,6 +106,8 @@ detector_open_metrics(struct detector *det)
         { &det->refused_state, "bongsu_detector_state_rows_refused_total", "rows of the state file that made no sense at start, dropped" },
         { &det->commits, "bongsu_detector_commits_total", "commits of the state file" },
         { &det->failures, "bongsu_detector_commits_failed_total", "commits refused by a full disk or a lock" },
+        { &det->reload.count, "bongsu_detector_rules_reloads_total", "times that rules came in force while judging" },
+        { &det->reload.failures, "bongsu_detector_rules_reloads_failed_total", "times that they did not: those in force stayed" },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

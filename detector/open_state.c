@@ -74,7 +74,6 @@ choose_rules(struct detector *det, struct err *err)
 {
     struct placeholders *holders;
     struct ruleset *rules;
-    struct err refused;
 
     if (checkpoint_read_rules(det->checkpoint, &det->rule_files, err) != 0)
         return NULL;
@@ -84,30 +83,38 @@ choose_rules(struct detector *det, struct err *err)
     rules = ruleset_build(&det->rule_files, err);
     det->rule_files.placeholders = NULL;
     placeholders_destroy(&holders);
-    if (rules == NULL)
-        return NULL;
+    return rules;
+}
+
+void
+detector_note_rules(struct detector *det)
+{
+    const struct ruleset *rules = engine_rules(det->engine);
+    struct err refused;
+
     (void)tell_rules(rules, &refused);
     *det->kept_files = rule_files_kept(&det->rule_files);
+    json_decref(det->refusals);
     det->refusals = json_array();
     for (size_t i = 0; i < ruleset_refused_count(rules) && i < MAX_REFUSALS; i++)
         json_array_append_new(det->refusals, json_string(ruleset_refused(rules, i)));
-    return rules;
 }
 
 void
 detector_keep_rules(struct detector *det)
 {
     enum db_outcome outcome;
+    int is_all = 0;
     struct err err;
 
     if (det->rule_files.count == 0)
         return;
-    outcome = checkpoint_keep_rules(det->checkpoint, &det->rule_files, &err);
+    outcome = checkpoint_keep_rules(det->checkpoint, &det->rule_files, &is_all, &err);
     if (outcome == DB_UNCLEAR)
         daemon_die(EXIT_IO, err.text);
-    if (outcome == DB_DONE)
+    if (outcome == DB_DONE && is_all)
         rule_files_release(&det->rule_files);
-    else
+    else if (outcome != DB_DONE)
         log_warn_burst(&det->keep_burst, "rules cannot be kept, trying again",
                        "reason=\"%s\"", err.text);
 }
@@ -168,10 +175,10 @@ detector_keep_allow(struct detector *det)
 static int
 open_files(struct detector *det, struct err *err)
 {
-    char path[4096], dead_path[4096];
+    char *path = det->state_path, dead_path[4096];
     const char *dir = det->daemon->settings->data_dir;
 
-    snprintf(path, sizeof(path), "%s/detector-%u.db", dir, det->share.slot);
+    snprintf(path, sizeof(det->state_path), "%s/detector-%u.db", dir, det->share.slot);
     snprintf(dead_path, sizeof(dead_path), "%s/detector-%u-deadletter.db", dir,
              det->share.slot);
     det->checkpoint = checkpoint_open(path, clock_real_us(), err);
@@ -203,6 +210,8 @@ open_engine(struct detector *det, struct err *err)
     rules = choose_rules(det, err);
     det->engine = rules == NULL ? NULL
                                 : engine_new(&options, &rules, det->daemon->metrics, err);
+    if (det->engine != NULL)
+        detector_note_rules(det);
     if (det->engine == NULL ||
         checkpoint_restore(det->checkpoint, det->engine, det->refused_state, err) != 0)
         goto done;
@@ -220,8 +229,10 @@ done:
 int
 detector_open_state(struct detector *det, struct err *err)
 {
+    const struct settings *settings = det->daemon->settings;
     int lock, rc = -1;
 
+    det->reload.seen = rule_watch_look(settings->rules_dir, settings->placeholders_path);
     if (rule_files_read(det->daemon->settings->rules_dir, &det->rule_files, err) != 0)
         return -1;
     lock = detector_take_slot(det, err);

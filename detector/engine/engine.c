@@ -231,6 +231,12 @@ engine_end(struct engine **engine)
     return rules;
 }
 
+const struct ruleset *
+engine_rules(const struct engine *engine)
+{
+    return engine->rules;
+}
+
 void
 engine_set_incomplete_until(struct engine *engine, int64_t until_us)
 {

@@ -47,6 +47,9 @@ struct ruleset *engine_end(struct engine **engine);
  * old rules stay. */
 int engine_swap(struct engine **engine, struct ruleset **rules, struct err *err);
 
+/* The rules in force, borrowed until they are swapped. */
+const struct ruleset *engine_rules(const struct engine *engine);
+
 /* State was lost: incidents whose newest event was journalled before this are
  * marked incomplete, for events before the loss may be missing from them. */
 void engine_set_incomplete_until(struct engine *engine, int64_t until_us);

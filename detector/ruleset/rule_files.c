@@ -9,13 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/base/hash.h"
+
 /* A file over 1 MiB is refused by the YAML reader: a little more is enough to see it. */
 enum { MAX_FILES = 20000, MAX_DEPTH = 16, MAX_PATH = 4096, MAX_FILE = 1024 * 1024 + 1,
        MAX_BYTES = 256 * 1024 * 1024, READ = 16 * 1024 };
 
 static int
-file_add(struct rule_files *all, const char *path, struct err *err)
+file_add(void *ctx, const char *path, const struct stat *st, struct err *err)
 {
+    struct rule_files *all = ctx;
+
+    (void)st;
     if (all->count == MAX_FILES) {
         err_set(err, "%s: more than %d rule files", path, MAX_FILES);
         return -1;
@@ -47,10 +52,18 @@ is_rule_file(const char *name)
            text_ends_with(text_of(name), ".yaml");
 }
 
-static int walk(struct rule_files *all, const char *dir, int depth, struct err *err);
+/* What is done with each rule file that is found. 0 to go on. */
+typedef int file_visit(void *ctx, const char *path, const struct stat *st, struct err *err);
+
+struct walk {
+    file_visit *file;
+    void *ctx;
+};
+
+static int walk(const struct walk *all, const char *dir, int depth, struct err *err);
 
 static int
-visit(struct rule_files *all, const char *dir, const char *name, int depth, struct err *err)
+visit(const struct walk *all, const char *dir, const char *name, int depth, struct err *err)
 {
     char path[MAX_PATH];
     struct stat st;
@@ -67,11 +80,11 @@ visit(struct rule_files *all, const char *dir, const char *name, int depth, stru
     }
     if (S_ISDIR(st.st_mode))
         return walk(all, path, depth + 1, err);
-    return S_ISREG(st.st_mode) && is_rule_file(name) ? file_add(all, path, err) : 0;
+    return S_ISREG(st.st_mode) && is_rule_file(name) ? all->file(all->ctx, path, &st, err) : 0;
 }
 
 static int
-walk(struct rule_files *all, const char *dir, int depth, struct err *err)
+walk(const struct walk *all, const char *dir, int depth, struct err *err)
 {
     const struct dirent *entry;
     DIR *open;
@@ -151,8 +164,9 @@ int
 rule_files_read(const char *dir, struct rule_files *files, struct err *err)
 {
     struct rule_files all = { 0 };
+    const struct walk each = { file_add, &all };
 
-    if (walk(&all, dir, 0, err) != 0)
+    if (walk(&each, dir, 0, err) != 0)
         goto failed;
     if (all.count == 0) {
         err_set(err, "%s: no rule files (*.yml)", dir);
@@ -167,6 +181,31 @@ rule_files_read(const char *dir, struct rule_files *files, struct err *err)
 failed:
     rule_files_release(&all);
     return -1;
+}
+
+/* Folders have no order: sums do not need one. */
+static int
+file_look(void *ctx, const char *path, const struct stat *st, struct err *err)
+{
+    const int64_t about[] = { (int64_t)hash64(path, strlen(path)), st->st_size, (int64_t)st->st_ino,
+                              st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec,
+                              st->st_ctim.tv_nsec };
+
+    (void)err;
+    *(uint64_t *)ctx += hash64(about, sizeof(about));
+    return 0;
+}
+
+uint64_t
+rule_files_look(const char *dir)
+{
+    uint64_t sum = 0;
+    const struct walk each = { file_look, &sum };
+    struct err err = { "" };
+
+    if (walk(&each, dir, 0, &err) != 0)
+        sum = hash64(err.text, strlen(err.text));
+    return sum;
 }
 
 void

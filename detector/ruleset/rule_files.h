@@ -10,6 +10,7 @@
 #define DETECTOR_RULESET_RULE_FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "detector/sigma/placeholders.h"
 #include "proto/base/buf.h"
@@ -30,6 +31,7 @@ struct rule_file {
     int is_kept;                    /* last_good is in force, for these reasons: */
     struct rule_refusal *refusals;
     int is_good;                    /* all that is in force of it is in use */
+    int is_saved;                   /* it is the last good version that is kept */
 };
 
 struct ruleset;
@@ -52,6 +54,10 @@ struct rule_files {
  * rule file, or holds too much. */
 int rule_files_read(const char *dir, struct rule_files *files, struct err *err);
 void rule_files_release(struct rule_files *files);
+
+/* A number of the names, sizes and times of what rule_files_read would read now: another
+ * one when anything was changed, or cannot be looked at. */
+uint64_t rule_files_look(const char *dir);
 
 /* The file of this name below the folder, or NULL. */
 struct rule_file *rule_files_find(const struct rule_files *files, struct text name);

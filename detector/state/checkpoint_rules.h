@@ -15,9 +15,13 @@
 int checkpoint_read_rules(struct checkpoint *checkpoint, struct rule_files *files,
                           struct err *err);
 
+/* The same from the state file at path, beside whoever has it open. */
+int checkpoint_rules_of(const char *path, struct rule_files *files, struct err *err);
+
 /* After ruleset_build: keep the files that are good, and forget those that are
- * no longer in the folder. Writes only what changed. */
-enum db_outcome checkpoint_keep_rules(struct checkpoint *checkpoint,
-                                      const struct rule_files *files, struct err *err);
+ * no longer in the folder. Writes only what changed, and not much at once: *ret_is_all
+ * says whether that was all, else it is to be called again. */
+enum db_outcome checkpoint_keep_rules(struct checkpoint *checkpoint, struct rule_files *files,
+                                      int *ret_is_all, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@ struct yaml_constant {
     struct yaml_constant *next;
 };
 
+/* For all threads: the detector reads rules beside its loop. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct yaml_constant *free_constants[3];     /* true, false, null */
 
 static struct yaml_constant **
@@ -21,11 +24,14 @@ free_list(json_type type)
 static json_t *
 constant_new(json_type type, struct yaml_constant **constants)
 {
-    struct yaml_constant **list = free_list(type), *constant = *list;
+    struct yaml_constant **list = free_list(type), *constant;
 
+    pthread_mutex_lock(&lock);
+    constant = *list;
     if (constant != NULL)
         *list = constant->next;
-    else
+    pthread_mutex_unlock(&lock);
+    if (constant == NULL)
         constant = malloc(sizeof(*constant));
     if (constant == NULL)
         return NULL;
@@ -39,6 +45,7 @@ constant_new(json_type type, struct yaml_constant **constants)
 void
 yaml_scalar_release(struct yaml_constant **constants)
 {
+    pthread_mutex_lock(&lock);
     while (*constants != NULL) {
         struct yaml_constant *constant = *constants;
         struct yaml_constant **list = free_list(constant->json.type);
@@ -47,6 +54,7 @@ yaml_scalar_release(struct yaml_constant **constants)
         constant->next = *list;
         *list = constant;
     }
+    pthread_mutex_unlock(&lock);
 }
 
 static const struct {

@@ -142,6 +142,11 @@ on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     (void)loop;
     if (read(item->fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return 0;
+    if (info.ssi_signo == SIGHUP) {
+        if (process->spec->reload != NULL)
+            process->spec->reload(process->self);
+        return 0;
+    }
     log_info("stopping", "signal=%s", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
     /* a second one has its usual effect: it ends the process at once */
     sigemptyset(&set);
@@ -164,9 +169,11 @@ open_signals(struct process *process, struct err *err)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, SIG_DFL);       /* may have been inherited as ignored */
     signal(SIGINT, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
     process->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (process->signal_fd < 0) {

@@ -54,6 +54,8 @@ struct daemon_spec {
      * is_check only check (-n): open no socket, write no file. */
     int (*start)(struct daemon *daemon, int is_check, void **ret_self,
                  int *ret_code, struct err *err);
+    /* SIGHUP: what is read from files is read anew, without a pause. NULL: nothing is. */
+    void (*reload)(void *self);
     /* Finish what was begun, wait for no peer; then the loop ends. NULL: nothing. */
     void (*drain)(void *self);
     /* Close and free. */
