@@ -1,5 +1,6 @@
 #include "detector/engine/engine.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,13 +105,24 @@ index_rules(struct engine *engine)
     return 0;
 }
 
+/* The highest number that its condition names. */
+static double
+highest(const struct window_rule *rule)
+{
+    double number = rule->threshold;
+
+    if (rule->is_waiting && isfinite(rule->most))
+        number = fmax(number, rule->most);
+    return rule->is_waiting ? fmax(number, rule->except) : number;
+}
+
 /* A window must be able to reach its threshold, twice for good measure. */
 static void
 plan_limits(struct rule_plan *plan, const struct engine_options *options)
 {
     size_t most = options->max_total_entries / 4 > MIN_ENTRIES
                   ? options->max_total_entries / 4 : MIN_ENTRIES;
-    double need = window_has_weight(plan->window.kind) ? 0 : plan->window.threshold * 2;
+    double need = window_has_weight(plan->window.kind) ? 0 : highest(&plan->window) * 2;
 
     plan->tight_entries = MIN_ENTRIES;
     if (need > 0)
@@ -137,12 +149,18 @@ plan_rule(struct engine *engine, const struct sigma_rule *sigma)
                     .span_us = cor->span_us, .lateness_us = engine->options.lateness_us,
                     .threshold = cor->threshold, .is_strict = cor->is_strict,
                     .max_entries = engine->options.max_entries,
-                    .percentile = cor->percentile },
+                    .percentile = cor->percentile, .is_waiting = cor->is_waiting,
+                    .most = cor->most, .is_most_strict = cor->is_most_strict,
+                    .except = cor->except, .terms = cor->terms,
+                    .term_count = cor->term_count,
+                    .is_ahead = cor->is_waiting && cor->term_count > 0 },
         .suppress_us = sigma->suppress_us,
     };
     int64_t hold = cor->span_us > HOUR_US ? cor->span_us : HOUR_US;
 
     plan_limits(&plan, &engine->options);
+    if (cor->is_waiting)
+        hold += HOUR_US;        /* it must outlive what it waits for */
     if (plan.suppress_us == 0)
         plan.suppress_us = hold;
     if (plan.suppress_us > hold)

@@ -24,13 +24,13 @@ struct judging {
 /* How much an entry adds to its incident's count, and which steps it is. */
 static struct incident_part
 part_of(const struct engine *engine, const struct state *state,
-        const struct window_entry *entry, const struct event *ev)
+        const struct window_entry *entry, const struct event_id *opener)
 {
     const struct window_match *match = &engine->match;
     enum window_kind kind = engine->plans[state->rule].window.kind;
     double weight = kind == WINDOW_SUM ? entry->as.weight : 1;
     struct incident_part part = { .first_us = match->first_us, .last_us = match->last_us,
-                                  .opener = &ev->id, .entry = entry };
+                                  .opener = opener, .entry = entry };
 
     if (weight > 0)
         part.weight = weight < 1e15 ? (uint64_t)llround(weight) : (uint64_t)1e15;
@@ -73,9 +73,10 @@ does_yield(struct engine *engine, const struct rule *rule, const struct state *s
     return 0;
 }
 
-/* The condition held: what the incident does not have yet goes in. */
-static int
-count_match(struct engine *engine, struct state *state, const struct event *ev)
+/* What the incident does not have yet goes in. */
+int
+engine_count_match(struct engine *engine, struct state *state,
+                   const struct event_id *opener, const struct event *ev)
 {
     const struct rule *rule = ruleset_rule(engine->rules, state->rule);
     const struct window_match *match = &engine->match;
@@ -87,7 +88,7 @@ count_match(struct engine *engine, struct state *state, const struct event *ev)
         state_know(&engine->table, state);
     for (size_t i = 0; is_telling && i < match->taken_count; i++) {
         const struct incident_part part = part_of(
-            engine, state, window_entry(state->window, match->taken[i]), ev);
+            engine, state, window_entry(state->window, match->taken[i]), opener);
 
         if (engine_count(engine, state, &part) != 0)
             return -1;
@@ -158,7 +159,7 @@ judge_entry(struct engine *engine, struct state *state, const struct window_entr
         ++*engine->counts.repeats;
         break;
     case WINDOW_HOLDS:
-        rc = count_match(engine, state, judging->ev);
+        rc = engine_count_match(engine, state, &judging->ev->id, judging->ev);
         judging->is_in = 1;
         break;
     case WINDOW_QUIET:
@@ -167,6 +168,8 @@ judge_entry(struct engine *engine, struct state *state, const struct window_entr
     case WINDOW_MERGED:
         break;
     }
+    if (rc == 0 && engine->plans[state->rule].window.is_waiting)
+        rc = engine_settle_row(engine, state);
     keep_within(engine, state);
     return rc;
 }

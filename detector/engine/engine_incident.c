@@ -158,6 +158,22 @@ engine_count(struct engine *engine, struct state *state, const struct incident_p
     return 0;
 }
 
+void
+engine_prolong(struct engine *engine, struct state *state)
+{
+    const struct incident_part part = { .first_us = engine->match.first_us,
+                                        .last_us = engine->match.last_us };
+    struct open_incident **at = incident_find(state, &part,
+                                              engine->plans[state->rule].suppress_us);
+
+    if (at == NULL || (*at)->last_us >= part.last_us)
+        return;
+    (*at)->last_us = part.last_us;
+    if ((*at)->untold == UNTOLD_NOTHING)
+        (*at)->untold = UNTOLD_GROWTH;
+    state_untold(&engine->table, state, (*at)->untold);
+}
+
 /* Memory for values is short long before that for windows is. */
 enum { DETAILS_SHARE = 16 };
 

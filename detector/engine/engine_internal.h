@@ -128,9 +128,23 @@ struct incident_part {
 int engine_count(struct engine *engine, struct state *state,
                  const struct incident_part *part);
 
+/* The condition holds (engine->match) with nothing but what the row's incident has
+ * already: it goes on until then. */
+void engine_prolong(struct engine *engine, struct state *state);
+
 /* Note what the rule's details are in the event at hand, a match of the key. 0,
  * or -1 when out of memory. */
 int engine_note_details(struct engine *engine, struct state *state, int64_t at_us);
+
+/* The row's condition holds (engine->match), found by this event or an earlier one: its
+ * incident, and what refers to it (ev: the event at hand). 0, or -1 when out of memory. */
+int engine_count_match(struct engine *engine, struct state *state,
+                       const struct event_id *opener, const struct event *ev);
+
+/* Judge what a row that waits has waited for by now; and all rows that are due. 0, or -1
+ * when out of memory. */
+int engine_settle_row(struct engine *engine, struct state *state);
+int engine_settle_due(struct engine *engine);
 
 /* What another row's events were like is told of this row's too, as far as both
  * rules tell of the same fields. 0, or -1 when out of memory. */

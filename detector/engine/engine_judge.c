@@ -209,6 +209,8 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     if (ev->received_us > engine->stream_us)
         engine->stream_us = ev->received_us;
     engine->event_number++;
+    if (engine_settle_due(engine) != 0)
+        goto no_memory;
     state_expire(&engine->table, engine->stream_us);
     if (engine->unstarted > 0 && engine_start_learning(engine, ev) != 0)
         goto no_memory;

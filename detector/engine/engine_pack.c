@@ -46,6 +46,26 @@ pack_entry(struct packer *packer, enum window_kind kind, const struct window_ent
     pack_id(packer, &entry->id, page);
 }
 
+/* A moment that need not be. */
+static void
+pack_moment(struct packer *packer, int64_t at_us, int64_t touched_us)
+{
+    int is_some = at_us > -ENGINE_MAX_TIME && at_us < ENGINE_MAX_TIME;
+
+    pack_byte(packer, (uint8_t)is_some);
+    if (is_some)
+        pack_signed(packer, at_us - touched_us);
+}
+
+static void
+pack_wait(struct packer *packer, const struct window *win, int64_t touched_us)
+{
+    pack_moment(packer, win->wait->final_us, touched_us);
+    pack_moment(packer, win->wait->lost_us, touched_us);
+    for (size_t i = 0; i < win->clock_count; i++)
+        pack_signed(packer, win->wait->seen_us[i] - touched_us);
+}
+
 static void
 pack_window(struct packer *packer, const struct window_rule *rule, struct window *win,
             int64_t touched_us)
@@ -66,6 +86,8 @@ pack_window(struct packer *packer, const struct window_rule *rule, struct window
         pack_fixed(packer, bits_of(win->sum), 8);
     if (win->sum_rest != 0)
         pack_fixed(packer, bits_of(win->sum_rest), 8);
+    if (rule->is_waiting)
+        pack_wait(packer, win, touched_us);
     pack_number(packer, win->count);
     for (size_t i = 0; i < win->count; i++)
         pack_entry(packer, rule->kind, window_entry(win, i), &from);

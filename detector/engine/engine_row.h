@@ -12,6 +12,8 @@
  * incidents, [shape of details (8), details], [window]
  * window:   adds, how many clocks, [origin (8), clock, adds since]..., tidy_at,
  *           [sum (8), [FLAG_REST: rest (8)]], how many entries, entries
+ *           waits: final and lost (1 and the time, or 0), and of each clock when it moved;
+ *           before the entries
  * entry:    page | ENTRY_*, steps of its time and its time of receipt, [weight
  *           (whole, or 8) or value (6)], the id's rest
  * incident: id (16), opened, from there to last, first, newest received; count,

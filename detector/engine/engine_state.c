@@ -57,6 +57,7 @@ state_table_release(struct state_table *table)
         state_free(state);
     }
     free(table->buckets);
+    free(table->due.rows);
     *table = (struct state_table){ 0 };
 }
 
@@ -276,6 +277,7 @@ state_drop(struct state_table *table, struct state *state)
         at = &(*at)->next_in_bucket;
     *at = state->next_in_bucket;
     table->count--;
+    due_remove(&table->due, state);
     if (state->window != NULL)
         table->entries -= state->window->count;
     table->details -= details_size(state->details);

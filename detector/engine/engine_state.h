@@ -105,6 +105,12 @@ struct untold_list {
     size_t count, taken;                /* taken: so many from the first, in this round */
 };
 
+/* Rows whose windows wait, rows[1] first (engine_due.c). */
+struct due_queue {
+    struct state **rows;
+    size_t count, cap;
+};
+
 struct state_table {
     struct state **buckets;
     size_t bucket_count, count;
@@ -118,6 +124,7 @@ struct state_table {
     struct state *dirty;
     struct state *gone, **gone_end;     /* in the order in which they went */
     struct untold_list untold[UNTOLD_KINDS];    /* by the most that their rows have */
+    struct due_queue due;
     uint64_t round;                     /* of telling */
 };
 
@@ -152,6 +159,11 @@ void state_drop(struct state_table *table, struct state *state);
  * windows and details hold is counted by the caller. */
 void state_table_fill(struct state_table *table, struct state ***buckets, size_t bucket_count);
 void state_table_take(struct state_table *table, struct state *state);
+/* Put a row that waits where its time has it (INT64_MAX: it waits for nothing); take
+ * it out, if it is in; the first one, when it is due. */
+int due_put(struct due_queue *due, struct state *state, int64_t due_us);
+void due_remove(struct due_queue *due, struct state *state);
+struct state *due_first(const struct due_queue *due, int64_t now_us);
 
 /* Put rows given back by a checkpoint into the order of their touches. 0 or -1. */
 int state_sort(struct state_table *table);

@@ -74,6 +74,32 @@ unpack_entry(struct unpacker *from, enum window_kind kind, struct steps *steps)
     return entry;
 }
 
+static int64_t
+unpack_moment(struct unpacker *from, int64_t touched_us)
+{
+    switch (unpack_byte(from)) {
+    case 0:
+        return INT64_MIN;
+    case 1:
+        return unpack_time(from, touched_us);
+    default:
+        from->is_broken = 1;
+        return INT64_MIN;
+    }
+}
+
+static int
+unpack_wait(struct unpacker *from, struct window *win, int64_t touched_us)
+{
+    if (window_wait_init(win) != 0)
+        return -1;
+    win->wait->final_us = unpack_moment(from, touched_us);
+    win->wait->lost_us = unpack_moment(from, touched_us);
+    for (size_t i = 0; i < win->clock_count; i++)
+        win->wait->seen_us[i] = unpack_time(from, touched_us);
+    return 0;
+}
+
 static int
 unpack_window(struct unpacker *from, const struct window_rule *rule, uint8_t flags,
               int64_t touched_us, struct window *win)
@@ -91,6 +117,8 @@ unpack_window(struct unpacker *from, const struct window_rule *rule, uint8_t fla
         sum = double_of(unpack_fixed(from, 8));
     if (flags & FLAG_REST)
         rest = double_of(unpack_fixed(from, 8));
+    if (rule->is_waiting && unpack_wait(from, win, touched_us) != 0)
+        return -1;
     count = unpack_number(from);
     for (uint64_t i = 0; i < count && !from->is_broken; i++) {
         struct window_entry entry = unpack_entry(from, rule->kind, &steps);
@@ -189,6 +217,10 @@ unpack_own_window(struct engine *engine, struct unpacker *from, uint8_t flags,
         unpack_window(from, &engine->plans[state->rule].window, flags,
                       state->touched_us, state->window) != 0)
         return -1;
+    if (engine->plans[state->rule].window.is_waiting &&
+        due_put(&engine->table.due, state,
+                window_due(state->window, &engine->plans[state->rule].window)) != 0)
+        return -1;
     return from->at == from->end ? 0 : -1;
 }
 
@@ -255,6 +287,7 @@ engine_unpack_state(struct engine *engine, struct state *state, struct text byte
         err_set(err, "state: a row of version %d, not %d", at[0], (int)PACK_VERSION);
     else
         err_set(err, "state: a row that is none of ours");
+    due_remove(&engine->table.due, state);
     if (state->window != NULL)
         window_release(state->window);
     free(state->window);

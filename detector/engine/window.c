@@ -17,6 +17,7 @@ window_release(struct window *win)
     if (win->ranking != NULL)
         ranking_release(win->ranking);
     free(win->ranking);
+    window_wait_release(win);
     tally_release(&win->values);
     tally_release(&win->keyed);
     *win = (struct window){ 0 };
@@ -50,8 +51,8 @@ window_id_number(const struct short_id *id)
 }
 
 /* Take the newest window's first entry out of its totals. */
-static void
-head_pass(struct window *win, const struct window_rule *rule)
+void
+window_head_pass(struct window *win, const struct window_rule *rule)
 {
     const struct window_entry *entry = window_at(win, win->head);
 
@@ -64,13 +65,13 @@ head_pass(struct window *win, const struct window_rule *rule)
     if (!entry->is_counted)
         win->uncounted--;
     win->head++;
-    if (win->head == win->count)
+    if (win->head == (win->wait != NULL ? win->wait->tail : win->count))
         win->sum = win->sum_rest = 0;   /* nor does what is left of rounding pile up */
 }
 
-static int
-head_take(struct window *win, const struct window_rule *rule,
-          const struct window_entry *entry)
+int
+window_head_take(struct window *win, const struct window_rule *rule,
+                 const struct window_entry *entry)
 {
     if (rule->kind >= WINDOW_DISTINCT && window_values_add(&win->values, rule, entry) != 0)
         return -1;
@@ -90,7 +91,7 @@ oldest_drop(struct window *win, const struct window_rule *rule)
     const struct window_entry *oldest = window_at(win, 0);
 
     if (win->head == 0)
-        head_pass(win, rule);
+        window_head_pass(win, rule);
     if (oldest->is_keyed)
         tally_remove(&win->keyed, window_id_number(&oldest->id));
     win->head--;
@@ -111,8 +112,8 @@ resize(struct window *win, uint32_t cap)
 }
 
 /* Most keys hold one entry or a few, so growth is slow at first. */
-static int
-make_room(struct window *win)
+int
+window_make_room(struct window *win)
 {
     if (win->start + win->count < win->cap)
         return 0;
@@ -158,8 +159,8 @@ window_has(const struct window *win, const struct window_entry *entry)
     return 0;
 }
 
-static int
-remember(struct window *win, const struct window_entry *entry)
+int
+window_remember(struct window *win, const struct window_entry *entry)
 {
     return entry->is_keyed ? tally_add(&win->keyed, window_id_number(&entry->id)) : 0;
 }
@@ -226,10 +227,21 @@ window_take(struct window *win, struct window_match *match, size_t i)
         match->taken_cap = cap;
     }
     window_at(win, i)->is_counted = 1;
-    if (i >= win->head)
+    if (i >= win->head && (win->wait == NULL || i < win->wait->tail))
         win->uncounted--;
     match->taken[match->taken_count++] = i;
     return 0;
+}
+
+void
+window_match_reverse(struct window_match *match)
+{
+    for (size_t i = 0; i < match->taken_count / 2; i++) {
+        size_t other = match->taken[match->taken_count - 1 - i];
+
+        match->taken[match->taken_count - 1 - i] = match->taken[i];
+        match->taken[i] = other;
+    }
 }
 
 /* The newest window holds: count in what is not yet. Those are few and near
@@ -240,12 +252,7 @@ take_newest(struct window *win, struct window_match *match)
     for (size_t i = win->count; i > win->head && win->uncounted > 0; i--)
         if (!window_at(win, i - 1)->is_counted && window_take(win, match, i - 1) != 0)
             return -1;
-    for (size_t i = 0; i < match->taken_count / 2; i++) {
-        size_t other = match->taken[match->taken_count - 1 - i];
-
-        match->taken[match->taken_count - 1 - i] = match->taken[i];
-        match->taken[i] = other;
-    }
+    window_match_reverse(match);
     return 0;
 }
 
@@ -253,6 +260,8 @@ take_newest(struct window *win, struct window_match *match)
 static int
 prepare(struct window *win, const struct window_rule *rule)
 {
+    if (rule->is_waiting && window_wait_init(win) != 0)
+        return -1;
     if (rule->kind == WINDOW_PERCENTILE && win->ranking == NULL) {
         win->ranking = calloc(1, sizeof(*win->ranking));
         return win->ranking == NULL ? -1 : 0;
@@ -273,8 +282,8 @@ append(struct window *win, const struct window_rule *rule,
     *window_at(win, win->count++) = *entry;
     while (win->head < win->count - 1 &&
            window_at(win, win->head)->at_us < entry->at_us - rule->span_us)
-        head_pass(win, rule);
-    if (head_take(win, rule, entry) != 0) {
+        window_head_pass(win, rule);
+    if (window_head_take(win, rule, entry) != 0) {
         win->count--;
         return -1;
     }
@@ -289,8 +298,7 @@ newest_holds(const struct window *win, const struct window_rule *rule, int64_t a
     if (rule->kind == WINDOW_ORDERED)
         return window_order_holds(win->order, rule, at_us - rule->span_us);
     return window_holds(rule, &(struct window_totals){
-        win->count - win->head, win->values.distinct, win->sum + win->sum_rest,
-        win->ranking });
+        win->count - win->head, win->sum + win->sum_rest, &win->values, win->ranking });
 }
 
 static int
@@ -317,7 +325,7 @@ add_out_of_order(struct window *win, const struct window_rule *rule,
     int64_t newest_us = window_at(win, win->count - 1)->at_us;
 
     if (entry->at_us >= newest_us - rule->span_us) {
-        if (head_take(win, rule, entry) != 0)
+        if (window_head_take(win, rule, entry) != 0)
             return -1;
     } else {
         win->head++;
@@ -343,6 +351,8 @@ window_add(struct window *win, const struct window_rule *rule,
         return WINDOW_REPEATED;
     if (prepare(win, rule) != 0)
         return WINDOW_NO_MEMORY;
+    if (rule->is_waiting)
+        return window_wait_add(win, rule, entry, origin, match);
     if (window_has_steps(rule)) {
         merged = window_merge(win, rule, entry, match);
         if (merged != WINDOW_QUIET)
@@ -354,7 +364,7 @@ window_add(struct window *win, const struct window_rule *rule,
         return is_late < 0 ? WINDOW_NO_MEMORY : WINDOW_LATE;
     forget_old(win, rule);
     tidy(win, rule, match);
-    if (make_room(win) != 0 || remember(win, entry) != 0)
+    if (window_make_room(win) != 0 || window_remember(win, entry) != 0)
         return WINDOW_NO_MEMORY;
     is_newest = win->count == 0 || entry->at_us >= window_at(win, win->count - 1)->at_us;
     held = (is_newest ? add_newest : add_out_of_order)(win, rule, entry, match);
@@ -369,7 +379,7 @@ window_restore(struct window *win, const struct window_rule *rule,
 {
     if (win->count > 0 && entry->at_us < window_at(win, win->count - 1)->at_us)
         return -1;
-    if (prepare(win, rule) != 0 || make_room(win) != 0 || remember(win, entry) != 0)
+    if (prepare(win, rule) != 0 || window_make_room(win) != 0 || window_remember(win, entry) != 0)
         return -1;
-    return append(win, rule, entry);
+    return (rule->is_waiting ? window_wait_restore : append)(win, rule, entry);
 }

@@ -40,6 +40,20 @@ struct window_rule {
     size_t max_entries;         /* per key, see window_add */
     unsigned steps;             /* WINDOW_ORDERED: how many */
     double percentile;          /* WINDOW_PERCENTILE: 0 to 100 */
+    /* it says what few events come to: judged when no more can come (window_wait.c) */
+    int is_waiting;
+    double most, except;        /* only then; INFINITY and NaN: no such condition */
+    int is_most_strict;
+    /* WINDOW_STEPS with a boolean condition, instead of the threshold: one must hold */
+    const struct window_term *terms;
+    size_t term_count;
+    int is_ahead;               /* one of them says what must not come */
+};
+
+/* Steps that must be there and steps that must not. With the latter it speaks of
+ * the span that begins with an event of the former, else of that before an event. */
+struct window_term {
+    uint64_t all, none;
 };
 
 /* 1 when the entries of this kind have a weight, and else a value or nothing. */
@@ -88,6 +102,21 @@ struct window_order {
  * keeps old entries alive: it may be gone for good. */
 enum { WINDOW_MAX_CLOCKS = 8, WINDOW_CLOCK_IDLE = 1000 };
 
+/* What waits to be judged. */
+struct window_wait {
+    int64_t final_us;           /* all windows that end before this are judged */
+    int64_t lost_us;            /* the newest entry that went for room; INT64_MIN: none */
+    uint32_t tail;              /* entries before it are judged, and those from the
+                                 * window's head on are in the totals */
+    uint32_t anchor;            /* first entry of the moment that is judged */
+    uint32_t ahead_to;          /* is_ahead: from the tail to here they are in `ahead` */
+    uint32_t ahead_uncounted;
+    struct tally ahead;         /* steps */
+    int64_t seen_us[WINDOW_MAX_CLOCKS];     /* of each clock: received, what moved it */
+    int64_t due_us;             /* the owner's: when to settle, by the stream's time, */
+    size_t due_at;              /* and its place among all that are due; 0: none */
+};
+
 struct window {
     struct window_entry *entries;
     uint32_t start, count, cap; /* entries[start .. start + count) by time */
@@ -99,6 +128,7 @@ struct window {
     struct tally keyed;         /* ids of all entries that are keyed */
     struct window_order *order; /* WINDOW_ORDERED */
     struct ranking *ranking;    /* WINDOW_PERCENTILE: the newest window's weights */
+    struct window_wait *wait;   /* is_waiting: "newest" is what was judged last */
     struct window_clock clock, *others; /* most keys are fed by one journal */
     uint64_t adds;              /* events so far, late ones too */
     uint8_t clock_count;
@@ -139,6 +169,20 @@ void window_match_release(struct window_match *match);
 enum window_result window_add(struct window *win, const struct window_rule *rule,
                               const struct window_entry *entry, uint64_t origin,
                               struct window_match *match);
+
+/* Of a rule that waits nothing holds when an event is added: call this after each add,
+ * and when the stream's time is window_due. It judges one moment after the other that
+ * is final by then, and stops at one that holds (WINDOW_HOLDS, match says at which; go
+ * on with the next call), or has judged all of them (WINDOW_QUIET). */
+enum window_result window_settle(struct window *win, const struct window_rule *rule,
+                                 int64_t now_us, struct window_match *match);
+
+/* The stream's time at which there is something to settle, if nothing comes before;
+ * INT64_MAX: never. */
+int64_t window_due(struct window *win, const struct window_rule *rule);
+
+/* What a rule that waits has beside; window_restore needs it before. 0 or -1. */
+int window_wait_init(struct window *win);
 
 /* 1 when the window (NULL: none) has this event of a client's id already. */
 int window_has(const struct window *win, const struct window_entry *entry);

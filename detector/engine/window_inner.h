@@ -16,10 +16,19 @@ window_at(const struct window *win, size_t i)
 
 /* What the entries of a window come to; which of it is kept depends on the kind. */
 struct window_totals {
-    size_t count, distinct;
+    size_t count;
     double sum;
+    const struct tally *values;
     const struct ranking *ranking;
 };
+
+/* Which of its windows a term holds in. */
+enum { WINDOW_BEFORE = 1, WINDOW_AHEAD = 2 };
+
+/* What holds of a boolean condition's terms; steps are those of the moment that is
+ * judged. Without terms that look ahead, there need be nothing there. */
+int window_terms_hold(const struct window_rule *rule, const struct tally *before,
+                      const struct tally *ahead, uint64_t steps);
 
 /* 1 when that meets the condition. Events are counted one by one in every kind,
  * so a sum of nothing or a repeated value still costs an entry. */
@@ -44,9 +53,15 @@ window_holds(const struct window_rule *rule, const struct window_totals *totals)
     case WINDOW_DISTINCT:
     case WINDOW_STEPS:
     case WINDOW_ORDERED:
-        reached = (double)totals->distinct;
+        if (rule->term_count > 0)
+            return window_terms_hold(rule, totals->values, NULL, 0) != 0;
+        reached = (double)totals->values->distinct;
     }
-    return rule->is_strict ? reached > rule->threshold : reached >= rule->threshold;
+    if (!(rule->is_strict ? reached > rule->threshold : reached >= rule->threshold))
+        return 0;
+    return !rule->is_waiting || (reached != rule->except &&
+                                 (rule->is_most_strict ? reached < rule->most
+                                                       : reached <= rule->most));
 }
 
 /* Add to a sum, and keep what rounding takes from it: a large number that comes and
@@ -126,6 +141,28 @@ uint64_t window_id_number(const struct short_id *id);
 
 /* The first entry with at_us >= at. */
 size_t window_lower_bound(const struct window *win, int64_t at_us);
+
+/* An entry into the totals, the oldest out of them; room for one more; and its id
+ * into those that are known. 0, or -1 when out of memory. */
+int window_head_take(struct window *win, const struct window_rule *rule,
+                     const struct window_entry *entry);
+void window_head_pass(struct window *win, const struct window_rule *rule);
+int window_make_room(struct window *win);
+int window_remember(struct window *win, const struct window_entry *entry);
+
+/* What waits: an event that is added, one that is given back, and the end. */
+enum window_result window_wait_add(struct window *win, const struct window_rule *rule,
+                                   const struct window_entry *entry, uint64_t origin,
+                                   struct window_match *match);
+int window_wait_restore(struct window *win, const struct window_rule *rule,
+                        const struct window_entry *entry);
+void window_wait_release(struct window *win);
+
+/* The entry of an event's id, or the count of entries. */
+size_t window_find_same(const struct window *win, const struct window_entry *entry);
+
+/* What was taken from the newest on stands by time. */
+void window_match_reverse(struct window_match *match);
 
 /* Count entry i into the match. 0, or -1 when out of memory. */
 int window_take(struct window *win, struct window_match *match, size_t i);

@@ -32,6 +32,43 @@ window_steps_remove(struct tally *values, const struct window_entry *entry)
             tally_remove(values, step);
 }
 
+/* 1 when the tally has all of these steps; and when it has one of them. */
+static int
+has_all(const struct tally *values, uint64_t steps)
+{
+    for (; steps != 0; steps &= steps - 1)
+        if (!tally_has(values, (uint64_t)__builtin_ctzll(steps)))
+            return 0;
+    return 1;
+}
+
+static int
+has_one(const struct tally *values, uint64_t steps)
+{
+    for (; steps != 0; steps &= steps - 1)
+        if (tally_has(values, (uint64_t)__builtin_ctzll(steps)))
+            return 1;
+    return 0;
+}
+
+int
+window_terms_hold(const struct window_rule *rule, const struct tally *before,
+                  const struct tally *ahead, uint64_t steps)
+{
+    int held = 0;
+
+    for (size_t i = 0; i < rule->term_count; i++) {
+        const struct window_term *term = &rule->terms[i];
+
+        if (term->none == 0)
+            held |= has_all(before, term->all) ? WINDOW_BEFORE : 0;
+        else if ((term->all & steps) != 0 && has_all(ahead, term->all) &&
+                 !has_one(ahead, term->none))
+            held |= WINDOW_AHEAD;
+    }
+    return held;
+}
+
 void
 window_order_clear(struct window_order *order)
 {
@@ -78,8 +115,8 @@ window_order_renew(struct window *win, const struct window_rule *rule)
 
 /* The entry of an event's id, or the count of entries. A keyed one may stand at
  * another time, for its client may have said another. */
-static size_t
-find_same(const struct window *win, const struct window_entry *entry)
+size_t
+window_find_same(const struct window *win, const struct window_entry *entry)
 {
     size_t i = 0, end = win->count;
 
@@ -100,7 +137,7 @@ enum window_result
 window_merge(struct window *win, const struct window_rule *rule,
              const struct window_entry *entry, struct window_match *match)
 {
-    size_t place = find_same(win, entry);
+    size_t place = window_find_same(win, entry);
     struct window_entry news = *entry, *old;
     int held;
 

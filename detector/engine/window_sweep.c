@@ -60,8 +60,8 @@ is_held(const struct sweep *sweep, size_t last, int64_t end_us)
         return window_order_holds(&sweep->match->order, sweep->rule,
                                   end_us - sweep->rule->span_us);
     return window_holds(sweep->rule, &(struct window_totals){
-        last + 1 - sweep->low, sweep->match->scratch.distinct,
-        sweep->sum + sweep->sum_rest, &sweep->match->ranking });
+        last + 1 - sweep->low, sweep->sum + sweep->sum_rest, &sweep->match->scratch,
+        &sweep->match->ranking });
 }
 
 /* Judge the window that ends with entry `last`. */

@@ -52,8 +52,8 @@ reach(const struct tidying *t, size_t from, size_t to, int is_backward)
             sum += entry->as.weight;
         if (t->rule->kind == WINDOW_DISTINCT && tally_add(scratch, entry->as.value) != 0)
             return -1;
-        if (window_holds(t->rule, &(struct window_totals){ n + 1, scratch->distinct,
-                                                           sum * surely, NULL }))
+        if (window_holds(t->rule, &(struct window_totals){ n + 1, sum * surely, scratch,
+                                                           NULL }))
             return (int64_t)n + 1;
     }
     return (int64_t)(to - from) + 1;

@@ -109,6 +109,10 @@ check_base(struct ruleset *rules, const struct rule *rule, size_t step, struct e
         return ruleset_refuse_rule(rule, cor->line, err,
                                    "only temporal and temporal_ordered may refer to"
                                    " another correlation:", cor->rules[step]);
+    if (base->sigma.correlation.is_waiting)
+        return ruleset_refuse_rule(rule, cor->line, err, "a step must not wait for what does"
+                                   " not come (lt, lte, eq, neq, not), as this one does:",
+                                   cor->rules[step]);
     for (size_t i = 0; i < cor->group_count; i++)
         if (part_of(base, name_in(rules, cor, cor->group_by[i], base)) < 0)
             return ruleset_refuse_rule(rule, cor->line, err, "group-by names what a"

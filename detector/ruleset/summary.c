@@ -1,6 +1,7 @@
 #include "detector/ruleset/summary.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "detector/text/span_words.h"
@@ -110,7 +111,12 @@ count_of(const struct facts *facts)
 static double
 threshold_of(const struct facts *facts)
 {
-    return facts->rule->correlation.threshold;
+    const struct sigma_correlation *cor = &facts->rule->correlation;
+
+    if (cor->term_count > 0)
+        return (double)cor->rule_count;
+    return isfinite(cor->threshold) ? cor->threshold
+           : isfinite(cor->most) ? cor->most : cor->except;
 }
 
 /* What writes itself, and numbers, which may have a noun. */

@@ -172,6 +172,32 @@ read_group(const struct sigma_source *src, json_t *correlation,
     return value == NULL ? 0 : read_aliases(src, value, cor);
 }
 
+/* Those of a boolean condition may be left out: it names them. */
+static int
+read_rules(const struct sigma_source *src, json_t *correlation, const struct type_row *row,
+           struct sigma_correlation *cor)
+{
+    size_t max = row->has_steps ? SIGMA_MAX_STEPS : MAX_RULES;
+    json_t *value = json_object_get(correlation, "rules"), *names;
+    json_t *condition = json_object_get(correlation, "condition");
+    int rc;
+
+    if (value != NULL)
+        return sigma_names_read(src, value, "rules", max, &cor->rules, &cor->rule_count);
+    if (!json_is_string(condition))
+        return sigma_refuse(src, correlation, "a correlation needs rules");
+    names = json_array();
+    rc = names == NULL ? sigma_no_memory(src) : sigma_terms_names(src, condition, names);
+    if (rc == 0 && json_array_size(names) == 0)
+        rc = sigma_refuse(src, condition, "the condition names no rules");
+    if (rc == 0 && json_array_size(names) > max)
+        rc = sigma_refuse(src, condition, "rules must name 1 to %zu", max);
+    if (rc == 0)
+        rc = sigma_names_read(src, names, "rules", max, &cor->rules, &cor->rule_count);
+    json_decref(names);
+    return rc;
+}
+
 int
 sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
                        struct sigma_rule *rule)
@@ -187,11 +213,7 @@ sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
         read_type(src, correlation, &row, rule) != 0 ||
         read_span(src, correlation, cor) != 0)
         return -1;
-    value = json_object_get(correlation, "rules");
-    if (value == NULL)
-        return sigma_refuse(src, correlation, "a correlation needs rules");
-    if (sigma_names_read(src, value, "rules", row->has_steps ? SIGMA_MAX_STEPS : MAX_RULES,
-                         &cor->rules, &cor->rule_count) != 0 ||
+    if (read_rules(src, correlation, row, cor) != 0 ||
         read_group(src, correlation, cor) != 0)
         return -1;
     value = json_object_get(correlation, "generate");

@@ -100,6 +100,8 @@ struct sigma_alias {
     int line;
 };
 
+struct window_term;
+
 struct sigma_correlation {
     enum sigma_correlation_type type;   /* SIGMA_NONE: the document is a detection */
     struct text *rules;                 /* ids or names */
@@ -113,7 +115,12 @@ struct sigma_correlation {
     size_t field_count;
     double percentile;                  /* value_percentile; of a median 50 */
     int is_strict;                      /* gt, not gte */
-    double threshold;
+    double threshold;                   /* -INFINITY: neither of them */
+    int is_most_strict;                 /* lt, not lte */
+    double most, except;                /* INFINITY, NaN (neq): there is none */
+    int is_waiting;                     /* for what does not come: lt, lte, eq, neq, not */
+    struct window_term *terms;          /* temporal: "a and not b", one of these */
+    size_t term_count;
     int is_generate;                    /* its rules alert by themselves too */
     int line;
 };
@@ -211,6 +218,12 @@ int sigma_values_read(const struct sigma_source *src, struct sigma_item *item,
 /* A correlation's condition (used by sigma_correlation.c); `type` is its name. */
 int sigma_threshold_read(const struct sigma_source *src, json_t *correlation,
                          const char *type, struct sigma_correlation *cor);
+
+/* Its boolean condition (a text); and the names in one, of a correlation that lists no
+ * rules, into an array. */
+int sigma_terms_read(const struct sigma_source *src, json_t *at,
+                     struct sigma_correlation *cor);
+int sigma_terms_names(const struct sigma_source *src, const json_t *at, json_t *ret_names);
 
 /* The bongsu: part: our own keys. */
 int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,

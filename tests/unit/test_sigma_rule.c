@@ -258,10 +258,40 @@ correlations_are_checked(void **state)
           "there is no rule \"nobody\"" },
         { "type: event_count, timespan: 5m, rules: cor, condition: {gte: 2}",
           "only temporal and" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {lt: 2}",
-          "does not come" },
-        { "type: event_count, timespan: 5m, rules: base, condition: {neq: 2}",
-          "does not come" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {lt: 1}",
+          "so it has one" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {lt: 2, gte: 2}",
+          "never holds" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {eq: 2, neq: 2}",
+          "never holds" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {eq: 2.5}",
+          "never holds" },
+        { "type: value_avg, timespan: 5m, rules: base, condition: {gt: 2, lt: 2, field: a}",
+          "never holds" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {eq: 2, gte: 1}",
+          "only one of gt, gte and eq" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {lt: 2, lte: 1}",
+          "only one of lt, lte and eq" },
+        { "type: event_count, timespan: 5m, rules: base, condition: {is: 2}",
+          "unknown condition" },
+        { "type: temporal_ordered, timespan: 5m, rules: [base, other], condition: {neq: 2}",
+          "wants all of its rules" },
+        { "type: temporal, timespan: 5m, rules: [base, other], condition: base and nobody",
+          "nobody" },
+        { "type: temporal, timespan: 5m, rules: [base, other], condition: not base and not other",
+          "which no event would show" },
+        { "type: temporal, timespan: 5m, rules: [base, other], condition: base or not other",
+          "which no event would show" },
+        { "type: temporal, timespan: 5m, rules: [base, other],"
+          " condition: base and not (base or other)", "can never hold" },
+        { "type: temporal, timespan: 5m, rules: [base, other], condition: base",
+          "\"other\" is not in it" },
+        { "type: temporal, timespan: 5m, rules: [base, other], condition: base and",
+          "condition: " },
+        { "type: temporal, timespan: 5m, condition: and", "names no rules" },
+        { "type: temporal_ordered, timespan: 5m, rules: [base, other],"
+          " condition: base and other", "has no order" },
+        { "type: event_count, timespan: 5m, rules: base, condition: base", "like {gte: 5}" },
         { "type: event_count, timespan: 5m, rules: base, condition: {gte: 2, gt: 1}",
           "only one" },
         { "type: event_count, timespan: 5m, rules: base, condition: {gte: x}",
@@ -294,6 +324,10 @@ correlations_are_checked(void **state)
     }
     accepts(CORRELATION("  type: event_count\n  rules: [base]\n  timespan: 5m\n"
                         "  condition: {gt: 4}\n"), 2);
+    accepts(CORRELATION("  type: event_count\n  rules: [base]\n  timespan: 5m\n"
+                        "  condition: {gt: 4, lte: 9, neq: 6}\n"), 2);
+    accepts(CORRELATION("  type: temporal\n  timespan: 5m\n  condition: (base or base)\n"),
+            2);
 }
 
 static void
