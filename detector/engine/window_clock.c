@@ -1,5 +1,8 @@
 /*
  * window_clock.c - how late an event may be: a key's clock for each journal
+ *
+ * Windows that wait have their clocks go on, too, while the key is silent: by as much
+ * as the stream's time of receipt does.
  */
 #include <stdlib.h>
 
@@ -77,4 +80,72 @@ window_clock_slowest(struct window *win)
             oldest = clock->at_us;
     }
     return oldest;
+}
+
+/* Nobody waits for a journal that is gone, as in window_clock_slowest. */
+static int
+is_idle(const struct window *win, const struct window_clock *clock)
+{
+    return clock->touched + WINDOW_CLOCK_IDLE < win->adds;
+}
+
+/* All windows that end before this are final; INT64_MIN: none is. */
+int64_t
+window_wait_final(struct window *win, const struct window_rule *rule, int64_t now_us)
+{
+    int64_t final_us = INT64_MAX;
+
+    for (size_t i = 0; i < win->clock_count; i++) {
+        const struct window_clock *clock = window_clock(win, i);
+        int64_t silent_us = now_us - win->wait->seen_us[i];
+        int64_t at_us = clock->at_us + (silent_us > 0 ? silent_us : 0);
+
+        if (!is_idle(win, clock) && at_us < final_us)
+            final_us = at_us;
+    }
+    return win->clock_count == 0 ? INT64_MIN : final_us - rule->lateness_us;
+}
+
+int64_t
+window_due(struct window *win, const struct window_rule *rule)
+{
+    int64_t due_us = INT64_MIN;
+
+    if (win->wait == NULL || win->wait->tail == win->count || win->clock_count == 0)
+        return INT64_MAX;
+    for (size_t i = 0; i < win->clock_count; i++) {
+        const struct window_clock *clock = window_clock(win, i);
+        int64_t lag_us = win->wait->seen_us[i] - clock->at_us;
+
+        if (!is_idle(win, clock) && lag_us > due_us)
+            due_us = lag_us;
+    }
+    return due_us + window_wait_end(rule, window_at(win, win->wait->tail)) + rule->lateness_us + 1;
+}
+
+/* The number of the origin's clock, or of clocks. */
+static size_t
+clock_of(struct window *win, uint64_t origin)
+{
+    size_t i = 0;
+
+    while (i < win->clock_count && window_clock(win, i)->origin != origin)
+        i++;
+    return i;
+}
+
+int
+window_wait_clock(struct window *win, const struct window_rule *rule,
+                  const struct window_entry *entry, uint64_t origin)
+{
+    size_t i = clock_of(win, origin);
+    int64_t before_us = i < win->clock_count ? window_clock(win, i)->at_us : INT64_MIN;
+    int is_late = window_clock_check(win, rule, entry, origin);
+
+    if (is_late < 0)
+        return -1;
+    i = clock_of(win, origin);
+    if (window_clock(win, i)->at_us > before_us)
+        win->wait->seen_us[i] = entry->received_us;
+    return is_late || entry->at_us < win->wait->final_us;
 }

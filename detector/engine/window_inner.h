@@ -158,6 +158,21 @@ int window_wait_restore(struct window *win, const struct window_rule *rule,
                         const struct window_entry *entry);
 void window_wait_release(struct window *win);
 
+/* When the window that is judged for an entry ends. */
+static inline int64_t
+window_wait_end(const struct window_rule *rule, const struct window_entry *entry)
+{
+    return entry->at_us + (rule->is_ahead ? rule->span_us : 0);
+}
+
+/* All windows that end before this are final, now; INT64_MIN: none is. And move the clock
+ * of origin, noting when it went on, for one that stands still while events come is as one
+ * of a silent key: 1 when the entry is late, -1 without memory. */
+int64_t window_wait_final(struct window *win, const struct window_rule *rule,
+                          int64_t now_us);
+int window_wait_clock(struct window *win, const struct window_rule *rule,
+                      const struct window_entry *entry, uint64_t origin);
+
 /* The entry of an event's id, or the count of entries. */
 size_t window_find_same(const struct window *win, const struct window_entry *entry);
 

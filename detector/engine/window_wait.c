@@ -7,9 +7,6 @@
  * yet (the tail); each entry enters them once and leaves them once, and one out of
  * order only takes its place among those that wait. What comes for a window that
  * was judged is late.
- *
- * A clock goes on, too, while its key is silent: by as much as the stream's time of
- * receipt does.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,53 +32,6 @@ window_wait_release(struct window *win)
         tally_release(&win->wait->ahead);
     free(win->wait);
     win->wait = NULL;
-}
-
-/* Nobody waits for a journal that is gone, as in window_clock_slowest. */
-static int
-is_idle(const struct window *win, const struct window_clock *clock)
-{
-    return clock->touched + WINDOW_CLOCK_IDLE < win->adds;
-}
-
-/* All windows that end before this are final; INT64_MIN: none is. */
-static int64_t
-final_at(struct window *win, const struct window_rule *rule, int64_t now_us)
-{
-    int64_t final_us = INT64_MAX;
-
-    for (size_t i = 0; i < win->clock_count; i++) {
-        const struct window_clock *clock = window_clock(win, i);
-        int64_t silent_us = now_us - win->wait->seen_us[i];
-        int64_t at_us = clock->at_us + (silent_us > 0 ? silent_us : 0);
-
-        if (!is_idle(win, clock) && at_us < final_us)
-            final_us = at_us;
-    }
-    return win->clock_count == 0 ? INT64_MIN : final_us - rule->lateness_us;
-}
-
-static int64_t
-end_of(const struct window_rule *rule, const struct window_entry *entry)
-{
-    return entry->at_us + (rule->is_ahead ? rule->span_us : 0);
-}
-
-int64_t
-window_due(struct window *win, const struct window_rule *rule)
-{
-    int64_t due_us = INT64_MIN;
-
-    if (win->wait == NULL || win->wait->tail == win->count || win->clock_count == 0)
-        return INT64_MAX;
-    for (size_t i = 0; i < win->clock_count; i++) {
-        const struct window_clock *clock = window_clock(win, i);
-        int64_t lag_us = win->wait->seen_us[i] - clock->at_us;
-
-        if (!is_idle(win, clock) && lag_us > due_us)
-            due_us = lag_us;
-    }
-    return due_us + end_of(rule, window_at(win, win->wait->tail)) + rule->lateness_us + 1;
 }
 
 /* What no window needs that is still to be judged. */
@@ -159,35 +109,6 @@ merge(struct window *win, const struct window_entry *entry, size_t place)
     return WINDOW_MERGED;
 }
 
-/* The number of the origin's clock, or of clocks. */
-static size_t
-clock_of(struct window *win, uint64_t origin)
-{
-    size_t i = 0;
-
-    while (i < win->clock_count && window_clock(win, i)->origin != origin)
-        i++;
-    return i;
-}
-
-/* Move the clock of origin, and note when it went on: one that stands still while
- * events come is as one of a silent key. 1: the entry is late; -1: no memory. */
-static int
-check_clock(struct window *win, const struct window_rule *rule,
-            const struct window_entry *entry, uint64_t origin)
-{
-    size_t i = clock_of(win, origin);
-    int64_t before_us = i < win->clock_count ? window_clock(win, i)->at_us : INT64_MIN;
-    int is_late = window_clock_check(win, rule, entry, origin);
-
-    if (is_late < 0)
-        return -1;
-    i = clock_of(win, origin);
-    if (window_clock(win, i)->at_us > before_us)
-        win->wait->seen_us[i] = entry->received_us;
-    return is_late || entry->at_us < win->wait->final_us;
-}
-
 /* One that is no step, but only belongs to one, moves no clock and is no news. */
 static int
 is_only_part(const struct window_rule *rule, const struct window_entry *entry)
@@ -213,12 +134,30 @@ put_in(struct window *win, const struct window_entry *entry)
     return 0;
 }
 
+/* Near the limit nobody is waited for any longer than the newest eighth is old, so
+ * that what is judged can go; what is in the window still cannot, and so at the limit
+ * the oldest goes. */
+static void
+keep_within(struct window *win, const struct window_rule *rule, struct window_match *match)
+{
+    size_t eighth = rule->max_entries / 8, room = rule->max_entries - eighth;
+    int64_t at_us;
+
+    if (win->count >= room && win->count > 0) {
+        at_us = window_at(win, win->count - 1 - win->count / 8)->at_us;
+        if (at_us > win->wait->final_us)
+            win->wait->final_us = at_us;
+    }
+    while (win->count >= rule->max_entries && win->count > 1)
+        lose_oldest(win, rule, match);
+}
+
 enum window_result
 window_wait_add(struct window *win, const struct window_rule *rule,
                 const struct window_entry *entry, uint64_t origin,
                 struct window_match *match)
 {
-    size_t room = rule->max_entries - rule->max_entries / 8, place;
+    size_t place;
     int is_late;
 
     if (window_has_steps(rule)) {
@@ -228,13 +167,11 @@ window_wait_add(struct window *win, const struct window_rule *rule,
     }
     if (is_only_part(rule, entry) && entry->at_us < win->wait->final_us)
         return WINDOW_MERGED;
-    is_late = is_only_part(rule, entry) ? 0 : check_clock(win, rule, entry, origin);
+    is_late = is_only_part(rule, entry) ? 0 : window_wait_clock(win, rule, entry, origin);
     if (is_late != 0)
         return is_late < 0 ? WINDOW_NO_MEMORY : WINDOW_LATE;
     shed(win);
-    if (win->count >= rule->max_entries)
-        while (win->count > room && win->count > 1)
-            lose_oldest(win, rule, match);
+    keep_within(win, rule, match);
     if (window_make_room(win) != 0 || window_remember(win, entry) != 0 ||
         put_in(win, entry) != 0)
         return WINDOW_NO_MEMORY;
@@ -365,12 +302,12 @@ window_settle(struct window *win, const struct window_rule *rule, int64_t now_us
     match->taken_count = match->end_count = 0;
     if (wait == NULL)
         return WINDOW_QUIET;
-    final_us = final_at(win, rule, now_us);
+    final_us = window_wait_final(win, rule, now_us);
     if (final_us > wait->final_us)
         wait->final_us = final_us;
     shed(win);
     while (held == 0 && wait->tail < win->count &&
-           end_of(rule, window_at(win, wait->tail)) < wait->final_us)
+           window_wait_end(rule, window_at(win, wait->tail)) < wait->final_us)
         held = judge_moment(win, rule, match);
     if (held < 0)
         return WINDOW_NO_MEMORY;
@@ -384,7 +321,7 @@ window_wait_restore(struct window *win, const struct window_rule *rule,
     struct window_wait *wait = win->wait;
 
     *window_at(win, win->count++) = *entry;
-    if (end_of(rule, entry) >= wait->final_us)
+    if (window_wait_end(rule, entry) >= wait->final_us)
         return 0;
     if (window_head_take(win, rule, entry) != 0)
         return -1;

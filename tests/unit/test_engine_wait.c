@@ -296,12 +296,33 @@ at_the_limit_events_are_dropped_and_nothing_false_is_told(void **state)
     assert_true(engine_numbers(fix.engine).entries <= 150);
     assert_true(engine_case_counter(&fix, "bongsu_detector_entries_dropped_total") > 4000);
     seen = at_time(&fix, START + HOUR);
-    assert_int_equal(seen.count, 0);
-    assert_true(engine_numbers(fix.engine).entries <= 150);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.total, 39);           /* as the first ones came it was true */
+    assert_int_equal(seen.incident.last_seen_us, START + SEC(38) / 100);
     /* and a minute after the last loss it knows again */
     for (int i = 0; i < 3; i++)
-        judge(&fix, "a", "192.0.2.1", START + HOUR + i, START + HOUR + i);
-    assert_int_equal(at_time(&fix, START + 2 * HOUR).count, 1);
+        judge(&fix, "a", "192.0.2.1", START + 3 * HOUR + i, START + 3 * HOUR + i);
+    assert_int_equal(at_time(&fix, START + 4 * HOUR).incident.count, 3);
+    engine_case_close(&fix);
+}
+
+/* Many more come within the lateness than a key may hold, but not within the timespan. */
+static void
+a_busy_key_waits_shorter_and_loses_nothing(void **state)
+{
+    struct engine_options options = engine_case_options();
+    struct engine_case fix = { 0 };
+
+    (void)state;
+    options.max_entries = 100;
+    engine_case_open(&fix, RULE("type: event_count, rules: a, timespan: 10s,"
+                                " condition: {gte: 20, lt: 30}"), &options);
+    for (int i = 0; i < 2000; i++)      /* 31 in ten seconds; in the middle 21 */
+        judge(&fix, "a", "192.0.2.1", START + SEC(i) / 3 + (i > 1000 ? SEC(5) : 0),
+              START + SEC(i) / 3 + (i > 1000 ? SEC(5) : 0));
+    assert_int_equal(engine_case_incidents(&fix).count, 1);
+    assert_int_equal(engine_case_counter(&fix, "bongsu_detector_entries_dropped_total"), 0);
+    assert_int_equal(engine_case_counter(&fix, "bongsu_detector_late_events_total"), 0);
     engine_case_close(&fix);
 }
 
@@ -377,6 +398,7 @@ main(void)
         cmocka_unit_test(a_host_whose_clock_stands_still_is_judged_all_the_same),
         cmocka_unit_test(a_repeat_counts_once),
         cmocka_unit_test(at_the_limit_events_are_dropped_and_nothing_false_is_told),
+        cmocka_unit_test(a_busy_key_waits_shorter_and_loses_nothing),
         cmocka_unit_test(many_keys_wait_each_for_its_own_time),
         cmocka_unit_test(a_step_that_waits_is_refused),
     };
