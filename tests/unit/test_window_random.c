@@ -277,6 +277,117 @@ tidied_windows_are_judged_as_the_definition_says(void **state)
     assert_true(removed > 10000);
 }
 
+/* Whether the window that ends with, or of terms begins at, this moment holds. */
+static int
+naive_waiting_holds(const struct naive *naive, const struct window_rule *rule, int64_t at_us)
+{
+    uint64_t before = 0, ahead = 0, here = 0;
+    double reached;
+
+    for (size_t i = 0; i < naive->count; i++) {
+        int64_t away_us = naive->all[i].at_us - at_us;
+
+        here |= away_us == 0 ? naive->all[i].as.value : 0;
+        before |= away_us <= 0 && away_us >= -rule->span_us ? naive->all[i].as.value : 0;
+        ahead |= away_us >= 0 && away_us <= rule->span_us ? naive->all[i].as.value : 0;
+    }
+    for (size_t t = 0; t < rule->term_count; t++)
+        if (rule->terms[t].none == 0
+                ? (rule->terms[t].all & ~before) == 0
+                : (rule->terms[t].all & here) != 0 && (rule->terms[t].all & ~ahead) == 0 &&
+                      (rule->terms[t].none & ahead) == 0)
+            return 1;
+    if (rule->term_count > 0)
+        return 0;
+    reached = rule->kind == WINDOW_COUNT ? 0 : naive_reached(naive, rule, at_us);
+    for (size_t i = 0; rule->kind == WINDOW_COUNT && i < naive->count; i++)
+        reached += naive->all[i].at_us <= at_us && naive->all[i].at_us >= at_us - rule->span_us;
+    return (rule->is_strict ? reached > rule->threshold : reached >= rule->threshold) &&
+           (rule->is_most_strict ? reached < rule->most : reached <= rule->most) &&
+           reached != rule->except;
+}
+
+/* Settle; each moment at which it holds must be the next one at which it should. */
+static size_t
+settle_and_compare(struct window *win, const struct window_rule *rule, struct naive *naive,
+                   int64_t now_us, struct window_match *match, int64_t *after_us)
+{
+    size_t held = 0;
+
+    while (window_settle(win, rule, now_us, match) == WINDOW_HOLDS) {
+        assert_true(match->last_us > *after_us);
+        assert_true(naive_waiting_holds(naive, rule, match->last_us));
+        *after_us = match->last_us;
+        held++;
+    }
+    assert_true(window_due(win, rule) > now_us);
+    return held;
+}
+
+/* Returns how many moments held. */
+static size_t
+compare_waiting(const struct stream *stream)
+{
+    struct naive *naive = calloc(1, sizeof(*naive));
+    struct window win = { 0 };
+    struct window_match match = { 0 };
+    int64_t now_us = -500, after_us = INT64_MIN;
+    size_t held = 0, wanted = 0;
+
+    for (int i = 0; i < 300; i++) {
+        struct window_entry one;
+
+        now_us += (int64_t)random_number(stream->step);
+        held += settle_and_compare(&win, &stream->rule, naive, now_us, &match, &after_us);
+        one = random_entry(&stream->rule, now_us, stream->disorder, i);
+        if (window_add(&win, &stream->rule, &one, random_number(2), &match) != WINDOW_LATE)
+            naive->all[naive->count++] = one;
+        held += settle_and_compare(&win, &stream->rule, naive, now_us, &match, &after_us);
+    }
+    held += settle_and_compare(&win, &stream->rule, naive, now_us + 1000, &match, &after_us);
+    assert_int_equal(window_due(&win, &stream->rule), INT64_MAX);
+    for (size_t i = 0; i < naive->count; i++) {
+        int is_first = 1;
+
+        for (size_t j = 0; j < i; j++)
+            is_first &= naive->all[j].at_us != naive->all[i].at_us;
+        wanted += is_first && naive_waiting_holds(naive, &stream->rule, naive->all[i].at_us);
+    }
+    assert_int_equal(held, wanted);
+    window_release(&win);
+    window_match_release(&match);
+    free(naive);
+    return held;
+}
+
+static void
+windows_that_wait_are_judged_as_the_definition_says(void **state)
+{
+    static const struct window_term terms[] = { { 1, 2 }, { 3, 0 }, { 6, 1 } };
+    size_t held = 0;
+
+    (void)state;
+    for (uint64_t round = 1; round <= 300; round++) {
+        struct stream stream = random_stream(round);
+
+        if (stream.rule.kind == WINDOW_ORDERED)
+            continue;
+        stream.rule.is_waiting = 1;
+        stream.rule.most = stream.rule.threshold + (double)random_number(4);
+        stream.rule.is_most_strict = round % 3 == 0;
+        stream.rule.except = round % 2 == 0 ? stream.rule.threshold : NAN;
+        stream.rule.threshold = round % 5 == 0 ? -INFINITY : stream.rule.threshold - 1;
+        if (stream.rule.kind == WINDOW_STEPS && random_number(3) > 0) {
+            stream.rule.terms = terms + random_number(2);
+            stream.rule.term_count = stream.rule.terms == terms ? 1 + random_number(3) : 2;
+            stream.rule.is_ahead = 1;
+            stream.rule.steps = 3;
+        }
+        held += compare_waiting(&stream);
+    }
+    assert_true(held > 5000);
+}
+
 static void
 tally_forgets_exactly_what_was_taken_out(void **state)
 {
@@ -385,6 +496,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_streams_are_judged_as_the_definition_says),
         cmocka_unit_test(tidied_windows_are_judged_as_the_definition_says),
+        cmocka_unit_test(windows_that_wait_are_judged_as_the_definition_says),
         cmocka_unit_test(tally_forgets_exactly_what_was_taken_out),
         cmocka_unit_test(tally_gives_back_memory_and_keeps_what_it_has),
         cmocka_unit_test(ranking_knows_the_percentiles_of_what_is_in_it),
