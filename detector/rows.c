@@ -195,6 +195,23 @@ skip_lost(struct detector *det, const struct bus_batch *batch, struct position *
     det->is_dirty = 1;
 }
 
+/* Nothing else was received until then: who is silent, and what never came, is known
+ * by that. */
+static void
+pass_idle(struct detector *det, const struct bus_batch *batch)
+{
+    const struct batch_head *head = &batch->head;
+    struct err err;
+    int rc = engine_pass(det->engine, head->origin, head->received_us, &err);
+
+    if (rc < 0)
+        die_amid(batch, &err);
+    sources_tick(det->sources, head->origin, head->received_us, 1);
+    det->is_dirty |= rc;
+    if (engine_is_urgent(det->engine))
+        detector_commit_soon(det);
+}
+
 int
 detector_on_batch(void *self, struct link *link, struct bus_batch *batch)
 {
@@ -226,6 +243,6 @@ detector_on_batch(void *self, struct link *link, struct bus_batch *batch)
     if (head->count > 0)
         take_row(det, batch, pos);
     else if (head->previous == pos->last)
-        sources_tick(det->sources, head->origin, head->received_us, 1);
+        pass_idle(det, batch);
     return det->is_refused;
 }

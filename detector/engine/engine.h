@@ -62,6 +62,11 @@ void engine_set_share(struct engine *engine, const struct share *share);
 int engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
                  struct err *err);
 
+/* A journal's stream has come to at_us without an event: all that was received before
+ * is judged. What waits for events that do not come may be told for it. 1 when something
+ * was waited for long enough, 0, or -1 when out of memory. */
+int engine_pass(struct engine *engine, uint64_t origin, int64_t at_us, struct err *err);
+
 /* One row of state, as the checkpoint keeps it: state.ptr NULL means that the
  * row is gone. hash decides its slot. */
 struct engine_row {

@@ -89,6 +89,13 @@ struct rule_by_id {
     const char *id;
     uint32_t number;
 };
+/* How far a journal's stream has come, and how far all had when it last went on. */
+struct stream_time {
+    uint64_t origin;
+    int64_t at_us, heard_us;
+};
+
+enum { ENGINE_MAX_STREAMS = 16 };
 
 struct engine {
     struct engine_options options;
@@ -101,6 +108,8 @@ struct engine {
     struct id_memory keyed;     /* ids that clients gave, of events that rules match */
     uint8_t seen_class, late_class, told_class;
     int64_t stream_us;          /* largest time of receipt */
+    struct stream_time streams[ENGINE_MAX_STREAMS];
+    size_t stream_count;
     int64_t incomplete_until_us;
     uint64_t event_number;
     struct window_match match;
@@ -145,6 +154,9 @@ int engine_count_match(struct engine *engine, struct state *state,
  * when out of memory. */
 int engine_settle_row(struct engine *engine, struct state *state);
 int engine_settle_due(struct engine *engine);
+
+/* A journal's stream has come so far; engine->stream_us was moved before. */
+void engine_note_stream(struct engine *engine, uint64_t origin, int64_t at_us);
 
 /* What another row's events were like is told of this row's too, as far as both
  * rules tell of the same fields. 0, or -1 when out of memory. */

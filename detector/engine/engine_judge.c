@@ -209,6 +209,7 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     if (ev->received_us > engine->stream_us)
         engine->stream_us = ev->received_us;
     engine->event_number++;
+    engine_note_stream(engine, origin, ev->received_us);
     if (engine_settle_due(engine) != 0)
         goto no_memory;
     state_expire(&engine->table, engine->stream_us);

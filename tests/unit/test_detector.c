@@ -432,6 +432,31 @@ a_source_that_goes_silent_is_in_the_status_also_after_a_kill(void **state)
     assert_silent(place, NULL);
 }
 
+/* What waits for events is told when heads say that none came, also after a restart. */
+static void
+an_idle_stream_tells_what_never_came(void **state)
+{
+    static const char few[] =
+        "title: Base\nname: base\nlogsource: {category: authentication}\n"
+        "detection: {s: {event_type: login_failed}, condition: s}\n---\n"
+        "title: Few\ncorrelation: {type: event_count, rules: [base], group-by:"
+        " [source_address], timespan: 5m, condition: {eq: 2}}\n";
+    struct place *place = *state;
+
+    restart_with(place, few);
+    give_row(place, 0, 1, 1, 2);
+    pass_time(place, 2, 290);
+    detector_commit(place->det, SIZE_MAX);
+    assert_false(engine_is_urgent(place->det->engine));
+    end(place);
+    start(place);
+    pass_time(place, 2, 5);
+    assert_false(place->det->is_commit_due);
+    pass_time(place, 2, 10);
+    assert_true(place->det->is_commit_due);
+    assert_true(place->det->is_dirty);
+}
+
 static void
 a_drain_keeps_what_was_heard_within_the_last_minute(void **state)
 {
@@ -559,6 +584,7 @@ main(void)
         TEST(a_rule_file_that_was_deleted_does_not_come_back),
         TEST(rules_that_the_disk_did_not_take_are_kept_later),
         TEST(a_source_that_goes_silent_is_in_the_status_also_after_a_kill),
+        TEST(an_idle_stream_tells_what_never_came),
         TEST(a_drain_keeps_what_was_heard_within_the_last_minute),
         TEST(passes_over_rows_that_an_empty_head_says_are_gone),
         TEST(what_was_passed_over_is_kept_with_the_state),

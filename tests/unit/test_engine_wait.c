@@ -364,6 +364,52 @@ many_keys_wait_each_for_its_own_time(void **state)
 }
 
 static void
+an_idle_stream_moves_time_on_without_an_event(void **state)
+{
+    struct engine_case fix;
+    struct err err = { "" };
+
+    (void)state;
+    open_with(&fix, RULE(NOT));
+    judge(&fix, "a", "192.0.2.1", START, START);
+    assert_int_equal(engine_pass(fix.engine, 9, 0, &err), 0);
+    assert_int_equal(engine_pass(fix.engine, 9, INT64_MAX, &err), 0);
+    assert_int_equal(engine_pass(fix.engine, 9, START + SEC(60) + LATENESS, &err), 0);
+    assert_int_equal(engine_case_incidents(&fix).count, 0);
+    assert_int_equal(engine_pass(fix.engine, 9, START + SEC(61) + LATENESS, &err), 1);
+    assert_int_equal(engine_case_incidents(&fix).count, 1);
+    engine_case_close(&fix);
+}
+
+/* b may still be in what the other journal has to tell. */
+static void
+a_journal_with_a_backlog_is_waited_for(void **state)
+{
+    struct engine_case fix;
+    struct err err = { "" };
+    struct event ev;
+
+    (void)state;
+    open_with(&fix, RULE(NOT));
+    assert_int_equal(engine_pass(fix.engine, 5, START - SEC(100), &err), 0);
+    judge(&fix, "a", "192.0.2.1", START, START);
+    for (int i = 0; i < 2000; i += 100) {
+        assert_int_equal(engine_pass(fix.engine, 9, START + SEC(i), &err), 0);
+        assert_int_equal(engine_pass(fix.engine, 5, START - SEC(100) + SEC(i) / 100, &err), 0);
+    }
+    ev = engine_case_event(&fix, "b", "192.0.2.1", START + SEC(5));
+    assert_int_equal(engine_judge(fix.engine, &ev, 5, &err), 0);
+    assert_int_equal(engine_pass(fix.engine, 5, START + SEC(2000), &err), 1);
+    assert_int_equal(engine_case_incidents(&fix).count, 0);
+    /* but not one that is gone */
+    judge(&fix, "a", "192.0.2.1", START + SEC(2000), START + SEC(2000));
+    assert_int_equal(engine_pass(fix.engine, 9, START + SEC(2600), &err), 0);
+    assert_int_equal(engine_pass(fix.engine, 9, START + SEC(2601), &err), 1);
+    assert_int_equal(engine_case_incidents(&fix).count, 1);
+    engine_case_close(&fix);
+}
+
+static void
 a_step_that_waits_is_refused(void **state)
 {
     static const char text[] =
@@ -400,6 +446,8 @@ main(void)
         cmocka_unit_test(at_the_limit_events_are_dropped_and_nothing_false_is_told),
         cmocka_unit_test(a_busy_key_waits_shorter_and_loses_nothing),
         cmocka_unit_test(many_keys_wait_each_for_its_own_time),
+        cmocka_unit_test(an_idle_stream_moves_time_on_without_an_event),
+        cmocka_unit_test(a_journal_with_a_backlog_is_waited_for),
         cmocka_unit_test(a_step_that_waits_is_refused),
     };
 
