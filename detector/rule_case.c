@@ -27,6 +27,9 @@ struct run {
 
 enum { EVENT_MAX = 1 << 20 };
 
+/* After any case: twice the longest timespan. */
+#define END_US (INT64_C(2 * 366 * 86400) * 1000000)
+
 static void
 complain(struct run *run, const char *what, const json_t *about)
 {
@@ -219,6 +222,9 @@ rule_case_run(const struct rule_case *test, struct ruleset **rules,
     if (rc == 0) {
         json_array_foreach(json_object_get(one, "events"), i, event)
             send_event(&run, event);
+        /* what waits for an event that does not come has waited long enough */
+        if (engine_pass(run.engine, 1, run.start_us + END_US, err) < 0)
+            complain(&run, "out of memory", NULL);
         if (engine_incidents(run.engine, SIZE_MAX, keep_incident, &run) != 0)
             complain(&run, "out of memory", NULL);
         compare(&run, json_object_get(one, "incidents"));

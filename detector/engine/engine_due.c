@@ -73,6 +73,21 @@ due_remove(struct due_queue *due, struct state *state)
 }
 
 int
+due_reserve(struct due_queue *due, size_t count)
+{
+    struct state **grown;
+
+    if (count + 1 < due->cap)
+        return 0;
+    grown = realloc(due->rows, (count + 2) * sizeof(*grown));
+    if (grown == NULL)
+        return -1;
+    due->rows = grown;
+    due->cap = count + 2;
+    return 0;
+}
+
+int
 due_put(struct due_queue *due, struct state *state, int64_t due_us)
 {
     struct window_wait *wait = state->window->wait;

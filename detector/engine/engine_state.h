@@ -162,6 +162,7 @@ void state_table_take(struct state_table *table, struct state *state);
 /* Put a row that waits where its time has it (INT64_MAX: it waits for nothing); take
  * it out, if it is in; the first one, when it is due. */
 int due_put(struct due_queue *due, struct state *state, int64_t due_us);
+int due_reserve(struct due_queue *due, size_t count);   /* so many rows need no memory */
 void due_remove(struct due_queue *due, struct state *state);
 struct state *due_first(const struct due_queue *due, int64_t now_us);
 

@@ -126,6 +126,9 @@ gather(struct swap *swap)
     swap->bucket_count = swap->to->table.bucket_count;
     while (swap->bucket_count < most)
         swap->bucket_count *= 2;
+    if (due_reserve(&swap->to->table.due,
+                    swap->from->table.due.count + swap->to->table.due.count) != 0)
+        return -1;
     swap->rows = calloc(most + 1, sizeof(swap->rows[0]));
     swap->buckets = calloc(swap->bucket_count, sizeof(struct state *));
     if (swap->rows == NULL || swap->buckets == NULL)
@@ -155,6 +158,21 @@ hand_untold(struct swap *swap)
         }
 }
 
+/* It stands under another number from now on, there as among those that wait. */
+static void
+renumber(struct swap *swap, struct state *state, uint32_t rule)
+{
+    const struct window_wait *wait = state->window == NULL ? NULL : state->window->wait;
+    int is_due = wait != NULL && wait->due_at != 0;
+
+    due_remove(&swap->from->table.due, state);
+    state->age_class = engine_class_of(swap->to, rule,
+                                       (struct text){ state->key, state->key_len });
+    state->rule = rule;
+    if (is_due)
+        (void)due_put(&swap->to->table.due, state, wait->due_us);   /* there is room */
+}
+
 /* The old table keeps what does not move, to be freed with it. */
 static void
 leave_behind(struct swap *swap)
@@ -173,9 +191,7 @@ leave_behind(struct swap *swap)
             *at = state->next_in_bucket;
             swap->to->table.entries += state->window != NULL ? state->window->count : 0;
             swap->to->table.details += details_size(state->details);
-            state->age_class = engine_class_of(swap->to, rule,
-                                               (struct text){ state->key, state->key_len });
-            state->rule = rule;
+            renumber(swap, state, rule);
         }
 }
 
@@ -219,6 +235,8 @@ hand_over(struct swap *swap)
     to->stream_us = from->stream_us > to->stream_us ? from->stream_us : to->stream_us;
     to->incomplete_until_us = from->incomplete_until_us;
     to->event_number = from->event_number;
+    memcpy(to->streams, from->streams, sizeof(to->streams));
+    to->stream_count = from->stream_count;
     to->needs_sort = 0;
     to->limits_before = from->limits_before +
                         matcher_limits_hit(ruleset_matcher(from->rules));

@@ -6,7 +6,7 @@
  * `start` (10:00 of the site unless given), `repeat` and `every` make a series,
  * and "{n}" in a text is the number within it. `incidents` are all that must
  * come of it: rule (its title), key, count, severity, and summary where it
- * matters; [] demands silence. The engine is the one that judges live.
+ * matters; [] demands silence. At the end time passes, with no more events. The engine is the one that judges live.
  */
 #ifndef DETECTOR_TOOL_RULE_CASES_H
 #define DETECTOR_TOOL_RULE_CASES_H

@@ -19,6 +19,7 @@
 #include "detector/tool/rule_cases.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
+#include "tests/support/temp_dir.h"
 
 #define RULES "detector/rules"
 #define CASES "tests/rules"
@@ -97,12 +98,53 @@ shipped_folder_loads_without_a_refusal(void **state)
     ruleset_destroy(&rules);
 }
 
+static void
+write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+at_the_end_of_a_case_what_waits_is_judged(void **state)
+{
+    struct rule_cases run = { .complain = complain };
+    char dir[64], rules[80], cases[80];
+    struct err err;
+
+    (void)state;
+    temp_dir_make(NULL, dir, sizeof(dir));
+    snprintf(rules, sizeof(rules), "%s/rules.yml", dir);
+    snprintf(cases, sizeof(cases), "%s/cases.yml", dir);
+    write_file(rules, "title: A\nname: a\nlogsource: {category: x}\nbongsu: {any_source: true}\n"
+                      "detection: {s: {event_type: a}, condition: s}\n---\n"
+                      "title: B\nname: b\nlogsource: {category: x}\nbongsu: {any_source: true}\n"
+                      "detection: {s: {event_type: b}, condition: s}\n---\n"
+                      "title: C\ncorrelation: {type: temporal, group-by: [username],"
+                      " timespan: 10m, condition: a and not b}\n");
+    write_file(cases, "- events:\n"
+                      "    - {event_type: a, username: eve}\n"
+                      "    - {event_type: a, username: bob}\n"
+                      "    - {event_type: b, username: bob, at: 10m}\n"
+                      "  incidents:\n"
+                      "    - {rule: C, key: {username: eve}, count: 1}\n");
+    if (rule_cases_run(&run, rules, cases, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(run.cases, 1);
+    assert_int_equal(run.failures, 0);
+    assert_int_equal(temp_dir_remove(dir), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_shipped_rule_has_cases_and_they_hold),
         cmocka_unit_test(shipped_folder_loads_without_a_refusal),
+        cmocka_unit_test(at_the_end_of_a_case_what_waits_is_judged),
     };
     struct err err = { "" };
 
