@@ -170,7 +170,8 @@ count_settled(struct engine *engine, struct state *state)
         return 0;
     }
     opener = short_id_expand(&engine->journals, &end->id, end->is_keyed);
-
+    /* it stands among those used now: after a restart only the touch says so */
+    state_touch(&engine->table, state, engine->stream_us);
     return engine_count_match(engine, state, &opener, NULL);
 }
 
