@@ -241,6 +241,8 @@ sigma_condition_parse(struct arena *arena, struct text text, const struct text *
                         .name_count = name_count, .nodes = nodes, .err = err };
     struct condition_node *kept;
 
+    if (text.len == 0)
+        p.rest = text_of("");   /* its pointer may be NULL */
     token_next(&p);
     if (parse_or(&p) != 0)
         return -1;

@@ -191,6 +191,106 @@ seed_wires(unsigned number)
     return seed_packed(number, long_text);
 }
 
+/* --- rules, and events for them --- */
+
+static unsigned
+seed_file(const char *target, unsigned number, const char *path)
+{
+    static char bytes[200000];
+    FILE *file = fopen(path, "r");
+    size_t len = file == NULL ? 0 : fread(bytes, 1, sizeof(bytes), file);
+
+    if (len == 0) {
+        perror(path);
+        exit(1);
+    }
+    fclose(file);
+    seed_bytes(target, number, "", 0, (struct text){ bytes, len });
+    return number + 1;
+}
+
+/* Files of our own: those that are shipped, and those that engines get wrong. */
+static unsigned
+seed_rules(unsigned number)
+{
+    static const char *const folders[] = { "detector/rules/*.yml", "tests/sigma/own/rules/*.yml" };
+    glob_t found;
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (glob(folders[i], 0, NULL, &found) != 0)
+            exit(1);
+        for (size_t f = 0; f < found.gl_pathc; f++)
+            number = seed_file("rule", number, found.gl_pathv[f]);
+        globfree(&found);
+    }
+    return number;
+}
+
+static const char *const rules[] = {
+    "title: T\ndetection: {s: {a|windash|contains|all: [' -a ', \"b\"], c: null}, condition: s}\n",
+    "title: T\ndetection:\n  s: [{a|re|i: '(a+)+$'}, {b|cidr: '::/0'}]\n  k: [x, 'y*z']\n  condition: [s and not k, 1 of *]\n",
+    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\ncorrelation:\n  type: event_count\n"
+    "  rules: [a]\n  group-by: [u]\n  timespan: 5m\n  condition: {gte: 3}\n",
+    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\ndetection: {s: {e: y}, condition: s}\n"
+    "---\ntitle: C\ncorrelation:\n  type: temporal_ordered\n  rules: [a, b]\n  group-by: [u]\n  timespan: 1h\n"
+    "  aliases: {u: {a: x, b: y}}\n",
+    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: F\nfilter:\n  rules: [a]\n  s: {u: adm}\n"
+    "  condition: not s\nlogsource: {}\nbongsu: {expires: 2026-12-31}\n",
+    "title: T\ndetection: {s: {e: x}, condition: s}\nlevel: high\ntags: [attack.t1110]\nbongsu:\n  suppress: 1h\n"
+    "  summary: '{title} {count|one|many} {list:u} {in_span}'\n  details: [u]\n  tests:\n"
+    "    - events: [{e: x, u: 'n{n}', repeat: 3, every: 5s}]\n      incidents: [{count: 3}]\n    - events: [{e: y}]\n      incidents: []\n",
+    "title: T\ndetection: {s: {e: x}, condition: s}\nbongsu:\n  first_seen: {fields: [u, h], within: 30d, learn: 7d}\n"
+    "  checks: [{sqli: [q, {field: raw_log, unless: r}]}, {xss: [raw_log]}]\n",
+};
+
+static const char *const conditions[] = {
+    "a,b,c\na or b and not c", "sel_1,sel_2,_x\n1 of sel_* or all of them", "a,b,c,d\n(a or b) and not (c or not d)",
+    "p_a,p_b,p_c\n2 of p_* and not any of *_c", "a\nnot not not a", "a,b\n((a))AND(b)", "a\na | count() > 5", "\n1 of them",
+};
+
+static const char *const events[] = {
+    "{\"CommandLine\":\"C:\\\\Windows\\\\cmd.exe /c whoami -enc cGluZw== -a x /b y\",\"Image\":\"C:\\\\x\\\\cmd.exe\",\"User\":\"a\","
+    "\"other\":1}",
+    "{\"logsource_product\":\"windows\",\"winlog\":{\"channel\":\"Security\"},\"Image\":[\"a1z\",null,22],\"DestinationPort\":\"22\"}",
+    "{\"raw_log\":\"first needle pin 1 stack second alpha beta GAMMA\",\"username\":\"Abc\",\"User\":\"abc\"}",
+    "{\"cs-uri-query\":\"q=1%27%20or%201=1--&x=<script>alert(1)</script>\",\"event_type\":\"web_request\",\"description\":\"22\"}",
+    "{\"source_ip\":\"192.0.2.7\",\"nested\":{\"name\":\"2001:db8::1\"},\"description\":\"Zm9vYmFy b29iYX mZvb2Jhcg\"}",
+    "{\"nested.name\":[true,\"\",{\"x\":-1.5}],\"CommandLine\":\"xfoobarz mimikatz a*b\",\"ParentImage\":null,\"User\":\"\"}",
+    "{\"raw_log\":\"{\\\"a\\\":\\\"needle\\\"}\",\"timestamp\":\"2026-11-22T03:30:00+09:00\",\"username\":\"2026-11-22T03:30:00Z\"}",
+    "{\"CommandLine\":\"cABpAG4AZwA \\u212aelvin KELVIN\\u212a \\u00e9x\",\"Image\":1e300,\"DestinationPort\":65536,\"count\":0}",
+};
+
+static unsigned
+seed_texts(const char *target, unsigned number, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        seed(target, number++, "", 0, texts[i]);
+    return number;
+}
+
+static unsigned
+seed_own_events(unsigned number)
+{
+    static char line[200000];
+    FILE *file = fopen("tests/sigma/own/events.ndjson", "r");
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        seed("match", number++, "", 0, line);
+    if (file == NULL)
+        exit(1);
+    fclose(file);
+    return number;
+}
+
+static unsigned
+seed_detector(unsigned number)
+{
+    number = seed_texts("rule", seed_rules(number), rules, sizeof(rules) / sizeof(rules[0]));
+    number = seed_texts("condition", number, conditions, sizeof(conditions) / sizeof(conditions[0]));
+    number = seed_texts("match", number, events, sizeof(events) / sizeof(events[0]));
+    return seed_own_events(number);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -226,7 +326,7 @@ main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         for (size_t k = 0; k < sizeof(forms); k++)
             seed("hec", number++, &forms[k], 1, others[i]);
-    seed_wires(number);
+    seed_detector(seed_wires(number));
     globfree(&found);
     return 0;
 }
