@@ -188,6 +188,22 @@ compare(struct run *run, json_t *expected)
         complain(run, "not expected:", want);
 }
 
+/* Without a zone it is a time of the rule's, else of the site's. */
+static int
+start_of(const struct rule_case *test, const char *text, int64_t *ret_us, struct err *err)
+{
+    char utc[TIMESTAMP_LEN];
+    int64_t local_us;
+
+    if (test->zone == NULL || strlen(text) + 2 > sizeof(utc))
+        return timestamp_parse(text_of(text), ret_us, err);
+    snprintf(utc, sizeof(utc), "%sZ", text);
+    if (timestamp_parse(text_of(utc), &local_us, NULL) != 0)
+        return timestamp_parse(text_of(text), ret_us, err);
+    *ret_us = zone_table_to_utc(test->zone, local_us / 1000000) * 1000000;
+    return 0;
+}
+
 static int
 open_run(struct run *run, struct ruleset **rules, const json_t *one, struct err *err)
 {
@@ -195,7 +211,7 @@ open_run(struct run *run, struct ruleset **rules, const json_t *one, struct err 
                                             .max_keys = 1000, .max_entries = 1000 };
     const char *start = json_string_value(json_object_get(one, "start"));
 
-    if (timestamp_parse(text_of(start == NULL ? START : start), &run->start_us, err) != 0)
+    if (start_of(run->test, start == NULL ? START : start, &run->start_us, err) != 0)
         return -1;
     err_set(err, "out of memory");
     run->metrics = metrics_new();

@@ -15,6 +15,7 @@
 
 struct rule_case {
     const char *rule;           /* only incidents of the rule with this id; NULL: of all */
+    const struct zone_table *zone;  /* of a start that says none; NULL: the site's */
     /* It does not hold: what is wrong, and with what (may be NULL). */
     void (*complain)(void *ctx, const char *what, const json_t *about);
     void *ctx;

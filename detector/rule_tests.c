@@ -29,7 +29,7 @@ rule_tests_try(struct ruleset **alone, const struct sigma_rule *rule, struct err
 {
     struct err first = { "" }, why = { "" };
     struct outcome outcome = { .rule = rule, .err = &first };
-    const struct rule_case test = { .rule = rule->id, .complain = note, .ctx = &outcome };
+    const struct rule_case test = { .rule = rule->id, .zone = rule->zone, .complain = note, .ctx = &outcome };
 
     for (size_t i = 0; i < rule->test_count && outcome.complaints == 0; i++) {
         outcome.test = &rule->tests[i];

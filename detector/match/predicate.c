@@ -84,7 +84,7 @@ predicate_init(struct predicate *pred, int field, const struct sigma_item *item,
                const struct sigma_value *values, size_t count, int **others,
                int *ret_line, struct err *err)
 {
-    *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part,
+    *pred = (struct predicate){ .field = field, .op = item->op, .part = item->part, .zone = item->zone,
                                 .attack = item->attack,
                                 .attack_kind = attack_field_kind(item->field),
                                 .regex_flags = item->regex_flags, .open = item->op == SIGMA_FIELDREF ? item->open : 0,
@@ -176,7 +176,7 @@ part_matches(const struct predicate *pred, struct predicate_context *ctx,
     if (field_table_known(ctx->fields, pred->field) != EVENT_TIMESTAMP &&
         timestamp_parse(text, &at_us, NULL) != 0)
         return 0;
-    return any_compares(pred, time_part_of(pred->part, at_us));
+    return any_compares(pred, time_part_of(pred->part, at_us, pred->zone));
 }
 
 /* Each text is walked once, for all attacks. */

@@ -27,6 +27,7 @@ struct predicate {
     int field;                  /* in the field table, or PREDICATE_KEYWORDS */
     enum sigma_op op;
     enum sigma_part part;
+    const struct zone_table *zone;      /* of the part; NULL: the site's */
     enum attack attack;         /* SIGMA_ATTACK: which, */
     enum attack_kind attack_kind;   /* and how the field is read */
     unsigned regex_flags;

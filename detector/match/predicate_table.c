@@ -71,7 +71,9 @@ hash_predicate(const struct predicate *pred)
     uint64_t parts[] = { (uint64_t)pred->field, pred->op + 100 * (uint64_t)pred->attack,
                          pred->part, pred->regex_flags, pred->value_count,
                          pred->open + 8 * (uint64_t)pred->is_cased, 0 };
+    const char *zone = pred->zone == NULL ? "" : zone_table_name(pred->zone);
 
+    parts[6] = hash64(zone, strlen(zone));
     for (size_t i = 0; i < pred->value_count; i++)
         parts[6] = parts[6] * 31 + hash_value(&pred->values[i], pred->op) +
                    (uint64_t)pred->values[i].pattern.is_cased +
@@ -94,11 +96,19 @@ is_same_value(const struct sigma_value *a, const struct sigma_value *b)
 }
 
 static int
+is_same_zone(const struct zone_table *a, const struct zone_table *b)
+{
+    return a == b || (a != NULL && b != NULL &&
+                      strcmp(zone_table_name(a), zone_table_name(b)) == 0);
+}
+
+static int
 is_same(const struct predicate *a, const struct predicate *b)
 {
     if (a->field != b->field || a->op != b->op || a->part != b->part ||
         a->attack != b->attack || a->open != b->open || a->is_cased != b->is_cased ||
-        a->regex_flags != b->regex_flags || a->value_count != b->value_count)
+        a->regex_flags != b->regex_flags || a->value_count != b->value_count ||
+        !is_same_zone(a->zone, b->zone))
         return 0;
     for (size_t i = 0; i < a->value_count; i++)
         if (!is_same_value(&a->values[i], &b->values[i]) ||

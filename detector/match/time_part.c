@@ -2,6 +2,8 @@
 
 #include "proto/base/timestamp.h"
 
+#define SECOND_US INT64_C(1000000)
+
 static int
 days_in(int year)
 {
@@ -25,11 +27,15 @@ iso_week(const struct local_time *local)
 }
 
 int
-time_part_of(enum sigma_part part, int64_t at_us)
+time_part_of(enum sigma_part part, int64_t at_us, const struct zone_table *zone)
 {
     struct local_time local;
 
-    timestamp_to_local(at_us, &local);
+    if (zone == NULL)
+        timestamp_to_local(at_us, &local);
+    else
+        timestamp_to_offset(at_us, zone_table_offset(zone, at_us / SECOND_US -
+                                                           (at_us % SECOND_US < 0)), &local);
     switch (part) {
     case PART_MINUTE:
         return local.minute;

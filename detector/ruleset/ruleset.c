@@ -162,6 +162,19 @@ hash_source(struct rule *rule)
     rule->text_hash = rule->text_hash * 31 + hash;
 }
 
+/* In another zone it counts other events; so it does by weight. */
+static void
+hash_own(struct rule *rule)
+{
+    const struct zone_table *zone = rule->sigma.zone;
+
+    if (zone != NULL)
+        rule->text_hash = rule->text_hash * 31 +
+                          hash64(zone_table_name(zone), strlen(zone_table_name(zone)));
+    if (rule->sigma.is_weighed)
+        rule->text_hash = rule->text_hash * 31 + 1;
+}
+
 static int
 hash_document(json_t *document, struct rule *rule)
 {
@@ -172,6 +185,7 @@ hash_document(json_t *document, struct rule *rule)
         return -1;
     hash_expanded(rule);
     hash_source(rule);
+    hash_own(rule);
     if (rule->sigma.seen_us == 0)
         return 0;
     /* what was seen of other fields is no memory of these */

@@ -46,6 +46,37 @@ read_any_source(const struct sigma_source *src, json_t *value, struct sigma_rule
     return 0;
 }
 
+static void
+set_zone(struct sigma_rule *rule)
+{
+    for (size_t s = 0; s < rule->selection_count; s++)
+        for (size_t g = 0; g < rule->selections[s].group_count; g++) {
+            struct sigma_group *group = &rule->selections[s].groups[g];
+
+            for (size_t i = 0; i < group->item_count; i++)
+                if (group->items[i].part != PART_NONE)
+                    group->items[i].zone = rule->zone;
+        }
+}
+
+int
+sigma_timezone_read(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    struct err why = { "" };
+
+    if (!json_is_string(value))
+        return sigma_refuse(src, value, "bongsu.timezone must be a name like Europe/Berlin");
+    if (rule->correlation.type != SIGMA_NONE)
+        return sigma_refuse(src, value, "a correlation has no parts of a time: bongsu.timezone"
+                            " is for the rules that it refers to");
+    rule->zone = zone_table_load(json_string_value(value), src->arena, &why);
+    if (rule->zone == NULL)
+        return sigma_refuse(src, value, "bongsu.timezone \"%.60s\": %.250s",
+                            json_string_value(value), why.text);
+    set_zone(rule);
+    return 0;
+}
+
 static int
 read_alert(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
 {
@@ -236,6 +267,23 @@ read_echo(const struct sigma_source *src, json_t *map, struct sigma_rule *rule)
     return 0;
 }
 
+/* What one event stands for: a count of events is then a sum. Every event has a count. */
+static int
+read_weight(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+{
+    struct sigma_correlation *cor = &rule->correlation;
+
+    if (!json_is_string(value) || strcmp(json_string_value(value), "count") != 0)
+        return sigma_refuse(src, value, "bongsu.weight must be \"count\"");
+    if (cor->type != SIGMA_EVENT_COUNT)
+        return sigma_refuse(src, value, "only an event_count takes bongsu.weight");
+    if (sigma_names_read(src, value, "bongsu.weight", 1, &cor->fields, &cor->field_count) != 0)
+        return -1;
+    cor->type = SIGMA_VALUE_SUM;
+    rule->is_weighed = 1;
+    return 0;
+}
+
 static int
 read_tests(const struct sigma_source *src, json_t *list, struct sigma_rule *rule)
 {
@@ -261,6 +309,7 @@ sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule
         { "yields_to", read_yields },
         { "echo",     read_echo },
         { "tests",    read_tests },
+        { "timezone", sigma_timezone_read },
     };
     json_t *bongsu = json_object_get(doc, "bongsu"), *value;
     const char *name;
@@ -269,9 +318,15 @@ sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule
         return 0;
     if (!json_is_object(bongsu))
         return sigma_refuse(src, bongsu, "\"bongsu\" must be a map");
+    /* first, since it makes the correlation another one */
+    value = json_object_get(bongsu, "weight");
+    if (value != NULL && read_weight(src, value, rule) != 0)
+        return -1;
     json_object_foreach(bongsu, name, value) {
         size_t i = 0, n = sizeof(keys) / sizeof(keys[0]);
 
+        if (strcmp(name, "weight") == 0)
+            continue;
         while (i < n && strcmp(keys[i].name, name) != 0)
             i++;
         if (i == n)

@@ -84,9 +84,15 @@ read_own_keys(const struct sigma_source *src, json_t *doc, struct sigma_filter *
     if (bongsu != NULL && !json_is_object(bongsu))
         return sigma_refuse(src, bongsu, "\"bongsu\" must be a map");
     json_object_foreach(bongsu, name, value) {
-        if (strcmp(name, "expires") != 0)
-            return sigma_refuse(src, value, "unknown key \"bongsu.%.40s\" of a filter", name);
-        if (read_expires(src, value, filter) != 0)
+        int rc;
+
+        if (strcmp(name, "expires") == 0)
+            rc = read_expires(src, value, filter);
+        else if (strcmp(name, "timezone") == 0)
+            rc = sigma_timezone_read(src, value, &filter->body);
+        else
+            rc = sigma_refuse(src, value, "unknown key \"bongsu.%.40s\" of a filter", name);
+        if (rc != 0)
             return -1;
     }
     return 0;

@@ -21,6 +21,7 @@
 #include "proto/base/arena.h"
 #include "proto/base/err.h"
 #include "proto/base/yaml.h"
+#include "proto/base/zone_table.h"
 #include "proto/fields.h"
 
 enum sigma_op {
@@ -62,6 +63,7 @@ struct sigma_item {
     struct text field;          /* ptr NULL: keywords, anywhere in the message */
     enum sigma_op op;
     enum sigma_part part;
+    const struct zone_table *zone;  /* of the part; NULL: the site's */
     enum attack attack;         /* SIGMA_ATTACK */
     unsigned open;              /* PATTERN_OPEN_* */
     unsigned regex_flags;       /* SIGMA_RE_* */
@@ -175,6 +177,8 @@ struct sigma_rule {
     struct sigma_echo echo;
     struct sigma_test *tests;
     size_t test_count;
+    const struct zone_table *zone;      /* of parts of a time; NULL: the site's */
+    int is_weighed;                     /* a value_sum of what was written as an event_count */
 };
 
 /* Where a document stands while it is read. */
@@ -233,6 +237,10 @@ int sigma_bongsu_read(const struct sigma_source *src, json_t *doc,
  * (sigma_tests.c). */
 int sigma_tests_read(const struct sigma_source *src, json_t *list, size_t max,
                      size_t max_events, struct sigma_test **ret_tests, size_t *ret_count);
+
+/* bongsu.timezone, of a rule and of a filter whose selections were read. */
+int sigma_timezone_read(const struct sigma_source *src, json_t *value,
+                        struct sigma_rule *rule);
 
 /* A text or a list of up to max texts, copied. `what` names it in the reason. */
 int sigma_names_read(const struct sigma_source *src, json_t *value, const char *what,

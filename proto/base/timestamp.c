@@ -348,10 +348,14 @@ timestamp_format_day(int32_t day, char out[TIMESTAMP_LEN])
 void
 timestamp_to_local(int64_t us, struct local_time *ret_local)
 {
-    int64_t second = floor_div(us, MICRO), day, clock_s, year;
-    int offset_s = offset_at(second);
+    timestamp_to_offset(us, offset_at(floor_div(us, MICRO)), ret_local);
+}
 
-    second += offset_s;
+void
+timestamp_to_offset(int64_t us, int offset_s, struct local_time *ret_local)
+{
+    int64_t second = floor_div(us, MICRO) + offset_s, day, clock_s, year;
+
     day = floor_div(second, DAY_S);
     clock_s = second - day * DAY_S;
     civil_from_days(day, &year, &ret_local->month, &ret_local->day);

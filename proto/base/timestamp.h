@@ -44,10 +44,11 @@ void timestamp_format(int64_t us, char out[TIMESTAMP_LEN]);
 /* The same moment in the site's zone, with its offset. */
 void timestamp_format_local(int64_t us, char out[TIMESTAMP_LEN]);
 
-/* Calendar time in the site's zone, and back. Back takes fields out of range
+/* Calendar time in the site's zone (or so many seconds east of UTC), and back. Back takes fields out of range
  * (day 32 is the next month's first); a time that does not exist (spring) is
  * moved forward, one that exists twice is the first. */
 void timestamp_to_local(int64_t us, struct local_time *ret_local);
+void timestamp_to_offset(int64_t us, int offset_s, struct local_time *ret_local);
 int64_t timestamp_from_local(int year, int month, int day,
                              int hour, int minute, int second);
 
