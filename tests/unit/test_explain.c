@@ -254,6 +254,25 @@ a_filter_that_takes_the_event_is_explained_too(void **state)
     json_decref(answer);
 }
 
+/* 18:00 UTC is 03:00 of the next day in Seoul, and 13:00 in New York. */
+static void
+a_part_of_a_time_is_in_the_rules_zone(void **state)
+{
+    static const char *const zones[] = { "Asia/Seoul", "America/New_York" };
+    char rules[400];
+
+    for (size_t i = 0; i < 2; i++) {
+        json_t *answer;
+
+        snprintf(rules, sizeof(rules), RULE "detection: {s: {timestamp|hour: 13}, condition: s}\n"
+                 "bongsu: {timezone: %s}\n", zones[i]);
+        answer = explain(*state, rules, "t", "{\"timestamp\":\"2026-11-22T18:00:00Z\"}");
+        says(rule_at(answer, 0), "matches", i == 1 ? "true" : "false");
+        says(rule_at(answer, 0), "selections/0/groups/0/0/holds", i == 1 ? "true" : "false");
+        json_decref(answer);
+    }
+}
+
 static void
 what_is_no_event_is_refused_with_the_reason(void **state)
 {
@@ -383,6 +402,7 @@ main(void)
         TEST(a_correlation_says_its_key_and_what_its_windows_need),
         TEST(the_nearest_rules_come_first_and_those_that_match_before_them),
         TEST(an_entry_of_the_allow_list_is_named),
+        TEST(a_part_of_a_time_is_in_the_rules_zone),
         TEST(a_filter_that_takes_the_event_is_explained_too),
         TEST(what_is_no_event_is_refused_with_the_reason),
         TEST(a_stored_event_has_no_fields_that_its_place_gave_it),
