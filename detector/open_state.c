@@ -26,6 +26,8 @@ tell_rules(const struct ruleset *rules, struct err *err)
 
     for (size_t i = 0; i < refused; i++)
         log_warn("rule refused", "reason=\"%s\"", ruleset_refused(rules, i));
+    for (size_t i = 0; i < ruleset_note_count(rules); i++)
+        log_warn("rule noted", "note=\"%s\"", ruleset_note(rules, i));
     if (count == 0)
         log_error("no rule is in use: nothing will be found", "refused=%zu", refused);
     if (count > 0 && refused == 0)

@@ -21,12 +21,13 @@ engine_label(struct buf *out, const char *name, const char *value)
     return rc | buf_append_char(out, '"');
 }
 
-/* How many are past their time, and when the next one will be. */
-static void
-count_expired(struct engine *engine)
+void
+engine_count_expired(struct engine *engine)
 {
     struct filtering_counts *filters = &engine->filters;
 
+    if (engine->stream_us < filters->next_us)
+        return;
     *filters->expired = 0;
     filters->next_us = INT64_MAX;
     for (size_t i = 0; i < ruleset_filter_count(engine->rules); i++) {
@@ -70,8 +71,7 @@ engine_count_filtered(struct engine *engine, const struct event *ev)
     size_t count = matcher_taken(ruleset_matcher(engine->rules), &numbers);
     uint64_t owner;
 
-    if (engine->stream_us >= engine->filters.next_us)
-        count_expired(engine);
+    engine_count_expired(engine);
     if (count == 0)
         return 0;
     if (engine_lone_key(ev, &engine->other_key, &owner) != 0)

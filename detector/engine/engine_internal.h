@@ -236,6 +236,7 @@ void engine_release_allow(struct engine *engine);
 /* engine_filter.c: count what filters took of the event that the matcher judged last.
  * 0, or -1 when out of memory. */
 int engine_count_filtered(struct engine *engine, const struct event *ev);
+void engine_count_expired(struct engine *engine);      /* whenever the stream's time rose */
 int engine_open_filters(struct engine *engine, struct metrics *metrics);
 
 /* `name="value"`, with backslashes where Prometheus wants them. 0, or -1 when out of

@@ -220,6 +220,7 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
         engine->table.touch = state->touch;
     if (state->touched_us > engine->stream_us)
         engine->stream_us = state->touched_us;
+    engine_count_expired(engine);
     return 0;
 }
 

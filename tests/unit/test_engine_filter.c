@@ -19,32 +19,40 @@
     "---\ntitle: Our scanner\nid: scan\"ner\nlogsource: {product: x}\n" \
     "filter: {rules: [failed, alarm], s: {source_address: 192.0.2.1}, condition: not s}\n"
 
-static int
-open_case(void **state, const char *end)
+static void
+open_case(struct engine_case *fix, const char *end)
 {
     struct engine_options options = engine_case_options();
     char rules[3000];
 
     snprintf(rules, sizeof(rules), "%s%s%s", engine_case_rules, FILTER, end);
-    *state = calloc(1, sizeof(struct engine_case));
-    engine_case_open(*state, rules, &options);
-    return 0;
+    engine_case_open(fix, rules, &options);
 }
 
-static int
-set_up(void **state)
-{
-    return open_case(state, "");
-}
-
-static int
-set_up_ending(void **state)
+static void
+open_ending(struct engine_case *fix)
 {
     char when[TIMESTAMP_LEN], end[100];
 
     timestamp_format(START + HOUR, when);
     snprintf(end, sizeof(end), "bongsu: {expires: '%s'}\n", when);
-    return open_case(state, end);
+    open_case(fix, end);
+}
+
+static int
+set_up(void **state)
+{
+    *state = calloc(1, sizeof(struct engine_case));
+    open_case(*state, "");
+    return 0;
+}
+
+static int
+set_up_ending(void **state)
+{
+    *state = calloc(1, sizeof(struct engine_case));
+    open_ending(*state);
+    return 0;
 }
 
 static uint64_t
@@ -101,6 +109,23 @@ an_ended_filter_is_not_applied_and_says_so(void **state)
     assert_int_equal(engine_filter(fix->engine, 1, &one), 0);
 }
 
+/* A restart knows the stream's time by its rows, before an event comes. */
+static void
+that_a_filter_ended_is_known_after_a_restart(void **state)
+{
+    struct engine_case *fix = *state, other = { .engine = NULL };
+    struct row_store *store = calloc(1, sizeof(*store));
+
+    engine_case_fail_login(fix, "192.0.2.1", 50, START + HOUR);
+    row_store_save(store, fix);
+    open_ending(&other);
+    assert_int_equal(gauge(&other, "bongsu_detector_filters_expired"), 0);
+    row_store_restore(store, &other);
+    assert_int_equal(gauge(&other, "bongsu_detector_filters_expired"), 1);
+    engine_case_close(&other);
+    row_store_destroy(&store);
+}
+
 /* An old log that is read in late is judged by when it is received. */
 static void
 when_an_event_happened_decides_nothing(void **state)
@@ -137,6 +162,8 @@ main(void)
         cmocka_unit_test_setup_teardown(filtered_events_count_in_no_window_and_open_no_incident,
                                         set_up, engine_case_tear_down),
         cmocka_unit_test_setup_teardown(an_ended_filter_is_not_applied_and_says_so,
+                                        set_up_ending, engine_case_tear_down),
+        cmocka_unit_test_setup_teardown(that_a_filter_ended_is_known_after_a_restart,
                                         set_up_ending, engine_case_tear_down),
         cmocka_unit_test_setup_teardown(when_an_event_happened_decides_nothing, set_up_ending,
                                         engine_case_tear_down),
