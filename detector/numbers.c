@@ -41,6 +41,8 @@ fill_filters(const struct detector *det, json_t *status, json_t *warnings)
     size_t expired = 0;
 
     for (size_t i = 0; engine_filter(det->engine, i, &one); i++) {
+        /* also while no event comes */
+        one.is_expired |= clock_real_us() >= one.expires_us;
         json_array_append_new(filters, json_pack(
             "{s:s, s:s, s:s, s:i, s:I, s:I, s:s?, s:b}", "id", one.id, "title", one.title,
             "file", one.file, "line", one.line, "rules", (json_int_t)one.rules,

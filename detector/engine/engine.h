@@ -148,6 +148,7 @@ void engine_allowed_days(const struct engine *engine, const struct allow_entry *
 struct engine_filtered {
     const char *id, *title, *file, *expires;    /* expires: NULL when it has no end */
     int line, is_expired;       /* by the newest event's time of receipt */
+    int64_t expires_us;
     size_t rules;               /* that it narrows */
     uint64_t taken;             /* hits of rules that it took, since start */
 };

@@ -94,6 +94,7 @@ engine_filter(const struct engine *engine, size_t i, struct engine_filtered *ret
         .file = filter->sigma.body.file, .expires = filter->sigma.expires,
         .line = filter->sigma.body.line,
         .is_expired = engine->stream_us >= filter->sigma.expires_us,
+        .expires_us = filter->sigma.expires_us,
         .rules = filter->rule_count, .taken = *engine->filters.taken[i],
     };
     return 1;

@@ -125,6 +125,33 @@ check_span(const struct sigma_source *src, json_t *event, const char *name)
     return sigma_refuse(src, value, "\"%s\" must be a time like 75s", name);
 }
 
+/* A line says all of an event itself; and when an event is, its "at" says. */
+static int
+check_fields(const struct sigma_source *src, json_t *event)
+{
+    static const char *const own[] = { "line", "at", "every", "repeat" };
+    json_t *line = json_object_get(event, "line"), *value;
+    const char *name;
+
+    if (json_object_get(event, "timestamp") != NULL)
+        return sigma_refuse(src, json_object_get(event, "timestamp"),
+                            "an event's time is its \"at\", not \"timestamp\"");
+    if (line == NULL)
+        return 0;
+    if (!json_is_string(line))
+        return sigma_refuse(src, line, "\"line\" must be a text");
+    json_object_foreach(event, name, value) {
+        size_t k = 0;
+
+        while (k < sizeof(own) / sizeof(own[0]) && strcmp(own[k], name) != 0)
+            k++;
+        if (k == sizeof(own) / sizeof(own[0]))
+            return sigma_refuse(src, value, "\"%.40s\" beside \"line\": a line has its own"
+                                " fields", name);
+    }
+    return 0;
+}
+
 /* How many events it stands for, or -1 with the reason. */
 static json_int_t
 count_event(const struct sigma_source *src, json_t *event, size_t max)
@@ -133,7 +160,8 @@ count_event(const struct sigma_source *src, json_t *event, size_t max)
 
     if (!json_is_object(event))
         return sigma_refuse(src, event, "an event must be a map");
-    if (check_span(src, event, "at") != 0 || check_span(src, event, "every") != 0)
+    if (check_fields(src, event) != 0 || check_span(src, event, "at") != 0 ||
+        check_span(src, event, "every") != 0)
         return -1;
     if (repeat == NULL)
         return 1;
