@@ -241,6 +241,7 @@ hand_over(struct swap *swap)
     to->limits_before = from->limits_before +
                         matcher_limits_hit(ruleset_matcher(from->rules));
     to->allowing.is_noted = to->allowing.list == NULL;
+    engine_count_expired(to);
 }
 
 int

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"
 #include "tests/support/engine_case.h"
 
@@ -126,6 +127,40 @@ that_a_filter_ended_is_known_after_a_restart(void **state)
     row_store_destroy(&store);
 }
 
+/* Other rules, the same stream: one filter has ended, and the new one counts on its own. */
+static void
+new_rules_bring_their_filters(void **state)
+{
+    struct engine_case *fix = *state;
+    struct row_store *store = calloc(1, sizeof(*store));
+    struct ruleset *rules = ruleset_new();
+    struct engine_filtered one;
+    struct err err = { "" };
+    char text[4000];
+
+    engine_case_fail_login(fix, "192.0.2.1", 1, START);
+    engine_case_fail_login(fix, "192.0.2.9", 1, START + HOUR);
+    row_store_save(store, fix);
+    snprintf(text, sizeof(text), "%s%sbongsu: {expires: 2020-01-01}\n---\n"
+             "title: New\nlogsource: {}\n"
+             "filter: {rules: any, s: {source_address: 192.0.2.3}, condition: not s}\n",
+             engine_case_rules, FILTER);
+    assert_int_equal(ruleset_add(rules, "x.yml", text, strlen(text)), 0);
+    assert_int_equal(ruleset_link(rules, &err), 0);
+    assert_int_equal(ruleset_refused_count(rules), 0);
+    assert_int_equal(engine_swap(&fix->engine, &rules, &err), 0);
+
+    assert_int_equal(gauge(fix, "bongsu_detector_filters"), 2);
+    assert_int_equal(gauge(fix, "bongsu_detector_filters_expired"), 1);
+    engine_case_fail_login(fix, "192.0.2.3", 50, START + HOUR);
+    assert_int_equal(engine_case_incidents(fix).count, 0);
+    assert_int_equal(engine_filter(fix->engine, 0, &one), 1);
+    assert_int_equal(one.taken, 1);
+    assert_int_equal(engine_filter(fix->engine, 1, &one), 1);
+    assert_int_equal(one.taken, 1);
+    row_store_destroy(&store);
+}
+
 /* An old log that is read in late is judged by when it is received. */
 static void
 when_an_event_happened_decides_nothing(void **state)
@@ -165,6 +200,8 @@ main(void)
                                         set_up_ending, engine_case_tear_down),
         cmocka_unit_test_setup_teardown(that_a_filter_ended_is_known_after_a_restart,
                                         set_up_ending, engine_case_tear_down),
+        cmocka_unit_test_setup_teardown(new_rules_bring_their_filters, set_up_ending,
+                                        engine_case_tear_down),
         cmocka_unit_test_setup_teardown(when_an_event_happened_decides_nothing, set_up_ending,
                                         engine_case_tear_down),
         cmocka_unit_test_setup_teardown(one_slot_counts_a_hit, set_up, engine_case_tear_down),
