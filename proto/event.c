@@ -140,7 +140,7 @@ event_release(struct event *ev)
 int
 event_field_find(struct text name)
 {
-    static size_t lens[EVENT_FIELD_COUNT];
+    static _Thread_local size_t lens[EVENT_FIELD_COUNT];
 
     if (lens[EVENT_FIELD_COUNT - 1] == 0)
         for (int i = 0; i < EVENT_FIELD_COUNT; i++)

@@ -8,7 +8,7 @@
 static void
 start(void)
 {
-    static int is_started = 0;
+    static _Thread_local int is_started = 0;
 
     if (!is_started && sodium_init() >= 0)
         is_started = 1;

@@ -12,10 +12,11 @@ enum { MICRO = 1000000, DAY_S = 86400 };
 /* The site's offset is the same for all of most quarters of an hour (zones
  * change on one), so it is kept for a few of them: asking the C library costs
  * many times more. A quarter in which it changes is never kept. The count is
- * a prime, so that a time and those a day around it do not share a slot. */
+ * a prime, so that a time and those a day around it do not share a slot. Each thread has
+ * its own: rules are tried on one while events are judged on another. */
 enum { SLOT_S = 900, SLOT_COUNT = 61 };
 
-static struct slot {
+static _Thread_local struct slot {
     int64_t number;             /* of the quarter since 1970 */
     int offset_s;
     int is_known;
