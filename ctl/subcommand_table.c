@@ -188,7 +188,7 @@ const struct subcommand subcommands[] = {
     {
         .name = "rules check", .args = "[FOLDER|FILE]", .run = rules_run, .flags = "json", .max_args = 1,
         .kind = ARGUMENT_FILE,
-        .summary = "Read and compile rules, naming file and line of what is wrong",
+        .summary = "Read and compile rules and run their tests, naming file and line of what is wrong",
         .examples = { "bongsu rules check my_rule.yml && cp my_rule.yml rules/" },
         .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
     },
