@@ -409,6 +409,53 @@ a_journal_with_a_backlog_is_waited_for(void **state)
     engine_case_close(&fix);
 }
 
+#define RULE_B "title: b\nid: b\nlogsource: {product: x}\n" \
+               "detection: {s: {event_type: b}, condition: s}\n"
+
+static void
+swap_rules(struct engine_case *fix, const char *text)
+{
+    struct row_store *store = calloc(1, sizeof(*store));
+    struct ruleset *rules = ruleset_new();
+    struct err err = { "" };
+
+    row_store_save(store, fix);         /* it must all be on disk */
+    row_store_destroy(&store);
+    assert_int_equal(ruleset_add(rules, "x.yml", text, strlen(text)), 0);
+    assert_int_equal(ruleset_link(rules, &err), 0);
+    assert_int_equal(ruleset_refused_count(rules), 0);
+    assert_int_equal(engine_swap(&fix->engine, &rules, &err), 0);
+}
+
+/* "cor" has another number with each set, or is not there, or says something else. */
+static void
+what_waits_goes_on_waiting_under_other_rules(void **state)
+{
+    static const char more[] = DETECTION("z") RULE(NOT), none[] = DETECTION("a") RULE_B,
+                      other[] = RULE("type: temporal, rules: [a, b], timespan: 2m,"
+                                     " condition: a and not b");
+    struct engine_case fix;
+    char source[32];
+
+    (void)state;
+    open_with(&fix, RULE(NOT));
+    for (int i = 0; i < 100; i++) {
+        snprintf(source, sizeof(source), "192.0.2.%d", i);
+        judge(&fix, "a", source, START + SEC(i % 10), START + SEC(i % 10));
+        if (i == 50)
+            swap_rules(&fix, more);
+    }
+    assert_int_equal(at_time(&fix, START + SEC(65) + LATENESS).count, 50);
+    swap_rules(&fix, RULE(NOT));
+    assert_int_equal(at_time(&fix, START + SEC(66) + LATENESS).count, 10);
+    swap_rules(&fix, other);
+    assert_int_equal(at_time(&fix, START + HOUR).count, 0);
+    judge(&fix, "a", "192.0.2.1", START + HOUR, START + HOUR);
+    swap_rules(&fix, none);
+    assert_int_equal(at_time(&fix, START + 2 * HOUR).count, 0);
+    engine_case_close(&fix);
+}
+
 static void
 a_step_that_waits_is_refused(void **state)
 {
@@ -448,6 +495,7 @@ main(void)
         cmocka_unit_test(many_keys_wait_each_for_its_own_time),
         cmocka_unit_test(an_idle_stream_moves_time_on_without_an_event),
         cmocka_unit_test(a_journal_with_a_backlog_is_waited_for),
+        cmocka_unit_test(what_waits_goes_on_waiting_under_other_rules),
         cmocka_unit_test(a_step_that_waits_is_refused),
     };
 
