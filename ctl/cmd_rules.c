@@ -23,12 +23,13 @@ print_refused(const json_t *refused)
 }
 
 static void
-print_rules(const json_t *answer)
+print_rules(const struct call *call, const json_t *answer)
 {
     struct screen_table table = { .columns = 4, .titles = { "LEVEL", "FILE", "ID", "TITLE" } };
     json_t *rule;
     size_t i;
 
+    (void)call;
     json_array_foreach(json_object_get(answer, "rules"), i, rule) {
         const char *file = answer_text(rule, "file"), *base = strrchr(file, '/');
 
@@ -46,8 +47,64 @@ print_rules(const json_t *answer)
     print_refused(json_object_get(json_object_get(answer, "running"), "refused"));
 }
 
+/* Fewer findings than this are told without being asked for. */
+enum { TOLD_LINTS = 20 };
+
+static int
+is_untested(const json_t *lint)
+{
+    return strcmp(answer_text(lint, "kind"), "untested") == 0;
+}
+
 static void
-print_check(const json_t *answer)
+print_lint(const json_t *lint)
+{
+    struct buf line = { 0 };
+
+    buf_printf(&line, "%s:%" JSON_INTEGER_FORMAT ": lint: %s", answer_text(lint, "file"),
+               json_integer_value(json_object_get(lint, "line")), answer_text(lint, "what"));
+    screen_print_line(line.ptr == NULL ? "" : line.ptr);
+    buf_release(&line);
+}
+
+/* How many there are of each kind; they come in any order. */
+static void
+print_lint_counts(const json_t *lints, const char *hint)
+{
+    json_t *counts = json_object(), *lint, *count;
+    const char *about;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)lints, i, lint) {
+        about = answer_text(lint, "about");
+        if (!is_untested(lint))
+            json_object_set_new(counts, about, json_integer(
+                json_integer_value(json_object_get(counts, about)) + 1));
+    }
+    json_object_foreach(counts, about, count)
+        printf("lint: %4" JSON_INTEGER_FORMAT " %s%s\n", json_integer_value(count), about, hint);
+    json_decref(counts);
+}
+
+/* All of them when that is asked for; else a few, or how many there are. Of rules without
+ * tests the last line tells. */
+static void
+print_lints(const struct call *call, const json_t *lints)
+{
+    size_t count = 0, i;
+    json_t *lint;
+
+    json_array_foreach((json_t *)(uintptr_t)lints, i, lint)
+        count += !is_untested(lint);
+    if (count > TOLD_LINTS || call->lint)
+        print_lint_counts(lints, call->lint ? "" : " (--lint tells which)");
+    json_array_foreach((json_t *)(uintptr_t)lints, i, lint)
+        if (call->lint || (count <= TOLD_LINTS && !is_untested(lint)))
+            print_lint(lint);
+}
+
+static void
+print_check(const struct call *call, const json_t *answer)
 {
     size_t refused = json_array_size(json_object_get(answer, "refused"));
     size_t filters = json_array_size(json_object_get(answer, "filters"));
@@ -63,6 +120,7 @@ print_check(const json_t *answer)
         screen_print_line(line.ptr == NULL ? "" : line.ptr);
         buf_release(&line);
     }
+    print_lints(call, json_object_get(answer, "lints"));
     printf("%zu fine, %zu refused", json_array_size(json_object_get(answer, "rules")), refused);
     if (filters > 0)
         printf(", %zu filter%s", filters, filters == 1 ? "" : "s");
@@ -72,12 +130,13 @@ print_check(const json_t *answer)
 }
 
 static void
-print_test(const json_t *answer)
+print_test(const struct call *call, const json_t *answer)
 {
     const json_t *failed = json_object_get(answer, "failed");
     json_t *one;
     size_t i;
 
+    (void)call;
     json_array_foreach((json_t *)(uintptr_t)failed, i, one) {
         char *about = json_dumps(json_object_get(one, "about"), JSON_SORT_KEYS | JSON_ENCODE_ANY);
         struct buf line = { 0 };
@@ -98,7 +157,7 @@ print_test(const json_t *answer)
 static const struct {
     const char *name, *verb;
     int has_cases;
-    void (*print)(const json_t *answer);
+    void (*print)(const struct call *call, const json_t *answer);
 } tools[] = {
     { "rules list", "list", 0, print_rules },
     { "rules check", "list", 0, print_check },
@@ -166,7 +225,7 @@ rules_run(struct call *call)
     if (call->json)
         screen_print_json(answer);
     else
-        tools[tool].print(answer);
+        tools[tool].print(call, answer);
     json_decref(answer);
     return code;
 }

@@ -98,6 +98,8 @@ const struct flag flags[] = {
          "fields of a line that say it, first: product=NAME,category=NAME,service=NAME"),
     NUMBER("nearest", "nearest", NULL, "N", OPTION_INT, nearest, "3", 0, 1000,
            "how many rules that do not match, and are nearest to it, are explained too"),
+    SWITCH("lint", 0, "lint", NULL, lint,
+           "every finding that its author may not have meant, not only how many there are"),
     SWITCH("raw", 0, "raw", NULL, raw, "the lines are of a log, for the decoders; not JSON"),
     TEXT("into", "into", NULL, "FOLDER", NULL, 1, into, "write every page as a file there"),
     SWITCH("all", 0, "all", NULL, all, "also what is as by default"),

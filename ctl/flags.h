@@ -28,7 +28,8 @@ struct call {
     char **argv;
     struct arena space;
 
-    int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all, to_send, raw;
+    int64_t json, follow, no_progress, no_sort, once, print, rotate, reader, all, to_send, raw,
+            lint;
     char *url, *ingest_url, *key_file, *ca;
     char *since, *until, *status, *severity, *rule, *key, *text;
     char *note, *by, *date, *format, *lang, *resume, *into;

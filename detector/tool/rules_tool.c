@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "detector/ruleset/lint.h"
 #include "detector/ruleset/ruleset.h"
 #include "detector/tool/explain.h"
 #include "detector/tool/match_file.h"
@@ -97,32 +98,68 @@ describe_filters(const struct ruleset *set, json_t *notes)
 }
 
 static int
+describe_lint(void *ctx, enum lint_kind kind, const struct sigma_rule *rule, int line,
+              const char *what)
+{
+    return json_array_append_new(ctx, json_pack("{s:s, s:s, s:i, s:s, s:s}", "kind",
+                                                lint_names[kind], "file", rule->file, "line",
+                                                line, "what", what, "about",
+                                                lint_headings[kind]));
+}
+
+/* What the authors may not have meant, as an array. */
+static json_t *
+describe_lints(const struct ruleset *set)
+{
+    size_t count = ruleset_count(set);
+    const struct sigma_rule **rules = calloc(count + 1, sizeof(*rules));
+    json_t *all = json_array();
+
+    for (size_t i = 0; rules != NULL && i < count; i++)
+        rules[i] = &ruleset_rule(set, i)->sigma;
+    if (rules != NULL)
+        lint_rules(rules, count, describe_lint, all);
+    free(rules);
+    return all;
+}
+
+/* The reasons that get gives, into an array. */
+static json_t *
+describe_reasons(const struct ruleset *set, size_t count,
+                 const char *(*get)(const struct ruleset *set, size_t i))
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(all, json_string(get(set, i)));
+    return all;
+}
+
+static int
 list_rules(const struct tool_options *options, char **argv)
 {
     struct err err;
     struct ruleset *set = rule_cases_load_with(argv[0], options->placeholders, &err);
-    json_t *all, *refused, *notes, *filters;
-    size_t refused_count, untested = 0;
+    json_t *all, *refused, *notes, *filters, *lints;
+    size_t untested = 0;
+    int is_fine;
 
     if (set == NULL)
         return refuse(EXIT_CONFIG, err.text);
     all = json_array();
-    refused = json_array();
-    notes = json_array();
     for (size_t i = 0; i < ruleset_count(set); i++) {
         json_array_append_new(all, describe(ruleset_rule(set, i)));
         untested += ruleset_rule(set, i)->sigma.test_count == 0;
     }
-    refused_count = ruleset_refused_count(set);
-    for (size_t i = 0; i < refused_count; i++)
-        json_array_append_new(refused, json_string(ruleset_refused(set, i)));
-    for (size_t i = 0; i < ruleset_note_count(set); i++)
-        json_array_append_new(notes, json_string(ruleset_note(set, i)));
+    refused = describe_reasons(set, ruleset_refused_count(set), ruleset_refused);
+    notes = describe_reasons(set, ruleset_note_count(set), ruleset_note);
     filters = describe_filters(set, notes);
+    lints = describe_lints(set);
+    is_fine = ruleset_refused_count(set) == 0;
     ruleset_destroy(&set);
-    return give(json_pack("{s:o, s:o, s:o, s:o, s:I}", "rules", all, "refused", refused,
-                          "filters", filters, "notes", notes, "untested",
-                          (json_int_t)untested), refused_count == 0);
+    return give(json_pack("{s:o, s:o, s:o, s:o, s:o, s:I}", "rules", all, "refused", refused,
+                          "filters", filters, "notes", notes, "lints", lints, "untested",
+                          (json_int_t)untested), is_fine);
 }
 
 /* --- test --- */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "detector/rule_tests.h"
+#include "detector/ruleset/lint.h"
 #include "detector/ruleset/ruleset.h"
 #include "detector/tool/line_event.h"
 #include "tests/fuzz/fuzz.h"
@@ -42,6 +43,26 @@ judge(struct ruleset *rules)
     }
 }
 
+static int
+check_finding(void *ctx, enum lint_kind kind, const struct sigma_rule *rule, int line,
+              const char *what)
+{
+    (void)ctx;
+    REQUIRE(kind < LINT_KINDS && rule->id != NULL && line > 0 && what[0] != '\0');
+    return 0;
+}
+
+static void
+lint(const struct ruleset *rules)
+{
+    const struct sigma_rule *all[64];
+    size_t count = ruleset_count(rules);
+
+    for (size_t i = 0; i < count && i < 64; i++)
+        all[i] = &ruleset_rule(rules, i)->sigma;
+    REQUIRE(lint_rules(all, count < 64 ? count : 64, check_finding, NULL) == 0);
+}
+
 static void
 check_reasons(const struct ruleset *rules)
 {
@@ -72,6 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(ruleset_add(rules, "rule.yml", (const char *)data, size) == 0);
     REQUIRE(ruleset_link(rules, &err) == 0);
     check_reasons(rules);
+    lint(rules);
     judge(rules);
     ruleset_destroy(&rules);
     return 0;

@@ -476,6 +476,28 @@ what_was_sent_is_seen_where_it_was_sent_to(void **state)
     expect(0, words, place);
 }
 
+/* Few findings are told; of many it says how many there are, unless all are asked for. */
+static void
+what_an_author_may_not_have_meant_is_told_and_refuses_nothing(void **state)
+{
+    static const char rule[] = "---\ntitle: T%d\nid: t%d\nlogsource: {product: x}\n"
+                               "detection: {s: {a: b}, t: {a: c}, condition: s}\n";
+    char many[8192];
+    size_t len = 0;
+
+    (void)state;
+    for (int i = 0; i < 21; i++) {
+        len += (size_t)snprintf(many + len, sizeof(many) - len, rule, i, i);
+        if (i == 0)
+            instance_write(&instance, "unused.yml", many);
+    }
+    instance_write(&instance, "many.yml", many);
+    expect(0, "rules check unused.yml", "unused.yml:5: lint: no condition names \"t\"");
+    expect(0, "rules check many.yml",
+           "lint:   21 selections that no condition names (--lint tells which)");
+    expect(0, "rules check --lint many.yml", "many.yml:102: lint: it has no tests of its own");
+}
+
 static void
 rules_are_listed_checked_and_tested(void **state)
 {
@@ -765,6 +787,7 @@ main(void)
         cmocka_unit_test(top_shows_it_once_when_nobody_watches),
         cmocka_unit_test(what_was_sent_is_seen_where_it_was_sent_to),
         cmocka_unit_test(rules_are_listed_checked_and_tested),
+        cmocka_unit_test(what_an_author_may_not_have_meant_is_told_and_refuses_nothing),
         cmocka_unit_test(rules_are_read_with_the_placeholders_of_the_configuration),
         cmocka_unit_test(what_goes_wrong_is_json_for_who_asked_for_it),
         cmocka_unit_test(an_output_that_goes_away_ends_it_quietly),
