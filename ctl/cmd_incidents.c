@@ -157,8 +157,10 @@ static void
 print_incident(const json_t *inc)
 {
     char opened[EVENT_TIME_LEN], seen[EVENT_TIME_LEN], count[24];
+    const json_t *rule = json_object_get(inc, "rule");
     const char *name;
     json_t *value;
+    size_t i;
 
     event_time(answer_text(inc, "opened_at"), opened);
     event_time(answer_text(inc, "last_seen"), seen);
@@ -166,7 +168,11 @@ print_incident(const json_t *inc)
              json_integer_value(json_object_get(inc, "count")));
     print_line("id", answer_text(inc, "id"));
     print_line("summary", answer_text(inc, "summary"));
-    print_line("rule", answer_text(json_object_get(inc, "rule"), "title"));
+    print_line("rule", answer_text(rule, "title"));
+    if (json_is_string(json_object_get(rule, "author")))
+        print_line("rule by", answer_text(rule, "author"));
+    json_array_foreach(json_object_get(rule, "references"), i, value)
+        print_line(i == 0 ? "see" : "", json_is_string(value) ? json_string_value(value) : "");
     print_line("severity", answer_text(inc, "severity"));
     print_line("status", answer_text(inc, "status"));
     json_object_foreach(json_object_get(inc, "key"), name, value)

@@ -24,6 +24,8 @@ const struct incident_row incident_rows[] = {
     { 14, "count",              ROW_UINT64,   AT(count),              1 },
     { 15, "evidence",           ROW_EVIDENCE, AT(evidence),           0 },
     { 16, "incomplete",         ROW_FLAG,     AT(is_incomplete),      0 },
+    { 17, "rule_author",        ROW_STRING,   AT(rule_author),        0 },
+    { 18, "rule_references",    ROW_STRING,   AT(rule_references),    0 },
 };
 
 const size_t incident_row_count = sizeof(incident_rows) / sizeof(incident_rows[0]);

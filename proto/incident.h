@@ -53,6 +53,8 @@ struct incident {
 
     /* the detector's */
     char *rule_id, *rule_title, *rule_level;
+    char *rule_author, *rule_references;    /* who wrote it, for the licence asks for that; and
+                                             * where from, a line each. NULL: not said */
     char **rule_tags;
     size_t rule_tag_count;
     int severity;
@@ -97,6 +99,10 @@ int incident_unpack(const void *bytes, size_t len, struct incident **ret_inc, st
 /* The history as a msgpack array, and back into inc. 0 or -1. */
 int incident_pack_history(const struct incident *inc, struct buf *out);
 int incident_unpack_history(const void *bytes, size_t len, struct incident *inc, struct err *err);
+
+/* rule_references as a list, empty when there are none. A new reference, NULL when out of
+ * memory. */
+json_t *incident_references(const struct incident *inc);
 
 /* The JSON of the API (DESIGN.md's shape; evidence as ids). A new reference,
  * NULL when out of memory. */

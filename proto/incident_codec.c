@@ -239,7 +239,7 @@ take_rows(const msgpack_object_map *map, struct incident *inc, struct err *err)
 {
     uint32_t seen = 0;
 
-    _Static_assert(sizeof(seen) * 8 > 16, "a bit for each row");
+    _Static_assert(sizeof(seen) * 8 > 18, "a bit for each row");
     for (uint32_t i = 0; i < map->size; i++) {
         const struct incident_row *row = NULL;
         uint64_t number;

@@ -59,6 +59,22 @@ tags_to_json(const struct incident *inc)
     return finished(tags, rc);
 }
 
+json_t *
+incident_references(const struct incident *inc)
+{
+    const char *at = inc->rule_references == NULL ? "" : inc->rule_references;
+    json_t *lines = json_array();
+    int rc = lines == NULL ? -1 : 0;
+
+    while (rc == 0 && *at != '\0') {
+        size_t len = strcspn(at, "\n");
+
+        rc = json_array_append_new(lines, json_stringn(at, len));
+        at += len + (at[len] == '\n');
+    }
+    return finished(lines, rc);
+}
+
 static json_t *
 rule_to_json(const struct incident *inc)
 {
@@ -69,7 +85,9 @@ rule_to_json(const struct incident *inc)
     if (set(rule, "id", string_to_json(inc->rule_id)) != 0 ||
         set(rule, "title", string_to_json(inc->rule_title)) != 0 ||
         set(rule, "level", string_to_json(inc->rule_level)) != 0 ||
-        set(rule, "tags", tags_to_json(inc)) != 0)
+        set(rule, "tags", tags_to_json(inc)) != 0 ||
+        set(rule, "author", string_to_json(inc->rule_author)) != 0 ||
+        set(rule, "references", incident_references(inc)) != 0)
         return finished(rule, -1);
     return rule;
 }

@@ -257,6 +257,8 @@ snapshot(struct engine *engine, const struct state *state,
     inc->rule_id = (char *)(uintptr_t)sigma->id;
     inc->rule_title = (char *)(uintptr_t)sigma->title;
     inc->rule_level = (char *)(uintptr_t)sigma->level;
+    inc->rule_author = (char *)(uintptr_t)sigma->author;
+    inc->rule_references = (char *)(uintptr_t)sigma->references;
     inc->rule_tags = sigma->tags;
     inc->rule_tag_count = sigma->tag_count;
     inc->severity = open->severity;

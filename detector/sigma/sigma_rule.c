@@ -121,6 +121,55 @@ read_tags(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
     return 0;
 }
 
+/* Who wrote it and where from: into each incident, so not without end. */
+enum { MAX_AUTHOR = 500, MAX_REFERENCES = 2000 };
+
+static int
+read_references(const struct sigma_source *src, json_t *references, struct sigma_rule *rule)
+{
+    struct buf lines = { 0 };
+    struct text copy = { NULL, 0 };
+    json_t *one;
+    size_t i;
+    int rc = 0;
+
+    if (json_is_string(references))             /* as some write it */
+        rc = buf_append_str(&lines, json_string_value(references));
+    json_array_foreach(references, i, one) {
+        const char *line = json_string_value(one);
+
+        if (line == NULL || strchr(line, '\n') != NULL ||
+            lines.len + strlen(line) + 1 > MAX_REFERENCES)
+            continue;
+        rc |= buf_printf(&lines, "%s%s", lines.len == 0 ? "" : "\n", line);
+    }
+    if (rc == 0 && lines.len > 0 && lines.len <= MAX_REFERENCES) {
+        copy = arena_copy(src->arena, buf_text(&lines));
+        rule->references = copy.ptr;
+        rc = copy.ptr == NULL ? -1 : 0;
+    }
+    buf_release(&lines);
+    return rc == 0 ? 0 : sigma_no_memory(src);
+}
+
+static int
+read_attribution(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
+{
+    const char *author = json_string_value(json_object_get(doc, "author"));
+    struct text name = text_of(author);
+
+    if (author != NULL && name.len > 0) {
+        if (name.len > MAX_AUTHOR)
+            for (name.len = MAX_AUTHOR; (author[name.len] & 0xC0) == 0x80;)
+                name.len--;                     /* no half letter */
+        name = arena_copy(src->arena, name);
+        if (name.ptr == NULL)
+            return sigma_no_memory(src);
+        rule->author = name.ptr;
+    }
+    return read_references(src, json_object_get(doc, "references"), rule);
+}
+
 int
 sigma_logsource_read(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 {
@@ -188,6 +237,7 @@ sigma_rule_read(const struct sigma_source *src, json_t *document,
 
     if (sigma_head_read(src, document, &rule) != 0 ||
         read_level(src, document, &rule) != 0 || read_tags(src, document, &rule) != 0 ||
+        read_attribution(src, document, &rule) != 0 ||
         read_body(src, document, &rule) != 0 ||
         sigma_logsource_read(src, document, &rule) != 0 ||
         sigma_bongsu_read(src, document, &rule) != 0)

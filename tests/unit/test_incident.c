@@ -296,7 +296,8 @@ skips_a_number_that_it_does_not_know(void **state)
 
 static const char shown[] =
     "{\"id\":\"" ID "\",\"rev\":\"17-4\",\"rule\":{\"id\":\"bf\",\"title\":"
-    "\"Brute force\",\"level\":null,\"tags\":[\"a\"]},\"severity\":\"high\","
+    "\"Brute force\",\"level\":null,\"tags\":[\"a\"],\"author\":\"Kim\",\"references\":"
+    "[\"https://a.example/1\",\"b\"]},\"severity\":\"high\","
     "\"status\":\"acknowledged\",\"summary\":\"5 failures\",\"key\":"
     "{\"source_address\":\"192.0.2.1\"},\"opened_at\":\"2026-11-22T10:00:00Z\","
     "\"last_seen\":\"2026-11-22T10:00:01Z\",\"count\":5,\"evidence\":"
@@ -316,6 +317,8 @@ shows_the_json_of_the_design(void **state)
     inc->rev_counter = 4;
     inc->rule_id = strdup("bf");
     inc->rule_title = strdup("Brute force");
+    inc->rule_author = strdup("Kim");
+    inc->rule_references = strdup("https://a.example/1\nb");
     inc->rule_tags = calloc(1, sizeof(char *));
     inc->rule_tags[inc->rule_tag_count++] = strdup("a");
     inc->severity = SEVERITY_HIGH;

@@ -375,6 +375,41 @@ a_folder_that_is_not_there_or_empty_is_an_error(void **state)
     assert_null(ruleset_load("detector/rules/none", &err));
 }
 
+/* They go into each incident, so not without end; nothing is refused for them. */
+static void
+author_and_references_are_read_as_far_as_they_fit(void **state)
+{
+    static char text[8000];
+    struct ruleset *rules;
+    const struct sigma_rule *rule;
+    size_t at;
+
+    (void)state;
+    rules = load("author: Kim, Lee\nreferences: [https://a.example/1, \"two\\nlines\", 7, b]\n"
+                 BASE "---\nreferences: https://alone.example\n" RULE("two", "detection: {s: {a: 1}, condition: s}\n"));
+    assert_int_equal(ruleset_refused_count(rules), 0);
+    assert_string_equal(ruleset_rule(rules, 0)->sigma.author, "Kim, Lee");
+    assert_string_equal(ruleset_rule(rules, 0)->sigma.references, "https://a.example/1\nb");
+    assert_string_equal(ruleset_rule(rules, 1)->sigma.references, "https://alone.example");
+    assert_null(ruleset_rule(rules, 1)->sigma.author);
+    ruleset_destroy(&rules);
+
+    at = (size_t)snprintf(text, sizeof(text), "author: x");
+    for (int i = 0; i < 300; i++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "\xed\x95\x9c");
+    at += (size_t)snprintf(text + at, sizeof(text) - at, "\nreferences:\n");
+    for (int i = 0; i < 100; i++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "  - https://example.com/%040d\n", i);
+    snprintf(text + at, sizeof(text) - at, "%s", BASE);
+    rules = load(text);
+    assert_int_equal(ruleset_refused_count(rules), 0);
+    rule = &ruleset_rule(rules, 0)->sigma;
+    assert_int_equal(strlen(rule->author), 499);        /* whole letters of three bytes */
+    assert_in_range(strlen(rule->references), 1900, 2000);
+    assert_null(strstr(rule->references, "0099"));
+    ruleset_destroy(&rules);
+}
+
 static void
 published_rules_load_and_what_does_not_says_why(void **state)
 {
@@ -408,6 +443,7 @@ main(void)
         cmocka_unit_test(an_id_or_name_may_stand_once_only),
         cmocka_unit_test(a_refused_document_takes_its_file_with_it),
         cmocka_unit_test(a_folder_that_is_not_there_or_empty_is_an_error),
+        cmocka_unit_test(author_and_references_are_read_as_far_as_they_fit),
         cmocka_unit_test(published_rules_load_and_what_does_not_says_why),
     };
 

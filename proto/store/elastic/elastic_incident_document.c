@@ -109,6 +109,10 @@ common(const struct incident *inc, int64_t now_us)
     json_object_set_new(document, "event.end", time_json(inc->last_seen_us));
     json_object_set_new(document, "event.ingested", time_json(now_us));
     json_object_set_new(document, "@timestamp", time_json(inc->last_seen_us));
+    if (inc->rule_author != NULL)
+        json_object_set_new(document, "rule.author", json_string(inc->rule_author));
+    if (inc->rule_references != NULL)
+        json_object_set_new(document, "rule.reference", incident_references(inc));
     set_keys(document, inc);
     set_threat(document, inc);
     return document;

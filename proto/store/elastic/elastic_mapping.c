@@ -56,6 +56,8 @@ static const struct mapping_row incident_rows[] = {
     { "rule.id", "keyword", 0 },
     { "rule.name", "keyword", 0 },
     { "rule.category", "keyword", 0 },
+    { "rule.author", "keyword", 0 },
+    { "rule.reference", "keyword", 0 },
     { "threat.framework", "keyword", 0 },
     { "threat.tactic.name", "keyword", 0 },
     { "threat.technique.id", "keyword", 0 },
