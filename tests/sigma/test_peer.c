@@ -42,6 +42,13 @@ events_made_of_the_rules_literals_match_alike(void **state)
 }
 
 static void
+rules_with_every_modifier_match_alike(void **state)
+{
+    (void)state;
+    assert_int_equal(run("kinds"), 0);
+}
+
+static void
 real_logs_decoded_match_alike(void **state)
 {
     (void)state;
@@ -53,6 +60,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_made_of_the_rules_literals_match_alike),
+        cmocka_unit_test(rules_with_every_modifier_match_alike),
         cmocka_unit_test(real_logs_decoded_match_alike),
     };
 
