@@ -272,6 +272,59 @@ traps(void **state)
     CHECK(rows);
 }
 
+/* More of them, of which the comparison with rsigma told (tests/sigma/README.md). */
+static void
+traps_that_divide_engines(void **state)
+{
+    static const struct example rows[] = {
+        /* null among others is absent too; what is null is there */
+        { "{s: {a: [x, null]}, condition: s}", "\"b\":1", 1 },
+        { "{s: {a: [x, null]}, condition: s}", "\"a\":\"y\"", 0 },
+        { "{s: {a: [x, null]}, condition: s}", "\"a\":[null]", 1 },
+        { "{s: {a: [x, null]}, condition: s}", "\"a\":[null,\"y\"]", 0 },
+        { "{s: {a.b|exists: true}, condition: s}", "\"a\":{\"b\":null}", 1 },
+        { "{s: {a.b|exists: true}, condition: s}", "\"a\":{\"c\":1}", 0 },
+        { "{s: {a.b|exists: false}, condition: s}", "\"a\":{\"b\":null}", 0 },
+        /* neq of an array: no element may be the value */
+        { "{s: {a|neq: x}, condition: s}", "\"a\":[\"y\",\"x\"]", 0 },
+        { "{s: {a|neq: x}, condition: s}", "\"a\":[\"y\"]", 1 },
+        { "{s: {a|neq: x}, condition: s}", "\"a\":{}", 1 },
+        /* numbers as they are written, and none that is not wholly one */
+        { "{s: {a: 22}, condition: s}", "\"a\":\"022\"", 0 },
+        { "{s: {a: 22}, condition: s}", "\"a\":\"22.0\"", 0 },
+        { "{s: {a|gt: 5}, condition: s}", "\"a\":\"10.\"", 0 },
+        { "{s: {a|gt: 5}, condition: s}", "\"a\":\"10 \"", 0 },
+        { "{s: {a: false}, condition: s}", "\"a\":\"0\"", 0 },
+        { "{s: {a: false}, condition: s}", "\"a\":\"FALSE\"", 1 },
+        /* classes are of ASCII; $ is also before the last line feed */
+        { "{s: {a|re: '^\\w$'}, condition: s}", "\"a\":\"봉\"", 0 },
+        { "{s: {a|re: '^.$'}, condition: s}", "\"a\":\"봉\"", 1 },
+        { "{s: {a|re: 'x$'}, condition: s}", "\"a\":\"x\\n\"", 1 },
+        { "{s: {a|re: 'x$'}, condition: s}", "\"a\":\"x\\ny\"", 0 },
+        /* a time is a text that is wholly one; its parts are the site's, and may be compared */
+        { "{s: {a|hour: 1}, condition: s}", "\"a\":3600", 0 },
+        { "{s: {a|hour: 19}, condition: s}", "\"a\":\"2026-11-22T10:52:03Z\"", 1 },
+        { "{s: {a|hour: 19}, condition: s}", "\"a\":\"2026-11-22T10:52:3Z\"", 0 },
+        { "{s: {a|hour|gte: 19}, condition: s}", "\"a\":\"2026-11-22T10:52:03Z\"", 1 },
+        { "{s: {a|minute|lt: 52}, condition: s}", "\"a\":\"2026-11-22T10:52:03Z\"", 0 },
+        { "{s: {a|year|lte: 2025}, condition: s}", "\"a\":\"2025-12-31T15:00:00Z\"", 0 },
+        { "{s: {a|week: 53}, condition: s}", "\"a\":\"2027-01-03T00:00:00+09:00\"", 1 },
+        /* a backslash at the end is one; before a wildcard it needs a second one */
+        { "{s: {a: 'x\\'}, condition: s}", "\"a\":\"x\\\\\"", 1 },
+        { "{s: {a|startswith: 'x\\'}, condition: s}", "\"a\":\"x\\\\y\"", 1 },
+        { "{s: {a|contains: 'x\\'}, condition: s}", "\"a\":\"yx\\\\y\"", 1 },
+        /* a star stands anywhere in a pattern of names; operators in any case */
+        { "{a_x_1: {a: 1}, b_x_1: {b: 1}, condition: 1 of *_x_*}", "\"b\":1", 1 },
+        { "{s: {a: 1}, t: {b: 1}, condition: s AND NOT t}", "\"a\":1", 1 },
+        { "{s: {a: 1}, t: {b: 1}, condition: ALL OF them}", "\"a\":1", 0 },
+        { "{s: {a: 1}, t: {b: 1}, u: {c: 1}, condition: 2 of them}", "\"a\":1,\"c\":1", 1 },
+        { "{s: {a: 1}, t: {b: 1}, condition: not s or t and s}", "\"b\":1", 1 },
+    };
+
+    (void)state;
+    CHECK(rows);
+}
+
 int
 main(void)
 {
@@ -284,6 +337,7 @@ main(void)
         cmocka_unit_test(keywords_are_or_and_with_all_they_are_and),
         cmocka_unit_test(conditions_bind_as_the_specification_lists),
         cmocka_unit_test(traps),
+        cmocka_unit_test(traps_that_divide_engines),
     };
     struct err err = { "" };
 
