@@ -107,18 +107,30 @@ describe_lint(void *ctx, enum lint_kind kind, const struct sigma_rule *rule, int
                                                 lint_headings[kind]));
 }
 
+/* Filters have no tests. */
+static int
+describe_filter_lint(void *ctx, enum lint_kind kind, const struct sigma_rule *body, int line,
+                     const char *what)
+{
+    return kind == LINT_UNTESTED ? 0 : describe_lint(ctx, kind, body, line, what);
+}
+
 /* What the authors may not have meant, as an array. */
 static json_t *
 describe_lints(const struct ruleset *set)
 {
-    size_t count = ruleset_count(set);
-    const struct sigma_rule **rules = calloc(count + 1, sizeof(*rules));
+    size_t count = ruleset_count(set), filters = ruleset_filter_count(set);
+    const struct sigma_rule **rules = calloc(count + filters + 1, sizeof(*rules));
     json_t *all = json_array();
 
-    for (size_t i = 0; rules != NULL && i < count; i++)
+    if (rules == NULL)
+        return all;
+    for (size_t i = 0; i < count; i++)
         rules[i] = &ruleset_rule(set, i)->sigma;
-    if (rules != NULL)
-        lint_rules(rules, count, describe_lint, all);
+    for (size_t i = 0; i < filters; i++)
+        rules[count + i] = &ruleset_filter(set, i)->sigma.body;
+    if (lint_rules(rules, count, describe_lint, all) == 0)
+        lint_rules(rules + count, filters, describe_filter_lint, all);
     free(rules);
     return all;
 }

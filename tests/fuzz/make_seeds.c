@@ -213,7 +213,8 @@ seed_file(const char *target, unsigned number, const char *path)
 static unsigned
 seed_rules(unsigned number)
 {
-    static const char *const folders[] = { "detector/rules/*.yml", "tests/sigma/own/rules/*.yml" };
+    static const char *const folders[] = { "detector/rules/*.yml", "tests/sigma/own/rules/*.yml",
+                                           "tests/sigma/spec/*.yml" };
     glob_t found;
 
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
@@ -234,6 +235,10 @@ static const char *const rules[] = {
     "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\ndetection: {s: {e: y}, condition: s}\n"
     "---\ntitle: C\ncorrelation:\n  type: temporal_ordered\n  rules: [a, b]\n  group-by: [u]\n  timespan: 1h\n"
     "  aliases: {u: {a: x, b: y}}\n",
+    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\ndetection: {s: {e: y}, condition: s}\n"
+    "---\ntitle: C\ncorrelation: {type: temporal, rules: [a, b], group-by: [u], timespan: 5m, condition: a and not b}\n"
+    "---\ntitle: D\ncorrelation: {type: event_count, rules: [a], group-by: [u], timespan: 5m, condition: {gte: 1, lt: 3}}\n"
+    "---\ntitle: E\ncorrelation: {type: value_percentile, rules: [b], timespan: 5m, condition: {field: n, percentile: 95, gt: 3}}\n",
     "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: F\nfilter:\n  rules: [a]\n  s: {u: adm}\n"
     "  condition: not s\nlogsource: {}\nbongsu: {expires: 2026-12-31}\n",
     "title: T\ndetection: {s: {e: x}, condition: s}\nlevel: high\ntags: [attack.t1110]\nbongsu:\n  suppress: 1h\n"

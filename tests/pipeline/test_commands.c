@@ -492,10 +492,14 @@ what_an_author_may_not_have_meant_is_told_and_refuses_nothing(void **state)
             instance_write(&instance, "unused.yml", many);
     }
     instance_write(&instance, "many.yml", many);
+    snprintf(many + len, sizeof(many) - len, "---\ntitle: F\nid: f\nlogsource: {product: x}\n"
+             "filter: {rules: [t20], s: {a: b}, u: {a: c}, condition: not s}\n");
+    instance_write(&instance, "filter.yml", strstr(many, "---\ntitle: T20"));
     expect(0, "rules check unused.yml", "unused.yml:5: lint: no condition names \"t\"");
     expect(0, "rules check many.yml",
            "lint:   21 selections that no condition names (--lint tells which)");
     expect(0, "rules check --lint many.yml", "many.yml:102: lint: it has no tests of its own");
+    expect(0, "rules check filter.yml", "filter.yml:10: lint: no condition names \"u\"");
 }
 
 static void
