@@ -12,6 +12,7 @@ enum { SLOTS = 2 * ROUTER_MAX_ROUTES };
 struct routed {
     uint16_t words[SOURCE_PARTS];
     enum router_need need;
+    int is_told;                /* the rows tell its category from the product's others */
 };
 
 struct cached {
@@ -99,6 +100,9 @@ router_add(struct router *router, const struct logsource *of, enum router_need n
         router->rules = grown;
         router->cap = cap;
     }
+    rule.is_told = rule.words[SOURCE_PRODUCT] != 0 && rule.words[SOURCE_CATEGORY] != 0 &&
+                   source_map_tells(router->map, rule.words[SOURCE_PRODUCT],
+                                    rule.words[SOURCE_CATEGORY]);
     for (int part = 0; part < SOURCE_PARTS; part++)
         router->is_asked |= rule.words[part] != 0;
     router->rules[router->count++] = rule;
@@ -152,10 +156,9 @@ answer(const struct router *router, const struct routed *rule,
         return ROUTE_NOT_ALL;
     if (rule->need == NEEDS_KEYWORDS && met == 0 && said > 0)
         return ROUTE_NO_PART;
-    return words[SOURCE_PRODUCT] != 0 && words[SOURCE_CATEGORY] != 0 &&
+    return rule->is_told &&
                    source_words_have(has, SOURCE_PRODUCT, words[SOURCE_PRODUCT]) &&
-                   !source_words_have(has, SOURCE_CATEGORY, words[SOURCE_CATEGORY]) &&
-                   source_map_tells(router->map, words[SOURCE_PRODUCT], words[SOURCE_CATEGORY])
+                   !source_words_have(has, SOURCE_CATEGORY, words[SOURCE_CATEGORY])
                ? ROUTE_NO_CATEGORY : ROUTE_APPLIES;
 }
 

@@ -38,6 +38,9 @@ struct source_map {
     size_t row_count;
     struct entry *entries;      /* by field, then hash, then row */
     size_t entry_count, entry_cap;
+    uint32_t *firsts;           /* of each field its first entry; entry_count: it has none */
+    size_t field_count;         /* fields after these have none either */
+    uint32_t *here;             /* room for the fields of an event that have entries */
     struct word *words;         /* number 1 is the first */
     size_t word_count, word_cap;
 };
@@ -202,6 +205,24 @@ compare_entries(const void *left, const void *right)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
+/* Where each field's entries begin, so that an event's fields lead to them. */
+static int
+find_firsts(struct source_map *map)
+{
+    if (map->entry_count == 0)
+        return 0;
+    map->field_count = (size_t)map->entries[map->entry_count - 1].field + 1;
+    map->firsts = calloc(map->field_count, sizeof(map->firsts[0]));
+    map->here = calloc(map->field_count, sizeof(map->here[0]));
+    if (map->firsts == NULL || map->here == NULL)
+        return -1;
+    for (size_t i = 0; i < map->field_count; i++)
+        map->firsts[i] = (uint32_t)map->entry_count;
+    for (size_t i = map->entry_count; i-- > 0;)
+        map->firsts[map->entries[i].field] = (uint32_t)i;
+    return 0;
+}
+
 static int
 read_rows(struct source_map *map)
 {
@@ -221,7 +242,7 @@ read_rows(struct source_map *map)
         map->row_count++;
     }
     qsort(map->entries, map->entry_count, sizeof(map->entries[0]), compare_entries);
-    return 0;
+    return find_firsts(map);
 }
 
 struct source_map *
@@ -247,6 +268,8 @@ source_map_destroy(struct source_map **map)
     free((*map)->words);
     free((*map)->rows);
     free((*map)->entries);
+    free((*map)->firsts);
+    free((*map)->here);
     free(*map);
     *map = NULL;
 }
@@ -295,23 +318,52 @@ take_row(const struct source_map *map, const struct row *row, struct source_word
                              word_of(map, row, row->words.words[part][i]));
 }
 
+/* The fields of the event that have entries, in rising order: a part holds so many words
+ * only, and which they are must not depend on the order in which a client sent them. */
+static size_t
+find_here(const struct source_map *map)
+{
+    const uint32_t *present;
+    size_t count = field_table_present(map->fields, &present), found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = found;
+
+        if (present[i] >= map->field_count ||
+            map->firsts[present[i]] == (uint32_t)map->entry_count)
+            continue;
+        for (; at > 0 && map->here[at - 1] > present[i]; at--)
+            map->here[at] = map->here[at - 1];
+        map->here[at] = present[i];
+        found++;
+    }
+    return found;
+}
+
+static void
+take_field(const struct source_map *map, uint32_t field, struct source_words *words)
+{
+    struct text text = field_table_text(map->fields, (int)field);
+    uint64_t hash = text.len == 0 ? 0 : hash_folded(text);
+
+    /* those of any value come first, and then by hash */
+    for (size_t at = map->firsts[field]; at < map->entry_count &&
+                                         map->entries[at].field == (int)field; at++) {
+        if (map->entries[at].hash == 0 || map->entries[at].hash == hash)
+            take_row(map, &map->rows[map->entries[at].row], words);
+        else if (map->entries[at].hash > hash)
+            break;
+    }
+}
+
 void
 source_map_event(const struct source_map *map, struct source_words *ret_words)
 {
-    size_t at = 0;
+    size_t count = find_here(map);
 
     memset(ret_words, 0, sizeof(*ret_words));
-    while (at < map->entry_count) {
-        int field = map->entries[at].field;
-        int is_there = field_table_value(map->fields, field) != NULL;
-        struct text text = is_there ? field_table_text(map->fields, field)
-                                    : (struct text){ NULL, 0 };
-        uint64_t hash = text.len == 0 ? 0 : hash_folded(text);
-
-        for (; at < map->entry_count && map->entries[at].field == field; at++)
-            if (is_there && (map->entries[at].hash == 0 || map->entries[at].hash == hash))
-                take_row(map, &map->rows[map->entries[at].row], ret_words);
-    }
+    for (size_t i = 0; i < count; i++)
+        take_field(map, map->here[i], ret_words);
 }
 
 int
