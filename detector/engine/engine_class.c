@@ -18,6 +18,7 @@ state_class(struct state_table *table, int64_t hold_us, enum state_kind kind)
 {
     size_t best = MAX_AGE_CLASSES, i;
 
+    table->quiet_until_us = INT64_MIN;
     for (i = 0; i < table->class_count; i++) {
         if (table->classes[i].kind != kind)
             continue;

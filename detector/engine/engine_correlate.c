@@ -145,9 +145,7 @@ judge_entry(struct engine *engine, struct state *state, const struct window_entr
     int rc = 0;
 
     judging->is_in = 0;
-    if (state->window == NULL)
-        state->window = calloc(1, sizeof(*state->window));
-    if (state->window == NULL)
+    if (state_open_window(state) == NULL)
         return -1;
     switch (add_entry(engine, state, entry, judging->origin)) {
     case WINDOW_NO_MEMORY:
@@ -293,7 +291,7 @@ hand_on_details(struct engine *engine, const struct chain_hit *hit, struct state
 
     if (ruleset_rule(engine->rules, hit->rule)->sigma.detail_count == 0)
         return 0;
-    if (hit->entry_count == 1 && state->details != NULL)
+    if (hit->entry_count == 1 && state->is_detailed)
         return engine_note_details(engine, state, at_us);
     from = state_find(&engine->table, hit->from_rule, key, hit->from_hash);
     return from == NULL ? 0 : engine_merge_details(engine, state, from);

@@ -193,14 +193,17 @@ engine_note_details(struct engine *engine, struct state *state, int64_t at_us)
 
     if (rule->sigma.detail_count == 0)
         return 0;
-    if (state->details == NULL)
-        state->details = details_new();
-    if (state->details == NULL)
-        return -1;
+    state->is_detailed = 1;
     for (size_t i = 0; i < rule->sigma.detail_count && rc == 0; i++) {
         struct text value = field_table_text(fields, rule->detail_fields[i]);
 
-        if (value.ptr != NULL)
+        if (value.ptr == NULL)
+            continue;
+        if (state->details == NULL)     /* most of a flood's keys have none */
+            state->details = details_new();
+        if (state->details == NULL)
+            rc = -1;
+        else
             rc = detail_add(&state->details->fields[i], value, at_us,
                             has_room_for_details(engine));
     }
@@ -225,7 +228,10 @@ engine_merge_details(struct engine *engine, struct state *state, const struct st
     size_t before = details_size(state->details);
     int rc = 0;
 
-    if (rule->detail_count == 0 || other->details == NULL)
+    if (rule->detail_count == 0 || !other->is_detailed)
+        return 0;
+    state->is_detailed = 1;
+    if (other->details == NULL)
         return 0;
     if (state->details == NULL)
         state->details = details_new();

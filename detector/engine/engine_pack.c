@@ -139,7 +139,7 @@ engine_pack_state(const struct engine *engine, const struct state *state, struct
     struct packer packer = { .out = out, .journals = &engine->journals };
     uint8_t flags = (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
                               (state->is_known ? FLAG_KNOWN : 0) |
-                              (state->details != NULL ? FLAG_DETAILS : 0) |
+                              (state->is_detailed ? FLAG_DETAILS : 0) |
                               (state->window != NULL && state->window->sum_rest != 0
                                    ? FLAG_REST : 0));
     size_t count = 0;
@@ -158,7 +158,7 @@ engine_pack_state(const struct engine *engine, const struct state *state, struct
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
         pack_incident(&packer, inc, flags, state->touched_us,
                       state_is_told(&engine->table, state));
-    if (state->details != NULL) {
+    if (state->is_detailed) {
         pack_fixed(&packer, ruleset_rule(engine->rules, state->rule)->detail_shape, 8);
         details_pack(state->details, state->touched_us, &packer);
     }

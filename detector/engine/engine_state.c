@@ -5,13 +5,14 @@
 
 #include "proto/base/hash.h"
 
-enum { FIRST_BUCKETS = 1024 };
+enum { FIRST_BUCKETS = 1024, LINE = 64, ROW_LINES = 5 };
 
 int
 state_table_init(struct state_table *table)
 {
     *table = (struct state_table){ .salt = hash_random64() | 1,
-                                   .bucket_count = FIRST_BUCKETS };
+                                   .bucket_count = FIRST_BUCKETS,
+                                   .quiet_until_us = INT64_MIN };
     table->buckets = calloc(FIRST_BUCKETS, sizeof(table->buckets[0]));
     return table->buckets == NULL ? -1 : 0;
 }
@@ -28,12 +29,41 @@ open_incidents_free(struct open_incident **incidents)
     }
 }
 
+/* How far behind the row a window stands: it follows the key. */
+static size_t
+window_offset(size_t key_len)
+{
+    size_t end = sizeof(struct state) + key_len + 1;
+
+    return (end + _Alignof(struct window) - 1) / _Alignof(struct window) *
+           _Alignof(struct window);
+}
+
+struct window *
+state_open_window(struct state *state)
+{
+    if (state->window == NULL && state->has_room)
+        state->window = (void *)((char *)state + window_offset(state->key_len));
+    else if (state->window == NULL)
+        state->window = calloc(1, sizeof(*state->window));
+    return state->window;
+}
+
+void
+state_close_window(struct state *state)
+{
+    if (state->window == NULL)
+        return;
+    window_release(state->window);
+    if (!state->has_room)
+        free(state->window);
+    state->window = NULL;
+}
+
 static void
 state_free(struct state *state)
 {
-    if (state->window != NULL)
-        window_release(state->window);
-    free(state->window);
+    state_close_window(state);
     details_destroy(&state->details);
     open_incidents_free(&state->incidents);
     open_incidents_free(&state->closed);
@@ -74,10 +104,14 @@ state_find(const struct state_table *table, uint32_t rule, struct text key, uint
 {
     struct state *state = table->buckets[bucket_of(table, rule, hash)];
 
-    for (; state != NULL; state = state->next_in_bucket)
+    for (; state != NULL; state = state->next_in_bucket) {
+        /* most rows are far from the processor, and come with their windows */
+        for (size_t line = 1; line < ROW_LINES; line++)
+            __builtin_prefetch((const char *)state + line * LINE);
         if (state->hash == hash && state->rule == rule && state->key_len == key.len &&
             memcmp(state->key, key.ptr, key.len) == 0)
             return state;
+    }
     return NULL;
 }
 
@@ -139,17 +173,21 @@ struct state *
 state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t hash,
           uint8_t age_class)
 {
-    struct state *state = calloc(1, sizeof(*state) + key.len + 1);
+    int has_room = table->classes[age_class].kind == STATE_WINDOWS;
+    size_t size = has_room ? window_offset(key.len) + sizeof(struct window)
+                           : sizeof(struct state) + key.len + 1;
+    struct state *state = key.len > UINT32_MAX ? NULL : calloc(1, size);
     size_t bucket;
 
     if (state == NULL)
         return NULL;
+    state->has_room = (uint8_t)has_room;
     state->rule = rule;
     state->hash = hash;
     state->age_class = age_class;
-    state->key_len = key.len;
+    state->key_len = (uint32_t)key.len;
     memcpy(state->key, key.ptr, key.len);
-    if (table->count >= table->bucket_count)
+    if (table->count >= table->bucket_count / 2)
         grow(table);
     bucket = bucket_of(table, rule, hash);
     state->next_in_bucket = table->buckets[bucket];
@@ -167,6 +205,7 @@ state_table_fill(struct state_table *table, struct state ***buckets, size_t buck
     *buckets = NULL;
     table->bucket_count = bucket_count;
     table->count = table->known_count = 0;
+    table->quiet_until_us = INT64_MIN;
     for (size_t i = 0; i < 2 * table->class_count; i++)
         table->classes[i / 2].queues[i % 2] = (struct age_queue){ 0 };
 }
@@ -255,10 +294,7 @@ state_drop(struct state_table *table, struct state *state)
         return;
     }
     /* its window is of no use any more, only its name and its incidents */
-    if (state->window != NULL)
-        window_release(state->window);
-    free(state->window);
-    state->window = NULL;
+    state_close_window(state);
     state->next_changed = NULL;
     if (table->gone == NULL)
         table->gone_end = &table->gone;
@@ -292,15 +328,36 @@ state_sort(struct state_table *table)
     }
     qsort(all, n, sizeof(*all), compare_touch);
     table->known_count = 0;
+    table->quiet_until_us = INT64_MIN;
     for (size_t i = 0; i < n; i++)
         link_newest(table, all[i]);
     free(all);
     return 0;
 }
 
+/* What is touched from now on, and what stands first in each queue, is held so long. */
+static int64_t
+quiet_until(const struct state_table *table, int64_t stream_us)
+{
+    int64_t least = INT64_MAX;
+
+    for (size_t i = 0; i < 2 * table->class_count; i++) {
+        const struct age_class *all = &table->classes[i / 2];
+        const struct state *oldest = all->queues[i % 2].oldest;
+        int64_t from_us = oldest != NULL && oldest->touched_us < stream_us
+                          ? oldest->touched_us : stream_us;
+
+        if (all->hold_us < INT64_MAX / 2 && from_us + all->hold_us < least)
+            least = from_us + all->hold_us;
+    }
+    return least;
+}
+
 void
 state_expire(struct state_table *table, int64_t stream_us)
 {
+    if (stream_us <= table->quiet_until_us)
+        return;
     for (size_t i = 0; i < table->class_count; i++) {
         struct age_class *all = &table->classes[i];
 
@@ -311,6 +368,7 @@ state_expire(struct state_table *table, int64_t stream_us)
                    stream_us - queue->oldest->touched_us > all->hold_us)
                 state_drop(table, queue->oldest);
     }
+    table->quiet_until_us = quiet_until(table, stream_us);
 }
 
 size_t

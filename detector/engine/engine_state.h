@@ -50,21 +50,25 @@ struct open_incident {
 };
 
 struct state {
+    /* what each event of the key needs, together */
     struct state *next_in_bucket;
-    struct state *newer, *older;        /* of its age class's queue */
-    struct state *next_changed;         /* dirty, or gone */
-    struct state **changed_at;          /* what points to it in that list */
-    struct state *next_untold, **untold_at;     /* likewise, while untold */
     uint64_t hash;                      /* of the key: decides its slot, but for SEEN */
+    uint32_t rule;                      /* number, or RULE_* */
+    uint32_t key_len;
+    struct state *newer, *older;        /* of its age class's queue */
     uint64_t touch;                     /* rises with each touch of any row */
     int64_t touched_us;                 /* the stream's received time then */
-    uint32_t rule;                      /* number, or RULE_* */
     uint8_t age_class;
     uint8_t is_dirty, is_kept;          /* kept: a checkpoint has it */
     uint8_t is_known;                   /* touched more than once, or its condition held */
     uint8_t untold;                     /* enum untold: the most of its incidents */
-    uint64_t taken;                     /* the round of telling in which it was last told */
+    uint8_t has_room;                   /* for a window, behind the key */
+    uint8_t is_detailed;                /* its details are noted, though none came yet */
     struct window *window;              /* correlations */
+    struct state *next_changed;         /* dirty, or gone */
+    struct state **changed_at;          /* what points to it in that list */
+    struct state *next_untold, **untold_at;     /* likewise, while untold */
+    uint64_t taken;                     /* the round of telling in which it was last told */
     struct open_incident *incidents;    /* last touched first */
     struct details *details;            /* of rules that name some */
     struct open_incident *closed;       /* pushed out, not told yet */
@@ -74,7 +78,6 @@ struct state {
                                          * RULE_TOLD: see engine_echo.c;
                                          * RULE_FORGOTTEN: the length of the
                                          * rule's id, before the key */
-    size_t key_len;
     char key[];
 };
 
@@ -126,6 +129,7 @@ struct state_table {
     struct untold_list untold[UNTOLD_KINDS];    /* by the most that their rows have */
     struct due_queue due;
     uint64_t round;                     /* of telling */
+    int64_t quiet_until_us;             /* no row expires before */
 };
 
 /* 0, or -1 when out of memory. */
@@ -143,6 +147,11 @@ struct state *state_find(const struct state_table *table, uint32_t rule, struct 
 /* A new row (the caller knows there is none), untouched. NULL: out of memory. */
 struct state *state_add(struct state_table *table, uint32_t rule, struct text key,
                         uint64_t hash, uint8_t age_class);
+
+/* Its window, made when it has none, within the row where that has room; and away with
+ * it. NULL when out of memory. */
+struct window *state_open_window(struct state *state);
+void state_close_window(struct state *state);
 
 /* It was used now: youngest of its class, and changed. */
 void state_touch(struct state_table *table, struct state *state, int64_t stream_us);

@@ -212,8 +212,7 @@ unpack_own_window(struct engine *engine, struct unpacker *from, uint8_t flags,
 {
     if (state->rule >= RULE_FORGOTTEN)
         return -1;
-    state->window = calloc(1, sizeof(*state->window));
-    if (state->window == NULL ||
+    if (state_open_window(state) == NULL ||
         unpack_window(from, &engine->plans[state->rule].window, flags,
                       state->touched_us, state->window) != 0)
         return -1;
@@ -237,6 +236,7 @@ unpack_details(struct engine *engine, struct unpacker *from, struct state *state
         return -1;
     if (shape != ruleset_rule(engine->rules, state->rule)->detail_shape)
         details_destroy(&state->details);
+    state->is_detailed = state->details != NULL;
     engine->table.details += details_size(state->details);
     return 0;
 }
@@ -288,10 +288,7 @@ engine_unpack_state(struct engine *engine, struct state *state, struct text byte
     else
         err_set(err, "state: a row that is none of ours");
     due_remove(&engine->table.due, state);
-    if (state->window != NULL)
-        window_release(state->window);
-    free(state->window);
-    state->window = NULL;
+    state_close_window(state);
     return -1;
 }
 

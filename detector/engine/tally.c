@@ -69,20 +69,30 @@ tally_fit(struct tally *tally)
     resize(tally, cap);         /* if it fails, it is only larger */
 }
 
-int
-tally_add(struct tally *tally, uint64_t number)
+uint32_t *
+tally_times(struct tally *tally, uint64_t number)
 {
     struct tally_slot *slot;
 
     if (tally->distinct >= tally->cap - tally->cap / 4 &&
         resize(tally, tally->cap == 0 ? FIRST_CAP : tally->cap * 2) != 0)
-        return -1;
+        return NULL;
     slot = &tally->slots[slot_find(tally, number)];
     if (slot->times == 0) {
         slot->number = number;
         tally->distinct++;
     }
-    slot->times++;
+    return &slot->times;
+}
+
+int
+tally_add(struct tally *tally, uint64_t number)
+{
+    uint32_t *times = tally_times(tally, number);
+
+    if (times == NULL)
+        return -1;
+    ++*times;
     return 0;
 }
 

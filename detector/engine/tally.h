@@ -31,6 +31,10 @@ void tally_clear(struct tally *tally);
 /* Give back memory when there is much and less than an eighth of it is used. */
 void tally_fit(struct tally *tally);
 
+/* How often number is there, 0 when it is new: then it is to be raised at once. Good
+ * until the next change. NULL: out of memory. */
+uint32_t *tally_times(struct tally *tally, uint64_t number);
+
 /* Count number once more. 0, or -1 when out of memory (nothing changed). */
 int tally_add(struct tally *tally, uint64_t number);
 

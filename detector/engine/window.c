@@ -30,7 +30,6 @@ window_match_release(struct window_match *match)
     free(match->ends);
     free(match->marks);
     tally_release(&match->scratch);
-    tally_release(&match->other);
     ranking_release(&match->ranking);
     *match = (struct window_match){ 0 };
 }
@@ -268,10 +267,11 @@ prepare(struct window *win, const struct window_rule *rule)
     }
     if (rule->kind != WINDOW_ORDERED || win->order != NULL)
         return 0;
-    win->order = malloc(sizeof(*win->order));
+    win->order = malloc(sizeof(*win->order) -
+                        (WINDOW_MAX_STEPS - rule->steps) * sizeof(win->order->starts[0]));
     if (win->order == NULL)
         return -1;
-    window_order_clear(win->order);
+    window_order_clear(win->order, rule);
     return 0;
 }
 

@@ -95,7 +95,7 @@ struct window_clock {
 struct window_order {
     int64_t at_us;              /* of the newest entry, and */
     uint64_t steps;             /* all steps of that moment: they may be in any order */
-    int64_t starts[WINDOW_MAX_STEPS];
+    int64_t starts[WINDOW_MAX_STEPS];   /* a window has room for its rule's steps only */
 };
 
 /* A journal that gave nothing among this many events of the key no longer
@@ -142,7 +142,7 @@ struct window_match {
     size_t *ends;               /* entries at which it held: the last of each moment */
     size_t end_count, end_cap;
     size_t dropped;             /* entries lost for max_entries */
-    struct tally scratch, other;
+    struct tally scratch;
     struct window_order order;
     struct ranking ranking;
     uint8_t *marks;             /* of entries, while tidying */

@@ -107,7 +107,7 @@ window_values_remove(struct tally *values, const struct window_rule *rule,
 
 /* The order before any entry; with one more, which is the newest; and 1 when a
  * sequence is whole that lies in [from_us, the newest]. */
-void window_order_clear(struct window_order *order);
+void window_order_clear(struct window_order *order, const struct window_rule *rule);
 void window_order_pass(struct window_order *order, const struct window_rule *rule,
                        const struct window_entry *entry);
 int window_order_holds(const struct window_order *order, const struct window_rule *rule,

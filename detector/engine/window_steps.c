@@ -70,11 +70,11 @@ window_terms_hold(const struct window_rule *rule, const struct tally *before,
 }
 
 void
-window_order_clear(struct window_order *order)
+window_order_clear(struct window_order *order, const struct window_rule *rule)
 {
     order->at_us = INT64_MIN;
     order->steps = 0;
-    for (size_t i = 0; i < WINDOW_MAX_STEPS; i++)
+    for (size_t i = 0; i < rule->steps; i++)
         order->starts[i] = INT64_MIN;
 }
 
@@ -108,7 +108,7 @@ window_order_renew(struct window *win, const struct window_rule *rule)
 {
     if (rule->kind != WINDOW_ORDERED)
         return;
-    window_order_clear(win->order);
+    window_order_clear(win->order, rule);
     for (size_t i = win->head; i < win->count; i++)
         window_order_pass(win->order, rule, window_at(win, i));
 }

@@ -100,7 +100,7 @@ window_sweep(struct window *win, const struct window_rule *rule, size_t place,
     tally_clear(&match->scratch);
     ranking_clear(&match->ranking);
     if (rule->kind == WINDOW_ORDERED)
-        window_order_clear(&match->order);
+        window_order_clear(&match->order, rule);
     for (size_t i = sweep.low; i < win->count; i++) {
         const struct window_entry *entry = window_at(win, i);
 

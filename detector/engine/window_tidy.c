@@ -28,6 +28,9 @@ static const double surely = 1 - 1e-9;
 /* With this many left it is not worth to compare values. */
 enum { FEW = 32 };
 
+/* A value stood before the place that is noted of it. */
+#define AGAIN (UINT32_C(1) << 31)
+
 struct tidying {
     struct window *win;
     const struct window_rule *rule;
@@ -108,21 +111,20 @@ cell_number(int64_t at_us, int64_t span_us)
 static int
 mark_cell(const struct tidying *t, size_t from, size_t to)
 {
-    struct tally *ahead = &t->match->scratch, *passed = &t->match->other;
+    struct tally *lasts = &t->match->scratch;
 
-    tally_clear(ahead);
-    tally_clear(passed);
-    for (size_t i = from; i < to; i++)
-        if (tally_add(ahead, window_at(t->win, i)->as.value) != 0)
-            return -1;
+    tally_clear(lasts);
     for (size_t i = from; i < to; i++) {
-        uint64_t value = window_at(t->win, i)->as.value;
+        uint32_t *last = tally_times(lasts, window_at(t->win, i)->as.value);
+        uint32_t before;
 
-        tally_remove(ahead, value);
-        if (tally_has(passed, value) && tally_has(ahead, value))
-            doubt(t, i);
-        if (tally_add(passed, value) != 0)
+        if (last == NULL)
             return -1;
+        /* where the value stood last: between this one and one that was before it */
+        before = *last;
+        if (before & AGAIN)
+            doubt(t, from + (before & ~AGAIN) - 1);
+        *last = (uint32_t)(i - from + 1) | (before != 0 ? AGAIN : 0);
     }
     return 0;
 }
@@ -180,6 +182,19 @@ remove_marked(const struct tidying *t)
         win->sum = win->sum_rest = 0;
     for (size_t i = head; i < kept && t->rule->kind == WINDOW_SUM; i++)
         window_sum_add(&win->sum, &win->sum_rest, window_at(win, i)->as.weight);
+}
+
+/* 1 when there is an entry that could go. */
+static int
+has_spare(const struct tidying *t)
+{
+    const struct window *win = t->win;
+
+    for (size_t i = 0; i < win->count; i++)
+        if (t->tidiness == WINDOW_TIGHT ||
+            (window_at(win, i)->is_counted && !window_at(win, i)->is_keyed))
+            return 1;
+    return 0;
 }
 
 static int
@@ -264,6 +279,8 @@ window_tidy(struct window *win, const struct window_rule *rule,
 
     if (win->count == 0 || rule->span_us <= 0 || rule->kind == WINDOW_AVERAGE ||
         rule->kind == WINDOW_PERCENTILE || (rule->kind == WINDOW_SUM && has_negative(win)))
+        return 0;
+    if (!has_spare(&t))
         return 0;
     if (make_marks(match, win->count) != 0)
         return -1;

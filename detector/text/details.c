@@ -159,8 +159,10 @@ detail_within(const struct detail *detail, int64_t from_us, int64_t to_us)
 void
 details_pack(const struct details *details, int64_t start_us, struct packer *packer)
 {
+    static const struct detail none = { .over_us = -MAX_TIME };
+
     for (size_t f = 0; f < DETAILS_MAX_FIELDS; f++) {
-        const struct detail *detail = &details->fields[f];
+        const struct detail *detail = details == NULL ? &none : &details->fields[f];
 
         pack_signed(packer, detail->over_us - start_us);
         pack_number(packer, detail->count);

@@ -57,7 +57,7 @@ struct detail_seen {
 struct detail_seen detail_within(const struct detail *detail, int64_t from_us,
                                  int64_t to_us);
 
-/* As part of a row; times are counted from start_us. unpack: broken when they make
+/* As part of a row (NULL: as empty ones); times are counted from start_us. unpack: broken when they make
  * no sense. NULL when out of memory or broken. */
 void details_pack(const struct details *details, int64_t start_us, struct packer *packer);
 struct details *details_unpack(int64_t start_us, struct unpacker *unpacker);
