@@ -280,16 +280,16 @@ window_tidy(struct window *win, const struct window_rule *rule,
     if (win->count == 0 || rule->span_us <= 0 || rule->kind == WINDOW_AVERAGE ||
         rule->kind == WINDOW_PERCENTILE || (rule->kind == WINDOW_SUM && has_negative(win)))
         return 0;
-    if (!has_spare(&t))
-        return 0;
-    if (make_marks(match, win->count) != 0)
-        return -1;
-    if (window_has_steps(rule))
-        return tidy_steps(&t);
-    if (step(&t, mark_dense) != 0)
-        return -1;
-    if (rule->kind == WINDOW_DISTINCT && win->count > FEW && step(&t, mark_twins) != 0)
-        return -1;
+    if (has_spare(&t)) {
+        if (make_marks(match, win->count) != 0)
+            return -1;
+        if (window_has_steps(rule))
+            return tidy_steps(&t);
+        if (step(&t, mark_dense) != 0)
+            return -1;
+        if (rule->kind == WINDOW_DISTINCT && win->count > FEW && step(&t, mark_twins) != 0)
+            return -1;
+    }
     tally_fit(&win->values);
     tally_fit(&win->keyed);
     return 0;

@@ -27,6 +27,7 @@ struct router {
     size_t count, cap;
     struct cached *slots;
     size_t used;
+    const struct cached *last;  /* events of one source come in rows; NULL: none */
     int is_fixed;
     int is_asked;               /* some rule says where it belongs */
     struct source_words fixed;
@@ -54,6 +55,7 @@ forget_routes(struct router *router)
         router->slots[i] = (struct cached){ .rules = NULL };
     }
     router->used = 0;
+    router->last = NULL;
 }
 
 void
@@ -188,24 +190,36 @@ words_of_event(const struct router *router, struct source_words *ret_has)
         source_map_event(router->map, ret_has);
 }
 
+/* The slot of a logsource: with its route, or free. */
+static struct cached *
+slot_find(const struct router *router, const struct source_words *has)
+{
+    size_t at = hash64(has, sizeof(*has)) % SLOTS;
+
+    while (router->slots[at].rules != NULL &&
+           memcmp(&router->slots[at].key, has, sizeof(*has)) != 0)
+        at = (at + 1) % SLOTS;
+    return &router->slots[at];
+}
+
 const struct route *
 router_route(struct router *router)
 {
     struct source_words has;
-    size_t at;
+    struct cached *slot;
 
     words_of_event(router, &has);
-    at = hash64(&has, sizeof(has)) % SLOTS;
-    while (router->slots[at].rules != NULL &&
-           memcmp(&router->slots[at].key, &has, sizeof(has)) != 0)
-        at = (at + 1) % SLOTS;
-    if (router->slots[at].rules != NULL)
-        return &router->slots[at].route;
-    if (router->used == ROUTER_MAX_ROUTES) {
+    if (router->last != NULL && memcmp(&router->last->key, &has, sizeof(has)) == 0)
+        return &router->last->route;
+    slot = slot_find(router, &has);
+    if (slot->rules == NULL && router->used == ROUTER_MAX_ROUTES) {
         forget_routes(router);
-        at = hash64(&has, sizeof(has)) % SLOTS;
+        slot = slot_find(router, &has);
     }
-    return make_route(router, &has, &router->slots[at]);
+    if (slot->rules == NULL && make_route(router, &has, slot) == NULL)
+        return NULL;
+    router->last = slot;
+    return &slot->route;
 }
 
 enum route_answer
