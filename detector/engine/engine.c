@@ -53,6 +53,8 @@ open_counts(struct engine *engine, struct metrics *metrics)
         { &counts->memory_evicted, METRIC_COUNTER,
           "bongsu_detector_seen_evicted_total",
           "things that first_seen rules forgot early, to stay within max_keys / 4" },
+        { &counts->routes, METRIC_COUNTER, "bongsu_detector_routes_total",
+          "logsources of events for which it was worked out which rules apply" },
         { &counts->regex_limits, METRIC_COUNTER, "bongsu_detector_regex_limits_total",
           "regular expressions given up at their limit" },
         { &counts->keys, METRIC_GAUGE, "bongsu_detector_keys",

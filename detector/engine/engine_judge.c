@@ -229,6 +229,7 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     is_repeat = count > 0 && ev->is_keyed && id_memory_add(&engine->keyed, ev->id.bytes);
     if (is_late && count_late(engine, ev, is_repeat) != 0)
         goto no_memory;
+    *engine->counts.routes += (uint64_t)matcher_made_route(matcher);
     *engine->counts.regex_limits = engine->limits_before + matcher_limits_hit(matcher) +
                                    attack_limits_hit();
     *engine->counts.keys = engine->table.count;

@@ -197,6 +197,12 @@ matcher_taken(const struct matcher *matcher, const uint32_t **ret_filters)
     return matcher->taken_count;
 }
 
+int
+matcher_made_route(const struct matcher *matcher)
+{
+    return router_made(matcher->router);
+}
+
 uint64_t
 matcher_limits_hit(const struct matcher *matcher)
 {

@@ -76,4 +76,7 @@ size_t matcher_taken(const struct matcher *matcher, const uint32_t **ret_filters
 /* How many regular expressions were given up at their limit, so far. */
 uint64_t matcher_limits_hit(const struct matcher *matcher);
 
+/* 1 when the last event's logsource was not known yet (router_made). */
+int matcher_made_route(const struct matcher *matcher);
+
 #endif

@@ -28,6 +28,7 @@ struct router {
     struct cached *slots;
     size_t used;
     const struct cached *last;  /* events of one source come in rows; NULL: none */
+    int was_made;
     int is_fixed;
     int is_asked;               /* some rule says where it belongs */
     struct source_words fixed;
@@ -208,6 +209,7 @@ router_route(struct router *router)
     struct source_words has;
     struct cached *slot;
 
+    router->was_made = 0;
     words_of_event(router, &has);
     if (router->last != NULL && memcmp(&router->last->key, &has, sizeof(has)) == 0)
         return &router->last->route;
@@ -216,10 +218,17 @@ router_route(struct router *router)
         forget_routes(router);
         slot = slot_find(router, &has);
     }
+    router->was_made = slot->rules == NULL;
     if (slot->rules == NULL && make_route(router, &has, slot) == NULL)
         return NULL;
     router->last = slot;
     return &slot->route;
+}
+
+int
+router_made(const struct router *router)
+{
+    return router->was_made;
 }
 
 enum route_answer

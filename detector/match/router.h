@@ -52,6 +52,10 @@ int router_fix(struct router *router, const struct logsource *of);
  * of memory. */
 const struct route *router_route(struct router *router);
 
+/* 1 when that was not known yet and had to be worked out, which costs a look at every
+ * rule: who makes up logsources can ask for it with each event. */
+int router_made(const struct router *router);
+
 /* The same for one rule (in the order added), and why. *ret_part: of ROUTE_DIFFERS, which
  * part differs (enum source_part). */
 enum route_answer router_answer(const struct router *router, size_t rule, int *ret_part);

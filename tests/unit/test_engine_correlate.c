@@ -194,10 +194,36 @@ text_that_is_no_number_is_counted_and_changes_no_mean(void **state)
     engine_case_close(&fix);
 }
 
+/* Whoever makes up logsources pays for each with a look at every rule: it shows. */
+static void
+a_logsource_is_worked_out_once_and_counted(void **state)
+{
+    static const char rule[] = "title: A\nlogsource: {product: linux}\n"
+                               "detection: {s: {event_type: e}, condition: s}\n";
+    static const char *const products[] = { "linux", "linux", "windows", "linux", "windows" };
+    static const uint64_t routes[] = { 1, 1, 2, 2, 2 };
+    struct engine_options options = engine_case_options();
+    struct engine_case fix = { 0 };
+
+    (void)state;
+    engine_case_open(&fix, rule, &options);
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+        struct event ev = engine_case_event(&fix, "e", "192.0.2.1", START);
+
+        assert_int_equal(event_add_extra(&ev, text_of("logsource.product"),
+                                         value_text(text_of(products[i]))), 0);
+        engine_case_judge(&fix, &ev);
+        event_release(&ev);
+        assert_int_equal(engine_case_counter(&fix, "bongsu_detector_routes_total"), routes[i]);
+    }
+    engine_case_close(&fix);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_logsource_is_worked_out_once_and_counted),
         cmocka_unit_test(middles_of_the_numbers_in_the_window_are_judged),
         cmocka_unit_test(numbers_older_than_the_timespan_count_no_more),
         cmocka_unit_test(a_huge_number_that_came_and_went_leaves_the_sum_right),
