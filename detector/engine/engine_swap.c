@@ -124,7 +124,7 @@ gather(struct swap *swap)
     size_t most = swap->from->table.count + swap->to->table.count;
 
     swap->bucket_count = swap->to->table.bucket_count;
-    while (swap->bucket_count < most)
+    while (swap->bucket_count / 2 <= most)
         swap->bucket_count *= 2;
     if (due_reserve(&swap->to->table.due,
                     swap->from->table.due.count + swap->to->table.due.count) != 0)
