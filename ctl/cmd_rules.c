@@ -187,6 +187,8 @@ ask(struct call *call, size_t tool, const char *rules, json_t **ret_answer, stru
     err_set(err, "out of memory");
     if (detector_tool_init(&asked, call) != 0)
         return -1;
+    if (tool == 0 && call->arg_count == 0 && detector_tool_choose(&asked, call) != 0)
+        return -1;
     detector_tool_add(&asked, tools[tool].verb);
     detector_tool_add(&asked, rules);
     if (tools[tool].has_cases)

@@ -64,7 +64,8 @@ ask(struct call *call, const char *rules, const char *text, json_t **ret_answer,
     FILE *input = NULL;
 
     err_set(err, "out of memory");
-    if (detector_tool_init(&tool, call) != 0)
+    if (detector_tool_init(&tool, call) != 0 ||
+        (call->rules == NULL && detector_tool_choose(&tool, call) != 0))
         return -1;
     snprintf(nearest, sizeof(nearest), "%lld", (long long)call->nearest);
     detector_tool_add(&tool, "explain");

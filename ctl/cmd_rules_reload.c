@@ -20,6 +20,7 @@ print_slot(const json_t *one)
 {
     const json_t *refused = json_object_get(one, "refused");
     json_int_t kept = json_integer_value(json_object_get(one, "files_kept"));
+    json_int_t off = json_integer_value(json_object_get(one, "rules_off"));
     json_t *reason;
     size_t i;
 
@@ -31,6 +32,8 @@ print_slot(const json_t *one)
            JSON_INTEGER_FORMAT " refused", json_integer_value(json_object_get(one, "slot")),
            json_integer_value(json_object_get(one, "rules")),
            json_integer_value(json_object_get(one, "rules_refused")));
+    if (off > 0)
+        printf(", %" JSON_INTEGER_FORMAT " off", off);
     if (kept > 0)
         printf(", %" JSON_INTEGER_FORMAT " file%s in the last good version", kept,
                kept == 1 ? "" : "s");

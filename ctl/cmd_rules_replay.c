@@ -64,7 +64,7 @@ make_tool(struct detector_tool *tool, struct call *call, const struct span *span
           struct err *err)
 {
     err_set(err, "out of memory");
-    if (detector_tool_init(tool, call) != 0)
+    if (detector_tool_init(tool, call) != 0 || detector_tool_choose(tool, call) != 0)
         return -1;
     detector_tool_add(tool, "replay");
     detector_tool_add(tool, call->settings.rules_dir);

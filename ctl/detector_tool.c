@@ -64,6 +64,12 @@ detector_tool_init(struct detector_tool *tool, struct call *call)
     return rc;
 }
 
+int
+detector_tool_choose(struct detector_tool *tool, struct call *call)
+{
+    return add_text(tool, call, "choice", call->settings.rule_choice);
+}
+
 static int
 find_program(char path[PROGRAM_LEN], struct err *err)
 {

@@ -23,6 +23,9 @@ struct detector_tool {
 
 /* 0, or -1 when out of memory. The texts live as long as the call. */
 int detector_tool_init(struct detector_tool *tool, struct call *call);
+/* The rules are those of the configuration: of these those that are on. Before
+ * what is asked. 0, or -1 when out of memory. */
+int detector_tool_choose(struct detector_tool *tool, struct call *call);
 void detector_tool_add(struct detector_tool *tool, const char *arg);
 
 /* Run it. Its exit code, and what it prints as JSON (a new reference; NULL: that was

@@ -102,6 +102,9 @@ const struct flag flags[] = {
            "every finding that its author may not have meant, not only how many there are"),
     SWITCH("raw", 0, "raw", NULL, raw, "the lines are of a log, for the decoders; not JSON"),
     TEXT("into", "into", NULL, "FOLDER", NULL, 1, into, "write every page as a file there"),
+    TEXT("rules-into", "into", NULL, "FOLDER", NULL, 1, into,
+         "the folder of rules (default: that of detector.rules)"),
+    SWITCH("all-refusals", 0, "all", NULL, all, "each rule that is refused, not only how many for what reason"),
     SWITCH("all", 0, "all", NULL, all, "also what is as by default"),
     SWITCH("all-letters", 0, "all", NULL, all, "all that there are"),
 };

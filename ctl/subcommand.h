@@ -78,6 +78,7 @@ int deadletter_retry_run(struct call *call);
 int report_run(struct call *call);
 int export_run(struct call *call);
 int store_copy_run(struct call *call);
+int rules_add_run(struct call *call);
 int rules_reload_run(struct call *call);
 int rules_run(struct call *call);
 int rules_match_run(struct call *call);

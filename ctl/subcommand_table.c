@@ -207,6 +207,18 @@ const struct subcommand subcommands[] = {
         .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_CONFIG },
     },
     {
+        .name = "rules add", .args = "FOLDER [WORD=VALUE...]", .run = rules_add_run,
+        .flags = "rules-into all-refusals json", .min_args = 1, .max_args = 64, .kind = ARGUMENT_FILE,
+        .summary = "Copy the rules of a checkout, as SigmaHQ's, into the folder of detector.rules",
+        .about = "They go into a folder of the checkout's name, with its licence; those that were there are\n"
+                 "brought up to date. WORD is path, level, status, product, category or service; a rule is\n"
+                 "taken when, of each word that is said, one of the values is its own. What the detector\n"
+                 "would refuse is not copied. Which of them are on: detector.rule_choice.",
+        .examples = { "bongsu rules add ./sigma",
+                      "bongsu rules add ./sigma product=linux level=high level=critical status=stable" },
+        .exits = { EXIT_PARTLY, EXIT_NO_INPUT, EXIT_SOFTWARE, EXIT_CONFIG },
+    },
+    {
         .name = "rules reload", .args = "", .run = rules_reload_run, .flags = "json",
         .summary = "Have the running detectors read their rules now, and say what came of it",
         .about = "They do so by themselves within some seconds after a file changed, or on SIGHUP. Events are\n"

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "detector/detector.h"
+#include "detector/rule_settings.h"
 #include "detector/tool/rules_tool.h"
 
 int
@@ -8,5 +9,6 @@ main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--rules") == 0)
         return rules_tool_main(argc - 2, argv + 2);
+    rule_settings_remember(argc, argv);
     return daemon_main(argc, argv, &detector_spec);
 }

@@ -15,6 +15,7 @@ fill_windows(const struct detector *det, json_t *status)
     const struct { const char *name; uint64_t number; } rows[] = {
         { "rules", numbers.rules },
         { "rules_refused", numbers.rules_refused },
+        { "rules_off", ruleset_off_count(engine_rules(det->engine)) },
         { "keys", numbers.keys },
         { "max_keys", (uint64_t)settings->detector_max_keys },
         { "keys_evicted", numbers.keys_evicted },

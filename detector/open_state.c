@@ -9,6 +9,7 @@
 #include "detector/state/checkpoint_allow.h"
 #include "detector/state/checkpoint_rules.h"
 #include "detector/engine/engine.h"
+#include "detector/rule_settings.h"
 #include "detector/rule_tests.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/clock.h"
@@ -55,15 +56,19 @@ detector_check_rules(const struct settings *settings, struct err *err)
 {
     const char *path = settings->placeholders_path;
     struct placeholders *holders = path == NULL ? NULL : placeholders_load(path, err);
+    struct rule_choice *choice = NULL;
     struct ruleset *rules = NULL;
     int rc = -1;
 
     if (path != NULL && holders == NULL)
         return -1;
-    rules = rule_tests_load(settings->rules_dir, holders, err);
+    choice = rule_settings_choice(settings, err);
+    if (choice != NULL)
+        rules = rule_tests_load(settings->rules_dir, holders, choice, err);
     if (rules != NULL)
         rc = tell_rules(rules, err);
     ruleset_destroy(&rules);
+    rule_choice_destroy(&choice);
     placeholders_destroy(&holders);
     return rc;
 }
@@ -74,17 +79,25 @@ detector_check_rules(const struct settings *settings, struct err *err)
 static struct ruleset *
 choose_rules(struct detector *det, struct err *err)
 {
+    struct rule_choice *choice = rule_settings_choice(det->daemon->settings, err);
     struct placeholders *holders;
-    struct ruleset *rules;
+    struct ruleset *rules = NULL;
 
-    if (checkpoint_read_rules(det->checkpoint, &det->rule_files, err) != 0)
+    if (choice == NULL)
         return NULL;
+    if (checkpoint_read_rules(det->checkpoint, &det->rule_files, err) != 0)
+        goto done;
     holders = detector_placeholders(det->daemon->settings);
     det->rule_files.placeholders = holders;
+    det->rule_files.choice = choice;
     det->rule_files.try_rule = rule_tests_try;
     rules = ruleset_build(&det->rule_files, err);
     det->rule_files.placeholders = NULL;
+    det->rule_files.choice = NULL;
     placeholders_destroy(&holders);
+
+done:
+    rule_choice_destroy(&choice);
     return rules;
 }
 

@@ -61,8 +61,9 @@ outcome_of(const struct detector *det)
     const struct reload *reload = &det->reload;
     struct engine_numbers numbers = engine_numbers(det->engine);
 
-    return json_pack("{s:I, s:I, s:O, s:I, s:I, s:I, s:s?}", "slot", (json_int_t)det->share.slot,
-                     "rules", (json_int_t)numbers.rules, "refused", det->refusals,
+    return json_pack("{s:I, s:I, s:I, s:O, s:I, s:I, s:I, s:s?}", "slot", (json_int_t)det->share.slot,
+                     "rules", (json_int_t)numbers.rules, "rules_off",
+                     (json_int_t)ruleset_off_count(engine_rules(det->engine)), "refused", det->refusals,
                      "rules_refused", (json_int_t)numbers.rules_refused,
                      "files_kept", (json_int_t)*det->kept_files,
                      "read_ms", (json_int_t)reload->took_ms, "problem", reload->problem);
@@ -157,7 +158,7 @@ detector_open_reload(struct detector *det, struct err *err)
     struct reload *reload = &det->reload;
     const struct rule_watch_spec spec = {
         .rules_dir = settings->rules_dir, .placeholders = settings->placeholders_path,
-        .state_path = det->state_path, .seen = reload->seen,
+        .state_path = det->state_path, .settings = settings, .seen = reload->seen,
     };
     zmq_pollitem_t item;
 

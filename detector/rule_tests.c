@@ -45,13 +45,15 @@ rule_tests_try(struct ruleset **alone, const struct sigma_rule *rule, struct err
 }
 
 struct ruleset *
-rule_tests_load(const char *dir, const struct placeholders *placeholders, struct err *err)
+rule_tests_load(const char *dir, const struct placeholders *placeholders,
+                const struct rule_choice *choice, struct err *err)
 {
     struct rule_files files = { 0 };
     struct ruleset *rules = NULL;
 
     if (rule_files_read(dir, &files, err) == 0) {
         files.placeholders = placeholders;
+        files.choice = choice;
         files.try_rule = rule_tests_try;
         rules = ruleset_build(&files, err);
     }

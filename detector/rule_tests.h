@@ -13,8 +13,9 @@
 /* For rule_files.try_rule and ruleset_try. */
 rule_try rule_tests_try;
 
-/* The rules of a folder (as ruleset_load_with), those whose tests fail refused. */
+/* The rules of a folder (as ruleset_load_with), those whose tests fail refused; of these
+ * those that are on (choice NULL: all). */
 struct ruleset *rule_tests_load(const char *dir, const struct placeholders *placeholders,
-                                struct err *err);
+                                const struct rule_choice *choice, struct err *err);
 
 #endif

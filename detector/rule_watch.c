@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "detector/rule_settings.h"
 #include "detector/rule_tests.h"
 #include "detector/state/checkpoint_rules.h"
 #include "proto/base/clock.h"
@@ -32,7 +33,7 @@ struct rule_watch {
 uint64_t
 rule_watch_look(const char *rules_dir, const char *placeholders)
 {
-    uint64_t sum = rule_files_look(rules_dir);
+    uint64_t sum = rule_files_look(rules_dir) + rule_settings_look();
     struct stat st;
 
     if (placeholders != NULL && stat(placeholders, &st) == 0) {
@@ -50,8 +51,12 @@ static void
 build(const struct rule_watch_spec *spec, struct rule_news *news)
 {
     struct placeholders *holders = NULL;
+    struct rule_choice *choice;
 
     *news = (struct rule_news){ .took_ms = clock_steady_ms() };
+    choice = rule_settings_choice(spec->settings, &news->err);
+    if (choice == NULL)
+        goto done;
     if (spec->placeholders != NULL) {
         holders = placeholders_load(spec->placeholders, &news->err);
         if (holders == NULL)
@@ -61,11 +66,14 @@ build(const struct rule_watch_spec *spec, struct rule_news *news)
         checkpoint_rules_of(spec->state_path, &news->files, &news->err) != 0)
         goto done;
     news->files.placeholders = holders;
+    news->files.choice = choice;
     news->files.try_rule = rule_tests_try;
     news->rules = ruleset_build(&news->files, &news->err);
     news->files.placeholders = NULL;
+    news->files.choice = NULL;
 
 done:
+    rule_choice_destroy(&choice);
     placeholders_destroy(&holders);
     news->took_ms = clock_steady_ms() - news->took_ms;
 }

@@ -15,10 +15,13 @@
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/err.h"
 
+struct settings;
+
 /* Texts are lent for as long as it watches. */
 struct rule_watch_spec {
     const char *rules_dir;
     const char *placeholders;       /* file; NULL: none */
+    const struct settings *settings;    /* of rule_settings_choice */
     const char *state_path;         /* the state file, which has the last good versions */
     uint64_t seen;                  /* rule_watch_look() of before they were read at start */
 };

@@ -139,6 +139,9 @@ const struct option settings_options[] = {
       "folder of the Sigma rules; unset: the rules that came with the program" },
     { "detector.placeholders", NULL, OPTION_TEXT, AT(placeholders_path), NULL, 0, 0, 0, NULL,
       "file of what the %names% in rules (expand) stand for; unset: such rules are refused" },
+    { "detector.rule_choice", NULL, OPTION_TEXT, AT(rule_choice), NULL, 0, 65536, OPTION_LIST, NULL,
+      "which rules are on: lines such as off path=sigma/**, with commas or as a list; the last "
+      "that is for a rule decides (docs/RULES.md)" },
     { "detector.allow", NULL, OPTION_TEXT, AT(allow_path), NULL, 0, 0, 0, NULL,
       "file of the allow list, read again when it changes; unset: allow.yml in data_dir" },
     { "detector.slots", NULL, OPTION_INT, AT(detector_slots), "1", 1, 16, 0, NULL,

@@ -61,6 +61,7 @@ struct settings {
 
     char *rules_dir;
     char *placeholders_path;        /* NULL: rules have none */
+    char *rule_choice;              /* lines with commas; NULL: all rules are on */
     char *allow_path;               /* NULL: data_dir/allow.yml */
     int64_t detector_slots, detector_slot;
     int64_t detector_lateness_ms;   /* 5 min */

@@ -34,6 +34,7 @@ struct rule_file {
     int is_saved;                   /* it is the last good version that is kept */
 };
 
+struct rule_choice;
 struct ruleset;
 struct sigma_rule;
 
@@ -46,6 +47,7 @@ struct rule_files {
     struct rule_file *files;        /* by path */
     size_t count, cap, bytes;
     const struct placeholders *placeholders;    /* lent; NULL: none are known */
+    const struct rule_choice *choice;           /* lent; NULL: all rules are on */
     rule_try *try_rule;             /* NULL: tests are not run */
 };
 

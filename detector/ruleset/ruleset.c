@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "detector/ruleset/rule_choice.h"
 #include "detector/ruleset/ruleset_internal.h"
 #include "proto/base/hash.h"
 
@@ -202,6 +203,11 @@ add_document(struct ruleset *rules, const struct sigma_source *src, json_t *docu
 
     if (sigma_rule_read(src, document, &sigma) != 0)
         return -1;
+    if (rules->choice != NULL &&
+        !rule_choice_is_on(rules->choice, rules->choice_file, &sigma)) {
+        rules->off_count++;
+        return 0;
+    }
     if (is_taken(rules, &sigma, &other))
         return sigma_refuse(src, document, "the id or name is that of %s:%d already",
                             other->file, other->line);
@@ -215,7 +221,7 @@ add_document(struct ruleset *rules, const struct sigma_source *src, json_t *docu
 static int
 add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
 {
-    size_t before = rules->count, filters_before = rules->filter_count;
+    size_t before = rules->count, filters_before = rules->filter_count, off = rules->off_count;
     struct text name = arena_copy(&rules->arena, text_of(file));
     struct err why;
     const struct sigma_source src = { .file = name.ptr, .yaml = yaml, .arena = &rules->arena,
@@ -232,6 +238,7 @@ add_documents(struct ruleset *rules, const char *file, const struct yaml *yaml)
         } else if (add_document(rules, &src, document) != 0) {
             rules->count = before;
             rules->filter_count = filters_before;
+            rules->off_count = off;
             return ruleset_refuse(rules, rules->file, why.text);
         }
     }
@@ -263,6 +270,12 @@ const struct rule *
 ruleset_rule(const struct ruleset *rules, size_t i)
 {
     return &rules->rules[i];
+}
+
+size_t
+ruleset_off_count(const struct ruleset *rules)
+{
+    return rules->off_count;
 }
 
 size_t

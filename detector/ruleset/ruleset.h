@@ -113,6 +113,9 @@ const struct rule_filter *ruleset_filter(const struct ruleset *rules, size_t i);
 size_t ruleset_note_count(const struct ruleset *rules);
 const char *ruleset_note(const struct ruleset *rules, size_t i);
 
+/* How many are there but not on (rule_files.choice). */
+size_t ruleset_off_count(const struct ruleset *rules);
+
 /* What was refused: "file:line: reason", borrowed. */
 size_t ruleset_refused_count(const struct ruleset *rules);
 const char *ruleset_refused(const struct ruleset *rules, size_t i);

@@ -31,6 +31,9 @@ struct ruleset {
     struct matcher *matcher;
     const struct placeholders *placeholders;
     rule_try *try_rule;
+    const struct rule_choice *choice;   /* lent; NULL: all are on */
+    const char *choice_file;            /* the file that is added, as the choice knows it */
+    size_t off_count;
     int is_compiled;            /* they are of another set, in which they compiled */
 };
 

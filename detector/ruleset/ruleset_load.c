@@ -20,6 +20,7 @@ add_file(struct ruleset *rules, const struct rule_file *file)
         rc = buf_printf(&name, ": %s", file->unreadable);
         rc = rc == 0 ? ruleset_refuse(rules, rules->file, name.ptr) : rc;
     } else if (rc == 0) {
+        rules->choice_file = file->name;
         rc = ruleset_add(rules, name.ptr, bytes->ptr, bytes->len);
     }
     for (const struct rule_refusal *at = file->refusals; at != NULL && rc == 0; at = at->next)
@@ -36,6 +37,7 @@ link_files(const struct rule_files *files, struct err *err)
     if (rules != NULL) {
         ruleset_expand(rules, files->placeholders);
         ruleset_try(rules, files->try_rule);
+        rules->choice = files->choice;
     }
     for (size_t i = 0; rules != NULL && i < files->count; i++)
         if (add_file(rules, &files->files[i]) != 0)

@@ -167,6 +167,11 @@ read_attribution(const struct sigma_source *src, json_t *doc, struct sigma_rule 
             return sigma_no_memory(src);
         rule->author = name.ptr;
     }
+    /* of any kind: it is only compared with what is chosen */
+    if (json_is_string(json_object_get(doc, "status")) &&
+        json_string_length(json_object_get(doc, "status")) > 0 &&
+        read_text(src, doc, "status", &rule->status) != 0)
+        return -1;
     return read_references(src, json_object_get(doc, "references"), rule);
 }
 

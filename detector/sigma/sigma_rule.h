@@ -153,6 +153,7 @@ struct sigma_rule {
     const char *id, *name, *title, *level;  /* id never NULL; name may be */
     struct logsource logsource;         /* of a detection */
     const char *author, *references;    /* NULL: not said; references a line each */
+    const char *status;                 /* as it is said, or NULL */
     char **tags;
     size_t tag_count;
     int severity;                       /* enum severity, from level */

@@ -245,7 +245,8 @@ explain_event(const struct tool_options *options, const struct explain_call *cal
         *ret_code = EXIT_NO_INPUT;
         if (read_event(&line, &bytes, call, err) == 0) {
             *ret_code = EXIT_CONFIG;
-            all.rules = rule_cases_load_with(call->rules, options->placeholders, err);
+            all.rules = rule_cases_load_chosen(call->rules, options->placeholders,
+                                                 options->choice, err);
         }
     }
     if (all.rules != NULL) {

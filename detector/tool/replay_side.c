@@ -82,7 +82,8 @@ int
 replay_side_init(struct replay_side *side, const struct tool_options *options,
                  const char *path, struct err *err)
 {
-    struct ruleset *rules = rule_cases_load_with(path, options->placeholders, err);
+    struct ruleset *rules = rule_cases_load_chosen(path, options->placeholders,
+                                                 options->choice, err);
     int rc = -1;
 
     side->refused = json_array();

@@ -109,8 +109,8 @@ read_file(const char *path, struct buf *bytes, struct err *err)
 }
 
 struct ruleset *
-rule_cases_load_with(const char *rules, const struct placeholders *placeholders,
-                     struct err *err)
+rule_cases_load_chosen(const char *rules, const struct placeholders *placeholders,
+                       const struct rule_choice *choice, struct err *err)
 {
     struct ruleset *set = NULL;
     struct buf bytes = { 0 };
@@ -121,7 +121,7 @@ rule_cases_load_with(const char *rules, const struct placeholders *placeholders,
         return NULL;
     }
     if (S_ISDIR(st.st_mode))
-        return rule_tests_load(rules, placeholders, err);
+        return rule_tests_load(rules, placeholders, choice, err);
     if (read_file(rules, &bytes, err) == 0) {
         err_set(err, "out of memory");
         set = ruleset_new();
@@ -136,6 +136,13 @@ rule_cases_load_with(const char *rules, const struct placeholders *placeholders,
     }
     buf_release(&bytes);
     return set;
+}
+
+struct ruleset *
+rule_cases_load_with(const char *rules, const struct placeholders *placeholders,
+                     struct err *err)
+{
+    return rule_cases_load_chosen(rules, placeholders, NULL, err);
 }
 
 struct ruleset *

@@ -39,5 +39,10 @@ struct ruleset *rule_cases_load(const char *rules, struct err *err);
 struct ruleset *rule_cases_load_with(const char *rules,
                                      const struct placeholders *placeholders,
                                      struct err *err);
+/* Of a folder those that are on (choice NULL: all). */
+struct rule_choice;
+struct ruleset *rule_cases_load_chosen(const char *rules,
+                                       const struct placeholders *placeholders,
+                                       const struct rule_choice *choice, struct err *err);
 
 #endif

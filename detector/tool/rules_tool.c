@@ -11,6 +11,7 @@
 
 #include "detector/ruleset/lint.h"
 #include "detector/ruleset/ruleset.h"
+#include "detector/tool/add_rules.h"
 #include "detector/tool/explain.h"
 #include "detector/tool/match_file.h"
 #include "detector/tool/replay.h"
@@ -151,7 +152,8 @@ static int
 list_rules(const struct tool_options *options, char **argv)
 {
     struct err err;
-    struct ruleset *set = rule_cases_load_with(argv[0], options->placeholders, &err);
+    struct ruleset *set = rule_cases_load_chosen(argv[0], options->placeholders,
+                                                 options->choice, &err);
     json_t *all, *refused, *notes, *filters, *lints;
     size_t untested = 0;
     int is_fine;
@@ -321,6 +323,19 @@ replay(const struct tool_options *options, char **argv)
     return code;
 }
 
+/* --- add --- */
+
+static int
+add(const struct tool_options *options, char **argv)
+{
+    const struct add_call call = { .from = argv[0], .into = argv[1], .choice = argv[2] };
+    struct err err = { "" };
+    json_t *json = add_rules(options, &call, &err);
+
+    return json == NULL ? refuse(EXIT_CONFIG, err.text)
+                        : give(json, json_integer_value(json_object_get(json, "refused")) == 0);
+}
+
 /* --- all --- */
 
 static const struct verb {
@@ -333,6 +348,7 @@ static const struct verb {
     { "test", "RULES CASES", 2, 2, 0, test_rules },
     { "match", "RULES LOGSOURCE FIELDS json|raw FILE", 5, 0, 1, match_lines },
     { "replay", "RULES NEW|'' SINCE|'' UNTIL|'' json|raw FILE|''", 6, 1, 0, replay },
+    { "add", "FROM INTO WORDS|''", 3, 1, 0, add },
     { "explain", "RULES ID NEAREST json|raw FILE", 5, 1, 0, explain },
 };
 

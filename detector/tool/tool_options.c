@@ -29,6 +29,7 @@ static const struct path_flag {
 } paths[] = {
     { "--placeholders=", offsetof(struct tool_options, placeholders_path) },
     { "--allow=", offsetof(struct tool_options, allow_path) },
+    { "--choice=", offsetof(struct tool_options, choice_lines) },
 };
 
 enum { MAX_ALLOW = 1024 * 1024 };
@@ -71,7 +72,8 @@ tool_options_init(struct tool_options *options, int argc, char **argv, struct er
 {
     int taken = 0;
 
-    *options = (struct tool_options){ .placeholders_path = "", .allow_path = "" };
+    *options = (struct tool_options){ .placeholders_path = "", .allow_path = "",
+                                       .choice_lines = "" };
     for (size_t i = 0; i < NUMBERS; i++)
         *number_at(options, i) = numbers[i].otherwise;
     for (; taken < argc && strncmp(argv[taken], "--", 2) == 0; taken++)
@@ -83,6 +85,9 @@ tool_options_init(struct tool_options *options, int argc, char **argv, struct er
 int
 tool_options_load(struct tool_options *options, struct err *err)
 {
+    options->choice = rule_choice_parse("detector.rule_choice", options->choice_lines, err);
+    if (options->choice == NULL)
+        return -1;
     if (options->placeholders_path[0] == '\0')
         return 0;
     options->placeholders = placeholders_load(options->placeholders_path, err);
@@ -93,6 +98,7 @@ void
 tool_options_release(struct tool_options *options)
 {
     placeholders_destroy(&options->placeholders);
+    rule_choice_destroy(&options->choice);
 }
 
 int

@@ -12,13 +12,15 @@
 
 #include "detector/engine/engine.h"
 #include "detector/match/allow_list.h"
+#include "detector/ruleset/rule_choice.h"
 #include "detector/sigma/placeholders.h"
 #include "proto/base/err.h"
 
 struct tool_options {
-    const char *placeholders_path, *allow_path;     /* "": none */
+    const char *placeholders_path, *allow_path, *choice_lines;      /* "": none */
     int64_t lateness_ms, max_keys, max_entries, max_total_entries;
     struct placeholders *placeholders;              /* of the file; NULL: none */
+    struct rule_choice *choice;
 };
 
 /* Take "--name=value" from the front of argv: how many were taken, or -1 with the

@@ -18,7 +18,7 @@
 enum { SEEN_MS = 60000, RELOADS = 60 };
 
 static struct chain *chain;
-static char rules[64];
+static char rules[64], config[80];
 
 static const char first_rule[] =
     "title: Notes\nid: 0b3c3f0e-5b4e-4a57-9f0a-1d2c3b4a5968\nlevel: low\n"
@@ -66,6 +66,9 @@ prepare(void **state)
     chain = chain_new(NULL, NULL);
     temp_dir_make(NULL, rules, sizeof(rules));
     chain_set(chain, "BONGSU_DETECTOR_RULES", rules);
+    write_rule(".bongsu.yml", "# nothing yet\n");
+    snprintf(config, sizeof(config), "%s/.bongsu.yml", rules);
+    chain_set(chain, "BONGSU_CONFIG", config);
     write_rule("notes.yml", first_rule);
     write_counted(5);
     chain_start_all(chain);
@@ -221,6 +224,33 @@ sighup_reads_them_anew(void **state)
 }
 
 static void
+which_rules_are_on_is_read_again_from_the_configuration(void **state)
+{
+    double before = reloads();
+    struct command *command;
+    int code;
+
+    (void)state;
+    write_rule(".bongsu.yml", "detector:\n  rule_choice:\n    - off path=no*.yml level=low\n");
+    chain_wait_metric(chain, DETECTOR, "bongsu_detector_rules_reloads_total", before + 1, SEEN_MS);
+    command = run_reload(NULL, &code);
+    assert_int_equal(code, 0);
+    assert_non_null(strstr(command_output(command), "2 rules in force, 0 refused, 1 off"));
+    command_destroy(&command);
+    write_rule(".bongsu.yml", "detector: {rule_choice: [off level=lo]}\n");
+    command = run_reload(NULL, &code);
+    assert_int_equal(code, 1);
+    assert_non_null(strstr(command_output(command), "there is no level \"lo\""));
+    assert_non_null(strstr(command_output(command), "2 rules in force, 0 refused, 1 off"));
+    command_destroy(&command);
+    write_rule(".bongsu.yml", "# all\n");
+    command = run_reload(NULL, &code);
+    assert_int_equal(code, 0);
+    assert_non_null(strstr(command_output(command), "3 rules in force, 0 refused\n"));
+    command_destroy(&command);
+}
+
+static void
 many_reloads_cost_no_memory_and_no_event(void **state)
 {
     long before = 0;
@@ -254,6 +284,7 @@ main(void)
         cmocka_unit_test(a_bad_file_stays_in_its_last_good_version),
         cmocka_unit_test(a_folder_that_is_gone_changes_nothing),
         cmocka_unit_test(sighup_reads_them_anew),
+        cmocka_unit_test(which_rules_are_on_is_read_again_from_the_configuration),
         cmocka_unit_test(many_reloads_cost_no_memory_and_no_event),
     };
 

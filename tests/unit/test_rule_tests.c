@@ -314,7 +314,7 @@ a_folder_is_loaded_without_what_fails(void **state)
         fputs(rows[i].text, file);
         assert_int_equal(fclose(file), 0);
     }
-    rules = rule_tests_load(dir, NULL, &err);
+    rules = rule_tests_load(dir, NULL, NULL, &err);
     assert_non_null(rules);
     assert_int_equal(ruleset_count(rules), 1);
     assert_int_equal(ruleset_refused_count(rules), 1);

@@ -83,7 +83,7 @@ static void
 shipped_folder_loads_without_a_refusal(void **state)
 {
     struct err err = { "" };
-    struct ruleset *rules = rule_tests_load(RULES, NULL, &err);
+    struct ruleset *rules = rule_tests_load(RULES, NULL, NULL, &err);
 
     (void)state;
     if (rules == NULL)
