@@ -13,6 +13,7 @@
 #include "detector/rule_tests.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/clock.h"
+#include "proto/base/fault.h"
 #include "proto/base/log.h"
 #include "proto/run/poison.h"
 
@@ -127,6 +128,7 @@ detector_keep_rules(struct detector *det)
     outcome = checkpoint_keep_rules(det->checkpoint, &det->rule_files, &is_all, &err);
     if (outcome == DB_UNCLEAR)
         daemon_die(EXIT_IO, err.text);
+    fault_point("detector.rules_kept");
     if (outcome == DB_DONE && is_all)
         rule_files_release(&det->rule_files);
     else if (outcome != DB_DONE)

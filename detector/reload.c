@@ -12,6 +12,7 @@
 
 #include "detector/engine/engine.h"
 #include "proto/base/clock.h"
+#include "proto/base/fault.h"
 #include "proto/base/timestamp.h"
 #include "proto/run/http_server.h"
 
@@ -33,10 +34,12 @@ fail(struct detector *det, const struct rule_news *news)
 static void
 put_in_force(struct detector *det, struct rule_news *news, int64_t began_ms)
 {
+    fault_point("detector.before_swap");
     if (engine_swap(&det->engine, &news->rules, &news->err) != 0) {
         fail(det, news);
         return;
     }
+    fault_point("detector.after_swap");
     det->reload.took_ms = news->took_ms;
     det->reload.at_us = clock_real_us();
     ++*det->reload.count;

@@ -4,6 +4,7 @@
  * once, the incidents are those of a replay, and each was told.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,8 @@ drive_until_dead(struct drive *drive, enum process victim, const char *point)
             post_old(drive);
         if (victim == API)
             change_a_status(drive);
+        if (victim == DETECTOR && drive->next % 8 == 0)
+            chain_signal(drive->chain, DETECTOR, SIGHUP);       /* rules anew */
         wait_a_little();
     }
     chain_revive(drive->chain);
