@@ -31,7 +31,7 @@ static void
 the_examples_of_the_specification_find_what_it_says(void **state)
 {
     struct err err = { "" };
-    struct ruleset *rules = rule_tests_load("tests/sigma/spec", NULL, &err);
+    struct ruleset *rules = rule_tests_load("tests/sigma/spec", NULL, NULL, &err);
     size_t tested = 0;
 
     (void)state;
