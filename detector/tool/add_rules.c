@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "detector/rule_tests.h"
@@ -27,14 +26,6 @@ struct adding {
 
 /* --- where from --- */
 
-static int
-is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* A folder "rules" is called with that above it: "sigma/rules", the same name as when the
  * checkout is given. */
 static int
@@ -51,7 +42,7 @@ find_root(struct adding *all, struct err *err)
     } else {
         all->name = name;
     }
-    if (real == NULL || !is_folder(real))
+    if (real == NULL || !file_is_folder(real))
         err_set(err, "%s: %s", all->call->from, real == NULL ? strerror(errno) : "is no folder");
     else if (all->name[1] == '\0' || all->name[1] == '.' || strlen(real) >= sizeof(all->root))
         err_set(err, "%s: has no name that a folder of rules could have", all->call->from);
@@ -75,7 +66,7 @@ keep_files_of_rules(struct adding *all)
     size_t left = 0;
 
     snprintf(path, sizeof(path), "%s/rules", all->root);
-    if (!is_folder(path))
+    if (!file_is_folder(path))
         return 0;
     others.files = calloc(files->count + 1, sizeof(*others.files));
     if (others.files == NULL)
@@ -306,7 +297,7 @@ add_rules(const struct tool_options *options, const struct add_call *call, struc
         goto done;
     for (size_t i = 0; i < ruleset_refused_count(all.rules); i++)
         count_reason(&all, ruleset_refused(all.rules, i));
-    if (is_folder(call->into))      /* nothing in it is as good as no folder */
+    if (file_is_folder(call->into))      /* nothing in it is as good as no folder */
         all.present = ruleset_load_with(call->into, options->placeholders, &none);
     if (put_all(&all, err) == 0)
         json = outcome(&all);

@@ -104,3 +104,11 @@ done:
     free(copy);
     return put;
 }
+
+int
+file_is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}

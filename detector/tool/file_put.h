@@ -18,4 +18,6 @@ enum file_put file_put(const char *path, struct text bytes, struct err *err);
 /* Append what a regular file of at most max bytes holds. 0, or -1. */
 int file_get(const char *path, size_t max, struct buf *bytes);
 
+int file_is_folder(const char *path);
+
 #endif

@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "detector/ruleset/ruleset.h"
 #include "detector/tool/add_rules.h"
 #include "detector/tool/describe_rules.h"
 #include "detector/tool/explain.h"
+#include "detector/tool/file_put.h"
 #include "detector/tool/match_file.h"
 #include "detector/tool/replay.h"
 #include "detector/tool/rule_cases.h"
@@ -78,14 +78,6 @@ note_failure(void *ctx, const char *file, int line, const char *what, const json
                                          "what", what, "about", (json_t *)(uintptr_t)about));
 }
 
-static int
-is_folder(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* "tests/rules/brute_force/a.yml" is tried with RULES/brute_force.yml where
  * there is such a file, else with all of RULES. */
 static const char *
@@ -93,7 +85,7 @@ rules_for(const char *rules, const char *cases, char space[PATH_LEN])
 {
     const char *end = strrchr(cases, '/'), *start = end;
 
-    if (end == NULL || !is_folder(rules))
+    if (end == NULL || !file_is_folder(rules))
         return rules;
     while (start > cases && start[-1] != '/')
         start--;
@@ -127,7 +119,7 @@ test_all(struct rule_cases *run, const char *rules, const char *cases, struct er
     char pattern[PATH_LEN];
     int found = 0;
 
-    if (!is_folder(cases))
+    if (!file_is_folder(cases))
         return rule_cases_run(run, rules, cases, err);
     for (size_t i = 0; i < 2; i++) {
         snprintf(pattern, sizeof(pattern), i == 0 ? "%s/*.yml" : "%s/*/*.yml", cases);
