@@ -10,7 +10,7 @@
 /* Slack's documented limits are 4,000 characters of text and 3,000 of a
  * section. All parts at their largest come to less than 3,000: they are counted as
  * Slack sees them, "&amp;" as five. */
-enum { MAX_TITLE = 150, MAX_SUMMARY = 1000, MAX_FIELD = 40, MAX_VALUE = 100, MAX_LINK = 300,
+enum { MAX_TITLE = 150, MAX_SUMMARY = 1000, MAX_FIELD = 40, MAX_VALUE = 100, MAX_LINK = 300, MAX_AUTHOR = 60,
        MAX_LINE = 320, MAX_LISTED = 20, MAX_LISTED_SUMMARY = 120, MAX_DIGEST_BYTES = 2300 };
 
 /* U+2028 and 2029 end a line; U+202A..202E and 2066..2069 turn the writing
@@ -157,6 +157,10 @@ append_one(struct buf *out, const struct notice *notice, const char *public_url)
             return -1;
     if (buf_printf(out, "\ncount: %llu  first: %s  last: %s\n", (unsigned long long)inc->count,
                    first, last) != 0)
+        return -1;
+    if (inc->rule_author != NULL &&
+        (buf_append_str(out, "rule by ") != 0 ||
+         append_escaped(out, inc->rule_author, MAX_AUTHOR) != 0 || buf_append_char(out, '\n') != 0))
         return -1;
     return append_link(out, inc, public_url);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/event.h"
+#include "proto/incident_rows.h"
 
 static const struct level {
     const char *name;
@@ -94,6 +95,9 @@ read_level(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
                         rule->level);
 }
 
+/* Each incident of the rule has its tags, and holds no more. */
+enum { MAX_TAG = 256 };
+
 static int
 read_tags(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 {
@@ -102,8 +106,9 @@ read_tags(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
 
     if (tags == NULL)
         return 0;
-    if (!json_is_array(tags) || count > 100)
-        return sigma_refuse(src, tags, "\"tags\" must be a list of texts");
+    if (!json_is_array(tags) || count > INCIDENT_MAX_TAGS)
+        return sigma_refuse(src, tags, "\"tags\" must be a list of at most %d texts",
+                            INCIDENT_MAX_TAGS);
     rule->tags = arena_alloc(src->arena, (count + 1) * sizeof(char *));
     if (rule->tags == NULL)
         return sigma_no_memory(src);
@@ -111,8 +116,8 @@ read_tags(const struct sigma_source *src, json_t *doc, struct sigma_rule *rule)
         json_t *tag = json_array_get(tags, i);
         struct text copy;
 
-        if (!json_is_string(tag))
-            return sigma_refuse(src, tag, "a tag must be a text");
+        if (!json_is_string(tag) || json_string_length(tag) > MAX_TAG)
+            return sigma_refuse(src, tag, "a tag must be a text of at most %d bytes", MAX_TAG);
         copy = arena_copy(src->arena, text_of(json_string_value(tag)));
         if (copy.ptr == NULL)
             return sigma_no_memory(src);

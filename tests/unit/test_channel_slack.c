@@ -144,6 +144,21 @@ tells_severity_rule_summary_key_count_and_times(void **state)
 }
 
 static void
+says_who_made_the_rule(void **state)
+{
+    struct desk *desk = *state;
+    char name[400];
+
+    assert_null(strstr(write_one(desk, "opened", URL), "rule by"));
+    set_text(&desk->inc->rule_author, "Kim <kim@a.example>");
+    assert_has(write_one(desk, "opened", URL), "\nrule by Kim &lt;kim@a.example&gt;\n");
+    memset(name, '&', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    set_text(&desk->inc->rule_author, name);
+    (void)write_one(desk, "opened", URL);       /* stays short */
+}
+
+static void
 says_why_it_is_told_again(void **state)
 {
     assert_lacks(write_one(*state, "opened", URL), "(");
@@ -362,6 +377,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(tells_severity_rule_summary_key_count_and_times),
+        TEST(says_who_made_the_rule),
         TEST(says_why_it_is_told_again),
         TEST(links_to_the_incident_by_public_url),
         TEST(names_the_incident_where_there_is_no_url_to_link_to),

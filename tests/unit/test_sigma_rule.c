@@ -85,6 +85,21 @@ reads_what_a_rule_says(void **state)
     ruleset_destroy(&rules);
 }
 
+/* An incident of a rule with more would be refused by the indexer. */
+static void
+more_tags_than_an_incident_holds_are_refused(void **state)
+{
+    struct buf text = { 0 };
+
+    (void)state;
+    buf_append_str(&text, "title: x\ntags: [a");
+    for (int i = 0; i < 64; i++)
+        buf_append_str(&text, ", a");
+    buf_append_str(&text, "]\n");
+    refuses(text.ptr, 2, "at most 64 texts");
+    buf_release(&text);
+}
+
 static void
 timespans_are_a_number_and_a_unit(void **state)
 {
@@ -435,6 +450,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_a_rule_says),
+        cmocka_unit_test(more_tags_than_an_incident_holds_are_refused),
         cmocka_unit_test(timespans_are_a_number_and_a_unit),
         cmocka_unit_test(rules_that_cannot_be_honoured_are_refused_with_line_and_reason),
         cmocka_unit_test(modifiers_that_are_unknown_or_misplaced_are_refused),

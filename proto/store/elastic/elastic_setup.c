@@ -145,15 +145,23 @@ make_indices(struct elastic_store *store, struct err *err)
 /* An index that was made by an earlier version lacks some fields; it gets them where we
  * may do that. */
 static void
-complete_dead_mapping(struct elastic_store *store)
+complete_mappings(struct elastic_store *store)
 {
-    json_t *template = elastic_template(store, ELASTIC_INDEX_DEAD);
-    json_t *mapping = json_object_get(json_object_get(template, "template"), "mappings");
-    struct err err;
+    static const struct { enum elastic_index index; const char *path, *what; } grown[] = {
+        { ELASTIC_INDEX_DEAD, "/" ELASTIC_DEAD "/_mapping", "dead letters" },
+        { ELASTIC_INDEX_INCIDENTS, "/" ELASTIC_INCIDENTS "/_mapping", "incidents" },
+    };
 
-    if (put(store, "/" ELASTIC_DEAD "/_mapping", json_incref(mapping), &err) != 0)
-        log_warn("the index of dead letters cannot be brought up to date", "reason=\"%s\"", err.text);
-    json_decref(template);
+    for (size_t i = 0; i < sizeof(grown) / sizeof(grown[0]); i++) {
+        json_t *template = elastic_template(store, grown[i].index);
+        json_t *mapping = json_object_get(json_object_get(template, "template"), "mappings");
+        struct err err;
+
+        if (put(store, grown[i].path, json_incref(mapping), &err) != 0)
+            log_warn("an index cannot be brought up to date", "of=\"%s\" reason=\"%s\"",
+                     grown[i].what, err.text);
+        json_decref(template);
+    }
 }
 
 enum store_outcome
@@ -166,7 +174,7 @@ elastic_set_up(struct elastic_store *store, struct err *err)
     put_pipeline(store);
     if (put_templates(store, err) != 0 || make_indices(store, err) != 0)
         return STORE_RETRY;
-    complete_dead_mapping(store);
+    complete_mappings(store);
     store->is_set_up = 1;
     log_info("Elasticsearch is set up", "ilm=%s geoip=%s", store->has_ilm ? "yes" : "no",
              store->has_geoip ? "yes" : "no");
