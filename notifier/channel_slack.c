@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proto/base/timestamp.h"
 
@@ -158,7 +159,8 @@ append_one(struct buf *out, const struct notice *notice, const char *public_url)
     if (buf_printf(out, "\ncount: %llu  first: %s  last: %s\n", (unsigned long long)inc->count,
                    first, last) != 0)
         return -1;
-    if (inc->rule_author != NULL &&
+    /* the licence of published rules asks for it; ours need not say that they are ours */
+    if (inc->rule_author != NULL && strcasecmp(inc->rule_author, INCIDENT_BY_US) != 0 &&
         (buf_append_str(out, "rule by ") != 0 ||
          append_escaped(out, inc->rule_author, MAX_AUTHOR) != 0 || buf_append_char(out, '\n') != 0))
         return -1;

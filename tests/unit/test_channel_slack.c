@@ -150,6 +150,8 @@ says_who_made_the_rule(void **state)
     char name[400];
 
     assert_null(strstr(write_one(desk, "opened", URL), "rule by"));
+    set_text(&desk->inc->rule_author, "Bongsu");
+    assert_null(strstr(write_one(desk, "opened", URL), "rule by"));
     set_text(&desk->inc->rule_author, "Kim <kim@a.example>");
     assert_has(write_one(desk, "opened", URL), "\nrule by Kim &lt;kim@a.example&gt;\n");
     memset(name, '&', sizeof(name) - 1);
