@@ -1,5 +1,6 @@
 #include "detector/rule_watch.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -102,6 +103,14 @@ tell(struct rule_watch *watch, const struct rule_news *news)
         abort();                        /* a counter of ours is never full */
 }
 
+/* The rules of before were freed by the loop since: all that the library keeps of them
+ * for us would double what the detector takes. */
+static void
+give_back(void)
+{
+    (void)malloc_trim(0);
+}
+
 static void *
 run(void *arg)
 {
@@ -109,7 +118,7 @@ run(void *arg)
     uint64_t judged = watch->spec.seen, before = judged, now;
     struct rule_news news;
     uint64_t asked;
-    int is_asked;
+    int is_asked, is_to_trim = 0;
 
     pthread_mutex_lock(&watch->lock);
     for (;;) {
@@ -128,9 +137,13 @@ run(void *arg)
             build(&watch->spec, &news);
             news.answers = asked;
             judged = now;
+            is_to_trim = 1;
             pthread_mutex_lock(&watch->lock);
             tell(watch, &news);
         } else {
+            if (is_to_trim)
+                give_back();
+            is_to_trim = 0;
             pthread_mutex_lock(&watch->lock);
         }
         before = now;
