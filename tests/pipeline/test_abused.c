@@ -27,7 +27,7 @@
 #include "tests/support/chain.h"
 
 enum { KNOWN = 66000, DAMAGED = 34000, WARM = 6000, ANSWER_MS = 30000, MOST_GROWTH_KIB = 12 * 1024,
-       ADDRESSES = 200, AT_ONCE = 64, END_AFTER_MS = 5 };
+       ADDRESSES = 200, AT_ONCE = 64, END_AFTER_MS = 5, DELIVERED_MS = 60000 };
 
 #define KEY "X-API-Key: test-key-0123456789abcdef\r\n"
 #define JSON "Content-Type: application/json\r\n"
@@ -473,6 +473,7 @@ a_hundred_thousand_wrong_inputs_get_the_right_answers_and_leave_nothing(void **s
         expect_no_more_descriptors(both[i], before_fds[i]);
     }
     assert_true(chain_metric(chain, INGEST, "bongsu_ingest_events_accepted_total") >= accepted);
+    chain_wait_delivered(chain, DELIVERED_MS);
     chain_check_balance(chain);
 }
 
