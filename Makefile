@@ -142,7 +142,7 @@ $(BUILD)/flags: FORCE
 
 # What is made of data: C of the field names, what tells of the routes, the pages of /docs
 # (empty where set-up had no npm).
-DOCUMENTS := $(wildcard proto/run/openapi.json ingest/openapi.json ingest/wire/openapi.json api/openapi.json)
+DOCUMENTS := $(wildcard proto/server/openapi.json ingest/openapi.json ingest/wire/openapi.json api/openapi.json)
 GENERATED := $(BUILD)/gen/fields_table.h $(patsubst %.json,$(BUILD)/gen/%.h,$(DOCUMENTS))
 DOCS_NPM := build/npm/node_modules/swagger-ui-dist
 DOCS_ASSETS := $(BUILD)/gen/swagger-ui.css.gz $(BUILD)/gen/swagger-ui-bundle.js.gz $(BUILD)/gen/docs-start.js.gz
@@ -154,7 +154,7 @@ $(BUILD)/gen/%/openapi.h: %/openapi.json scripts/c-text
 	@mkdir -p $(@D)
 	@scripts/c-text $*_openapi $< > $@.new && mv $@.new $@
 
-$(BUILD)/gen/docs-start.js.gz: proto/run/docs/start.js
+$(BUILD)/gen/docs-start.js.gz: proto/server/docs/start.js
 	@mkdir -p $(@D)
 	@gzip -9nc $< > $@
 
@@ -162,8 +162,8 @@ $(BUILD)/gen/swagger-ui%.gz: $(wildcard $(DOCS_NPM)/package.json)
 	@mkdir -p $(@D)
 	@if [ -f $(DOCS_NPM)/swagger-ui$* ]; then gzip -9nc $(DOCS_NPM)/swagger-ui$*; fi > $@
 
-$(BUILD)/obj/proto/run/http_docs.o: $(DOCS_ASSETS)
-$(BUILD)/obj/proto/run/http_docs.o: CFLAGS_ALL += -Wa,-I$(BUILD)/gen
+$(BUILD)/obj/proto/server/http_docs.o: $(DOCS_ASSETS)
+$(BUILD)/obj/proto/server/http_docs.o: CFLAGS_ALL += -Wa,-I$(BUILD)/gen
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GENERATED)
 	@mkdir -p $(@D)

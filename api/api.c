@@ -5,7 +5,7 @@
 
 #include "api/openapi.h"
 #include "proto/base/log.h"
-#include "proto/run/openapi.h"
+#include "proto/server/openapi.h"
 
 enum { STATUS_BODY_MAX = 64 * 1024 };
 
@@ -44,7 +44,7 @@ api_store_failed(struct api *api, struct http_request *req, const struct err *er
     http_reply_problem(req, 503, "the store cannot be asked now: %s", err->text);
 }
 
-static const char *const document_parts[] = { api_openapi, proto_run_openapi, NULL };
+static const char *const document_parts[] = { api_openapi, proto_server_openapi, NULL };
 const struct http_document api_document = {
     .title = "Bongsu: reading", .parts = document_parts,
     .about = "Dashboard, reports, incidents, events and dead letters. Events are taken in by ingest, which "

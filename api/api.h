@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "proto/run/daemon.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 #include "proto/store/store.h"
 
 extern const struct daemon_spec api_spec;

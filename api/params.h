@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "proto/base/err.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 #include "proto/store/store.h"
 
 /* from= and to= (RFC 3339), or window= ("90m", "24h", "7d"; default given in

@@ -14,7 +14,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/fault.h"
 #include "proto/base/timestamp.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 static void
 set_problem(struct detector *det, const char *text)

@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "ingest/intake/intake.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 struct answers;
 

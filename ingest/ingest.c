@@ -19,8 +19,8 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/endpoints.h"
-#include "proto/run/http_server.h"
-#include "proto/run/tls.h"
+#include "proto/server/http_server.h"
+#include "proto/server/tls.h"
 
 /* How long the last answers may take to leave before the process ends. */
 enum { LAST_ANSWERS_MS = 200 };

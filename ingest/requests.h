@@ -10,7 +10,7 @@
 
 #include "ingest/intake/intake.h"
 #include "proto/base/metrics.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 struct answers;
 struct requests;

@@ -7,7 +7,7 @@
 #include "ingest/requests.h"
 #include "ingest/wire/openapi.h"
 #include "proto/base/buf.h"
-#include "proto/run/openapi.h"
+#include "proto/server/openapi.h"
 
 enum { LOG_MAX_BODY = 1024 * 1024, REDIRECT_MAX_BODY = 64 * 1024, HOST_LEN = 256 };
 
@@ -144,7 +144,7 @@ const struct http_route front_routes[] = {
 };
 const size_t front_route_count = sizeof(front_routes) / sizeof(front_routes[0]);
 
-static const char *const document_parts[] = { ingest_openapi, ingest_wire_openapi, proto_run_openapi, NULL };
+static const char *const document_parts[] = { ingest_openapi, ingest_wire_openapi, proto_server_openapi, NULL };
 const struct http_document ingest_document = {
     .title = "Bongsu: taking in", .parts = document_parts,
     .about = "Events come in here. What is stored is read from the api, which has a document "

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 #include "proto/settings.h"
 
 /* POST /log and /logs; self of the handlers is the struct requests. */

@@ -17,7 +17,7 @@
 #include "ingest/syslog/syslog_framing.h"
 #include "proto/base/log.h"
 #include "proto/base/networks.h"
-#include "proto/run/listen.h"
+#include "proto/server/listen.h"
 
 enum {
     SYSLOG_MAX_LISTENERS = 16,

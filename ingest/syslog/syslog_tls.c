@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "proto/run/tls.h"
+#include "proto/server/tls.h"
 
 struct syslog_tls {
     gnutls_session_t session;

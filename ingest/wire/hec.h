@@ -10,7 +10,7 @@
 #define INGEST_WIRE_HEC_H
 
 #include "ingest/requests.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 struct hec;
 

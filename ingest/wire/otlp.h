@@ -9,7 +9,7 @@
 #define INGEST_WIRE_OTLP_H
 
 #include "ingest/requests.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 struct otlp;
 

@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 #include "proto/base/metrics.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 struct health;
 

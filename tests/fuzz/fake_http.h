@@ -2,7 +2,7 @@
  * fake_http.h - a request without a server, for what takes in by HTTP
  *
  * The handlers of ingest/wire are called as the server would call them; what they
- * answer is looked at here. Stands in for proto/run/http_server.h and
+ * answer is looked at here. Stands in for proto/server/http_server.h and
  * ingest/requests.h in a target that is linked with it: nothing is committed, and
  * who waits for a commit is answered at once.
  */
@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 enum { FAKE_MAX_PAIRS = 8 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "proto/run/http_server_parts.h"
+#include "proto/server/http_server_parts.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { MAX_BODY = 2 * 1024 * 1024, MAX_RATIO = 250, FREE_BYTES = 1024 * 1024,

@@ -11,7 +11,7 @@
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/temp_dir.h"
 

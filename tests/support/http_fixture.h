@@ -7,7 +7,7 @@
 #ifndef TESTS_SUPPORT_HTTP_FIXTURE_H
 #define TESTS_SUPPORT_HTTP_FIXTURE_H
 
-#include "proto/run/http_server_parts.h"
+#include "proto/server/http_server_parts.h"
 #include "tests/support/loop_client.h"
 
 #define API_KEY "a-key-of-the-test"

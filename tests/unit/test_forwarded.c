@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proto/run/forwarded.h"
+#include "proto/server/forwarded.h"
 #include "tests/support/http_fixture.h"
 
 #define TRUSTED "10.0.0.0/8, 127.0.0.1, 2001:db8:1::/48"

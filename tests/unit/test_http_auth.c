@@ -1,5 +1,5 @@
 /* Where a client may put its key, and what is none. */
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 #include <setjmp.h>
 #include <sodium.h>

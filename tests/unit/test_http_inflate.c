@@ -1,5 +1,5 @@
 /* A body that comes compressed: what is taken, and how little it may cost us. */
-#include "proto/run/http_server.h"
+#include "proto/server/http_server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
