@@ -12,10 +12,10 @@
 #include <czmq.h>
 #include <stdint.h>
 
-#include "detector/allow_file.h"
+#include "detector/watch/allow_file.h"
 #include "detector/commit_pace.h"
 #include "detector/engine/share.h"
-#include "detector/rule_watch.h"
+#include "detector/watch/rule_watch.h"
 #include "detector/ruleset/rule_files.h"
 #include "proto/base/log.h"
 #include "proto/bus.h"

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "detector/detector.h"
-#include "detector/rule_settings.h"
+#include "detector/watch/rule_settings.h"
 #include "detector/tool/rules_tool.h"
 
 int

@@ -9,7 +9,7 @@
 #include "detector/engine/engine_state.h"
 #include "detector/engine/id_memory.h"
 #include "detector/ruleset/ruleset.h"
-#include "detector/engine/short_id.h"
+#include "detector/window/short_id.h"
 #include "proto/base/arena.h"
 #include "proto/base/buf.h"
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "detector/text/details.h"
-#include "detector/engine/window.h"
+#include "detector/window/window.h"
 #include "proto/base/hash.h"
 #include "proto/incident.h"
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "detector/engine/window.h"
+#include "detector/window/window.h"
 #include "detector/sigma/sigma_rule.h"
 #include "proto/event.h"
 

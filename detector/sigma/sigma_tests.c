@@ -8,7 +8,7 @@
  *         - {count: 5}
  *
  * Read and checked here, with the line of whatever is wrong; run by
- * detector/rule_case.c.
+ * detector/cases/rule_case.c.
  */
 #include <stdlib.h>
 #include <string.h>

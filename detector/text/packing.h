@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "detector/engine/short_id.h"
+#include "detector/window/short_id.h"
 #include "proto/base/buf.h"
 
 /* The last few (journal, nonce); both sides fill them in the same order. */

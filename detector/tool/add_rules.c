@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_tests.h"
 #include "detector/tool/file_put.h"
 
 enum { PATH_LEN = 4096, MAX_LICENSE = 1024 * 1024 };

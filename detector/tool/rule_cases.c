@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "detector/rule_case.h"
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_case.h"
+#include "detector/cases/rule_tests.h"
 #include "proto/base/arena.h"
 #include "proto/base/yaml.h"
 

@@ -2,7 +2,7 @@
  * with a reason; its own tests are run; and what is in use judges events. */
 #include <string.h>
 
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_tests.h"
 #include "detector/ruleset/lint.h"
 #include "detector/ruleset/ruleset.h"
 #include "detector/tool/line_event.h"

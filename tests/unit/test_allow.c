@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "detector/allow_file.h"
+#include "detector/watch/allow_file.h"
 #include "detector/match/allow_list.h"
 #include "detector/state/checkpoint_allow.h"
 #include "proto/base/timestamp.h"

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <glob.h>
 
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_tests.h"
 #include "detector/tool/rule_cases.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/timestamp.h"

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_tests.h"
 #include "detector/ruleset/ruleset.h"
 #include "proto/base/buf.h"
 #include "proto/base/timestamp.h"

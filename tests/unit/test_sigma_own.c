@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_tests.h"
 #include "proto/base/timestamp.h"
 
 #define HOUR(rest) \

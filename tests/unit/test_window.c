@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "detector/engine/window.h"
+#include "detector/window/window.h"
 
 #define SEC(n) ((int64_t)(n) * 1000000)
 

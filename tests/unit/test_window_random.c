@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 /* The rule as it is written down, by looking at everything each time. */
 struct naive {

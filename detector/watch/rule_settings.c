@@ -1,4 +1,4 @@
-#include "detector/rule_settings.h"
+#include "detector/watch/rule_settings.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /*
  * window_inner.h - what window.c, window_sweep.c and window_tidy.c share
  */
-#ifndef DETECTOR_ENGINE_WINDOW_INNER_H
-#define DETECTOR_ENGINE_WINDOW_INNER_H
+#ifndef DETECTOR_WINDOW_WINDOW_INNER_H
+#define DETECTOR_WINDOW_WINDOW_INNER_H
 
 #include <math.h>
 
-#include "detector/engine/window.h"
+#include "detector/window/window.h"
 
 static inline struct window_entry *
 window_at(const struct window *win, size_t i)

@@ -11,15 +11,15 @@
  * change no answer any more go earlier (window_tidy.c), so that a busy key
  * holds few.
  */
-#ifndef DETECTOR_ENGINE_WINDOW_H
-#define DETECTOR_ENGINE_WINDOW_H
+#ifndef DETECTOR_WINDOW_WINDOW_H
+#define DETECTOR_WINDOW_WINDOW_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "detector/engine/ranking.h"
-#include "detector/engine/short_id.h"
-#include "detector/engine/tally.h"
+#include "detector/window/ranking.h"
+#include "detector/window/short_id.h"
+#include "detector/window/tally.h"
 
 enum window_kind { WINDOW_COUNT, WINDOW_SUM, WINDOW_AVERAGE, WINDOW_PERCENTILE,
                    WINDOW_DISTINCT, WINDOW_STEPS, WINDOW_ORDERED };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 int
 window_wait_init(struct window *win)

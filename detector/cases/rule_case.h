@@ -5,8 +5,8 @@
  * through the reader, the check, the wire and the engine that judge live. Times
  * are the case's own, so it has the same answer on every day.
  */
-#ifndef DETECTOR_RULE_CASE_H
-#define DETECTOR_RULE_CASE_H
+#ifndef DETECTOR_CASES_RULE_CASE_H
+#define DETECTOR_CASES_RULE_CASE_H
 
 #include <jansson.h>
 

@@ -1,4 +1,4 @@
-#include "detector/rule_watch.h"
+#include "detector/watch/rule_watch.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "detector/rule_settings.h"
-#include "detector/rule_tests.h"
+#include "detector/watch/rule_settings.h"
+#include "detector/cases/rule_tests.h"
 #include "detector/state/checkpoint_rules.h"
 #include "proto/base/clock.h"
 #include "proto/base/hash.h"

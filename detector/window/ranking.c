@@ -1,4 +1,4 @@
-#include "detector/engine/ranking.h"
+#include "detector/window/ranking.h"
 
 #include <math.h>
 #include <stdlib.h>

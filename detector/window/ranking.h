@@ -6,8 +6,8 @@
  * O(log n) whatever the numbers are; equal numbers share a node. What it
  * answers does not depend on the shape. A zeroed struct ranking is an empty one.
  */
-#ifndef DETECTOR_ENGINE_RANKING_H
-#define DETECTOR_ENGINE_RANKING_H
+#ifndef DETECTOR_WINDOW_RANKING_H
+#define DETECTOR_WINDOW_RANKING_H
 
 #include <stddef.h>
 #include <stdint.h>

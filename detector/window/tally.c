@@ -1,4 +1,4 @@
-#include "detector/engine/tally.h"
+#include "detector/window/tally.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 /* Sums are of rounded numbers: reach a little more than the threshold, so that
  * another order of adding reaches it too. */

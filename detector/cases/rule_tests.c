@@ -1,8 +1,8 @@
-#include "detector/rule_tests.h"
+#include "detector/cases/rule_tests.h"
 
 #include <stdlib.h>
 
-#include "detector/rule_case.h"
+#include "detector/cases/rule_case.h"
 
 /* What the first complaint of a rule's tests says. */
 struct outcome {

@@ -4,8 +4,8 @@
  * Most settings need a restart; which rules are on does not. So the detector reads its
  * configuration again, as it was started: flags beat the environment, that beats the file.
  */
-#ifndef DETECTOR_RULE_SETTINGS_H
-#define DETECTOR_RULE_SETTINGS_H
+#ifndef DETECTOR_WATCH_RULE_SETTINGS_H
+#define DETECTOR_WATCH_RULE_SETTINGS_H
 
 #include "detector/ruleset/rule_choice.h"
 #include "proto/settings.h"

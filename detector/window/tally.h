@@ -6,8 +6,8 @@
  * zeroed struct tally is an empty one. 64-bit hashes stand for the values:
  * two of a window's values collide with a chance of about n^2 / 2^65.
  */
-#ifndef DETECTOR_ENGINE_TALLY_H
-#define DETECTOR_ENGINE_TALLY_H
+#ifndef DETECTOR_WINDOW_TALLY_H
+#define DETECTOR_WINDOW_TALLY_H
 
 #include <stddef.h>
 #include <stdint.h>

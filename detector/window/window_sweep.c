@@ -1,7 +1,7 @@
 /*
  * window_sweep.c - an event out of order: all windows that contain it
  */
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 /* Walks the windows that contain an entry out of order. */
 struct sweep {

@@ -1,4 +1,4 @@
-#include "detector/allow_file.h"
+#include "detector/watch/allow_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "detector/rule_case.h"
+#include "detector/cases/rule_case.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * in `bongsu rules`. One whose tests fail is refused like one that does not
  * compile, and the others are unharmed.
  */
-#ifndef DETECTOR_RULE_TESTS_H
-#define DETECTOR_RULE_TESTS_H
+#ifndef DETECTOR_CASES_RULE_TESTS_H
+#define DETECTOR_CASES_RULE_TESTS_H
 
 #include "detector/ruleset/ruleset.h"
 

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 struct window_clock *
 window_clock(struct window *win, size_t i)

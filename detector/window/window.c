@@ -1,9 +1,9 @@
-#include "detector/engine/window.h"
+#include "detector/window/window.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 /* Tidying fewer entries is not worth the work. */
 enum { MIN_TIDY = 32 };

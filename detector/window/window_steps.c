@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "detector/engine/window_inner.h"
+#include "detector/window/window_inner.h"
 
 int
 window_steps_add(struct tally *values, const struct window_entry *entry)

@@ -1,4 +1,4 @@
-#include "detector/engine/short_id.h"
+#include "detector/window/short_id.h"
 
 #include <stdlib.h>
 #include <string.h>

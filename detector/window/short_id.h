@@ -5,8 +5,8 @@
  * is kept with its journal's number in a table; one that its client keyed is
  * its hash. Which of the two a short id is, its owner knows (is_keyed).
  */
-#ifndef DETECTOR_ENGINE_SHORT_ID_H
-#define DETECTOR_ENGINE_SHORT_ID_H
+#ifndef DETECTOR_WINDOW_SHORT_ID_H
+#define DETECTOR_WINDOW_SHORT_ID_H
 
 #include <stddef.h>
 #include <stdint.h>

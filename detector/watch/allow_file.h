@@ -6,8 +6,8 @@
  * missing at the second look (editors replace files). Windows are kept. The
  * bytes of the good one are for the state file, so that it outlives a restart.
  */
-#ifndef DETECTOR_ALLOW_FILE_H
-#define DETECTOR_ALLOW_FILE_H
+#ifndef DETECTOR_WATCH_ALLOW_FILE_H
+#define DETECTOR_WATCH_ALLOW_FILE_H
 
 #include <jansson.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * tests; what came of it is taken by the loop, which alone puts rules in force. It looks no
  * further until that was taken.
  */
-#ifndef DETECTOR_RULE_WATCH_H
-#define DETECTOR_RULE_WATCH_H
+#ifndef DETECTOR_WATCH_RULE_WATCH_H
+#define DETECTOR_WATCH_RULE_WATCH_H
 
 #include <stdint.h>
 
