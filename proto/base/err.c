@@ -4,6 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/base/text.h"
+
+/* Where a reason is cut, and what it quotes, may end within a character: who shows it in
+ * JSON would have none. */
+static void
+keep(struct err *err, struct err *fresh)
+{
+    text_mend(fresh->text);
+    *err = *fresh;
+}
+
 /* Formatted aside, because an argument may be the old reason itself. */
 void
 err_set(struct err *err, const char *fmt, ...)
@@ -16,7 +27,7 @@ err_set(struct err *err, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(fresh.text, sizeof(fresh.text), fmt, args);
     va_end(args);
-    *err = fresh;
+    keep(err, &fresh);
 }
 
 void
@@ -34,5 +45,5 @@ err_add(struct err *err, const char *fmt, ...)
     len = strlen(fresh.text);
     snprintf(fresh.text + len, sizeof(fresh.text) - len, ": %.*s",
              (int)(sizeof(fresh.text) - len), err->text);
-    *err = fresh;
+    keep(err, &fresh);
 }

@@ -11,7 +11,7 @@ struct err {
     char text[512];
 };
 
-/* Set the reason, printf style. Cut to the space there is. */
+/* Set the reason, printf style. Cut to the space there is; always valid UTF-8. */
 void err_set(struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

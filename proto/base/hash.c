@@ -29,12 +29,11 @@ hash64(const void *bytes, size_t len)
         'b', 'o', 'n', 'g', 's', 'u', ' ', 'h', 'a', 's', 'h', '6', '4', ' ', 'v', '1',
     };
     unsigned char out[crypto_shorthash_BYTES];
-    uint64_t number = 0;
+    uint64_t number;
 
     crypto_shorthash(out, len == 0 ? key : bytes, len, key);
-    for (int i = 7; i >= 0; i--)
-        number = number << 8 | out[i];
-    return number;
+    memcpy(&number, out, sizeof(number));
+    return le64toh(number);
 }
 
 void

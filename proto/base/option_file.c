@@ -183,7 +183,7 @@ option_sources_file(struct option_table *table, const char *path, struct err *er
     if (yaml_count(yaml) > 1)
         err_set(err, "%s:%d: a second document", path,
                 yaml_line(yaml, yaml_document(yaml, 1)));
-    else if (root == NULL || json_is_null(root))
+    else if (root == NULL)
         rc = 0;                 /* nothing but comments */
     else if (!json_is_object(root))
         err_set(err, "%s:%d: must be a map of options (name: value)", path,

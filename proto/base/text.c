@@ -46,6 +46,8 @@ text_equals_nocase(struct text a, struct text b)
 {
     if (a.len != b.len)
         return 0;
+    if (a.len > 0 && memcmp(a.ptr, b.ptr, a.len) == 0)
+        return 1;
     for (size_t i = 0; i < a.len; i++)
         if (lower(a.ptr[i]) != lower(b.ptr[i]))
             return 0;
@@ -175,6 +177,25 @@ text_is_utf8(struct text text)
         left -= len;
     }
     return 1;
+}
+
+void
+text_mend(char *str)
+{
+    size_t left = strlen(str);
+
+    if (text_is_utf8((struct text){ str, left }))
+        return;
+    while (left > 0) {
+        size_t len = sequence_len((const unsigned char *)str, left);
+
+        if (len == 0) {
+            *str = '?';
+            len = 1;
+        }
+        str += len;
+        left -= len;
+    }
 }
 
 char *

@@ -48,6 +48,9 @@ int text_to_int(struct text text, int64_t min, int64_t max, int64_t *ret_number)
 /* 1 when text is valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 int text_is_utf8(struct text text);
 
+/* Make a C string valid UTF-8: bytes that are of no character become "?". */
+void text_mend(char *str);
+
 /* A NUL-terminated copy; the caller frees. NULL when out of memory. */
 char *text_dup(struct text text);
 

@@ -29,7 +29,8 @@ struct yaml *yaml_load(const char *path, struct err *err);
 
 void yaml_destroy(struct yaml **yaml);
 
-/* How many documents, and the i-th one (borrowed, until yaml_destroy). */
+/* How many documents, and the i-th one (borrowed, until yaml_destroy). Those without anything
+ * in them, as after a "---" at the end of a file, are passed over. */
 size_t yaml_count(const struct yaml *yaml);
 json_t *yaml_document(const struct yaml *yaml, size_t i);
 

@@ -307,12 +307,22 @@ read_value(struct reader *in, const yaml_event_t *event, int line, int depth)
 
 /* --- documents --------------------------------------------------------- */
 
+/* A document (given) that holds something is kept. 0 or -1. */
+static int
+keep_document(struct reader *in, json_t *value)
+{
+    if (json_is_null(value)) {
+        json_decref(value);
+        return 0;
+    }
+    return value == NULL ? -1 : json_array_append_new(in->content->documents, value);
+}
+
 /* 1 at the stream's end, 0 to go on, -1 on failure. */
 static int
 read_step(struct reader *in)
 {
     yaml_event_t event;
-    json_t *value;
     int rc = 0;
 
     if (next_event(in, &event) != 0)
@@ -328,9 +338,7 @@ read_step(struct reader *in)
         yaml_anchors_release(&in->anchors);
         break;
     default:
-        value = read_value(in, &event, line_of(&event), 1);
-        if (value == NULL || json_array_append_new(in->content->documents, value) != 0)
-            rc = -1;
+        rc = keep_document(in, read_value(in, &event, line_of(&event), 1));
         break;
     }
     yaml_event_delete(&event);

@@ -141,9 +141,8 @@ to_json(const char *text)
     if (json != NULL || text_is_utf8(text_of(text)))
         return json;
     shown = strdup(text);
-    for (char *at = shown; at != NULL && *at != '\0'; at++)
-        if ((unsigned char)*at >= 0x80)
-            *at = '?';
+    if (shown != NULL)
+        text_mend(shown);
     json = shown == NULL ? NULL : json_string(shown);
     free(shown);
     return json;

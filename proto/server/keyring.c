@@ -1,12 +1,12 @@
 #include "proto/server/keyring_parts.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/file_look.h"
 #include "proto/base/hash.h"
 #include "proto/base/log.h"
 #include "proto/keys/key_list.h"
@@ -137,18 +137,12 @@ read_file(struct keyring *ring, struct err *err)
 static int
 has_changed(struct keyring *ring)
 {
-    struct stat now = { 0 }, *seen = &ring->seen;
-    int is_first = !ring->has_seen;
+    uint64_t now = file_look(ring->path);
+    int is_changed = !ring->has_seen || now != ring->seen;
 
-    if (stat(ring->path, &now) != 0 && errno != ENOENT)
-        now.st_ino = (ino_t)-1;             /* its reason shows when it is read */
     ring->has_seen = 1;
-    if (!is_first && now.st_ino == seen->st_ino && now.st_size == seen->st_size &&
-        now.st_mode == seen->st_mode && now.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
-        now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
-        return 0;
-    *seen = now;
-    return 1;
+    ring->seen = now;
+    return is_changed;
 }
 
 void

@@ -4,8 +4,6 @@
 #ifndef PROTO_SERVER_KEYRING_PARTS_H
 #define PROTO_SERVER_KEYRING_PARTS_H
 
-#include <sys/stat.h>
-
 #include "proto/keys/bucket.h"
 #include "proto/keys/key_list.h"
 #include "proto/server/keyring.h"
@@ -30,7 +28,7 @@ struct keyring {
     int timer;
     struct metrics *metrics;
     char *path;
-    struct stat seen;
+    uint64_t seen;              /* file_look() */
     int has_seen;
     uint64_t looks;
     char problem[512];                      /* of the file; "": none */

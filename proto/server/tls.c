@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/clock.h"
+#include "proto/base/file_look.h"
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
 
@@ -18,7 +19,7 @@ struct tls {
     zloop_t *loop;
     int timer;
     char *paths[FILES];             /* certificate, key, client_ca, client_crl */
-    struct stat seen[FILES];
+    uint64_t seen[FILES];           /* file_look() of each */
     int client_required;
     struct tls_lease *now;
     uint64_t readings;              /* that were taken */
@@ -42,15 +43,10 @@ has_changed(struct tls *tls)
     int is_changed = 0;
 
     for (int i = 0; i < FILES; i++) {
-        struct stat now = { 0 }, *seen = &tls->seen[i];
+        uint64_t now = tls->paths[i] == NULL ? 0 : file_look(tls->paths[i]);
 
-        if (tls->paths[i] == NULL || stat(tls->paths[i], &now) != 0)
-            memset(&now, 0, sizeof(now));
-        is_changed |= now.st_ino != seen->st_ino || now.st_dev != seen->st_dev ||
-                      now.st_size != seen->st_size ||
-                      now.st_mtim.tv_sec != seen->st_mtim.tv_sec ||
-                      now.st_mtim.tv_nsec != seen->st_mtim.tv_nsec;
-        *seen = now;
+        is_changed |= now != tls->seen[i];
+        tls->seen[i] = now;
     }
     return is_changed;
 }

@@ -172,6 +172,16 @@ the_file_may_nest_or_dot_its_names(void **state)
 }
 
 static void
+a_document_of_the_file_with_nothing_in_it_is_passed_over(void **state)
+{
+    struct load *load = *state;
+
+    write_config(load, "---\n# ours\n---\ndetector: {slots: 2}\n...\n---\n");
+    assert_int_equal(LOAD(load, NULL), 0);
+    assert_int_equal(load->target.slots, 2);
+}
+
+static void
 the_config_flag_beats_its_variable(void **state)
 {
     struct load *load = *state;
@@ -381,6 +391,7 @@ main(void)
         TEST(defaults_hold_when_nothing_or_empty_is_said),
         TEST(flag_beats_environment_beats_file_beats_default),
         TEST(the_file_may_nest_or_dot_its_names),
+        TEST(a_document_of_the_file_with_nothing_in_it_is_passed_over),
         TEST(the_config_flag_beats_its_variable),
         TEST(a_wrong_file_is_an_error_that_names_the_line),
         TEST(a_key_of_any_length_is_just_unknown),

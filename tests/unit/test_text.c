@@ -176,6 +176,27 @@ a_long_reason_is_cut_and_ends_in_nul(void **state)
     assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
+static void
+a_reason_is_utf8_wherever_it_was_cut(void **state)
+{
+    char filler[sizeof(((struct err *)NULL)->text) + 8] = "";
+    struct err err;
+
+    /* "\xea\xb0\x80" is one character */
+    err_set(&err, "unknown key \"%.5s\" of it", "\xea\xb0\x80\xea\xb0\x80");
+    assert_string_equal(err.text, "unknown key \"\xea\xb0\x80??\" of it");
+    err_set(&err, "%s: no such file", "a\xff" "b");
+    assert_string_equal(err.text, "a?b: no such file");
+    memset(filler, 'x', sizeof(err.text) - 2);
+    memcpy(filler + sizeof(err.text) - 2, "\xea\xb0\x80", 3);
+    err_set(&err, "%s", filler);
+    assert_true(text_is_utf8(text_of(err.text)));
+    err_set(&err, "%s", "\xea\xb0\x80");
+    filler[sizeof(err.text) - 4] = '\0';
+    err_add(&err, "%s", filler);
+    assert_true(text_is_utf8(text_of(err.text)));
+}
+
 int
 main(void)
 {
@@ -192,6 +213,7 @@ main(void)
         cmocka_unit_test(a_copy_ends_in_nul),
         cmocka_unit_test(context_goes_before_the_reason),
         cmocka_unit_test(a_long_reason_is_cut_and_ends_in_nul),
+        cmocka_unit_test(a_reason_is_utf8_wherever_it_was_cut),
     };
 
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
