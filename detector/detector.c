@@ -240,7 +240,7 @@ static int
 open_sockets(struct detector *det, struct err *err)
 {
     const struct settings *settings = det->daemon->settings;
-    const struct sender_source source = { det, next_incident, send_incident };
+    const struct sender_source source = { .ctx = det, .next = next_incident, .send = send_incident };
     int slot = (int)det->share.slot;
     char address[ENDPOINT_LEN];
     const struct fan_spec spec = {

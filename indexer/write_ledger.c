@@ -51,7 +51,7 @@ indexer_enter_in_ledger(struct indexer *ix)
             .journal = head->origin, .first = head->first,
             .hour = ledger_hour(head->received_us),
             .stored = head->count - dead, .not_stored = dead,
-            .elsewhere = item->elsewhere };
+            .elsewhere = item->elsewhere, .is_again = head->is_again != 0 };
     }
     if (put(ix, rows, count) != 0)
         return -1;

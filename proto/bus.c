@@ -165,6 +165,7 @@ static const struct head_row {
     { 5, "previous", NUMBER_U64, AT(previous),    1 },
     { 6, "received", NUMBER_I64, AT(received_us), 1 },
     { 7, "oldest",   NUMBER_U64, AT(oldest),      0 },
+    { 8, "again",    NUMBER_U32, AT(is_again),    0 },
 };
 
 enum { HEAD_ROWS = sizeof(head_rows) / sizeof(head_rows[0]) };

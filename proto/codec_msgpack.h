@@ -32,6 +32,7 @@ struct batch_head {
     uint64_t previous;      /* last sequence before it in this origin, 0: none */
     int64_t received_us;    /* when it was journalled */
     uint64_t oldest;        /* `first` of the oldest batch still held */
+    uint32_t is_again;      /* may have been sent before; 0: surely not */
 };
 
 /* Append the event as a map. 0, or -1 when out of memory. */

@@ -147,6 +147,33 @@ ledger_raise(struct ledger *ledger, uint64_t journal, int64_t hour, enum ledger_
         ledger_add(ledger, journal, hour, column, n - had);
 }
 
+static int
+closes_with(const struct ledger_row *known, const struct ledger_row *counted)
+{
+    return known != NULL && known->counts[LEDGER_ACCEPTED] ==
+           counted->counts[LEDGER_STORED] + counted->counts[LEDGER_NOT_STORED];
+}
+
+void
+ledger_take_counted(struct ledger *ledger, const struct ledger *counted)
+{
+    for (size_t i = 0; i < counted->count; i++) {
+        const struct ledger_row *row = &counted->rows[i];
+        const struct ledger_row *known = ledger_find(ledger, row->journal, row->hour);
+        int closes = closes_with(known, row);
+
+        for (int k = LEDGER_STORED; k <= LEDGER_NOT_STORED; k++) {
+            int64_t number = (int64_t)row->counts[k];
+
+            if (closes)
+                ledger_add(ledger, row->journal, row->hour, (enum ledger_column)k,
+                           number - (int64_t)known->counts[k]);
+            else
+                ledger_raise(ledger, row->journal, row->hour, (enum ledger_column)k, number);
+        }
+    }
+}
+
 const struct ledger_row *
 ledger_find(const struct ledger *ledger, uint64_t journal, int64_t hour)
 {

@@ -67,6 +67,11 @@ int ledger_journal_read(const char *hex, uint64_t *ret_journal);
 void ledger_raise(struct ledger *ledger, uint64_t journal, int64_t hour,
                   enum ledger_column column, int64_t n);
 
+/* What the store was found to hold (LEDGER_STORED, LEDGER_NOT_STORED), into what was written
+ * down of its hours: as it is where an hour closes with it, also where it is less. Else the
+ * larger numbers: of an old hour some events may be gone. */
+void ledger_take_counted(struct ledger *ledger, const struct ledger *counted);
+
 /* The row, or NULL. */
 const struct ledger_row *ledger_find(const struct ledger *ledger, uint64_t journal, int64_t hour);
 

@@ -126,7 +126,7 @@ open_tap(struct delivery *delivery, struct course *course, size_t consumer)
 {
     struct tap *tap = &course->taps[consumer];
     const struct stream_source source = {
-        .rows = { tap, next_row, send_row },
+        .rows = { tap, next_row, send_row, journal_last(course->journal) },
         .origin = journal_id(course->journal), .nonce = journal_nonce(course->journal),
     };
     uint64_t cursor = journal_cursor(course->journal, consumer);

@@ -100,6 +100,7 @@ journal_next(struct journal *journal, uint64_t after, struct batch_head *ret_hea
     }
     if (rc == 1) {
         ret_head->origin = journal->meta.id;
+        ret_head->is_again = 0;             /* who sends it knows */
         ret_head->oldest = journal_oldest(journal);
     }
     return rc;

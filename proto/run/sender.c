@@ -217,6 +217,7 @@ flight_resend(struct sender *sender, struct flight *flight, int64_t now_ms,
         sender->numbers.gone++;
         return 1;
     }
+    head.is_again = 1;
     if (sender->source.send(sender->source.ctx, &head, body) != 0)
         return 0;
     flight->holder = 0;
@@ -312,6 +313,7 @@ send_next(struct sender *sender, int64_t now_ms, struct err *err)
         err_set(err, "out of memory");
         return -1;
     }
+    head.is_again = head.first <= sender->source.sent_before;
     if (sender->source.send(sender->source.ctx, &head, body) != 0)
         return 0;
     sender->last = head.first;

@@ -26,6 +26,9 @@ struct sender_source {
                 struct text *ret_body, struct err *err);
     /* Send without waiting: 0, or -1 when the socket takes nothing now. */
     int (*send)(void *ctx, const struct batch_head *head, struct text body);
+    /* Keys up to this may have been sent before the sender was made. What was sent goes out
+     * with is_again in its head. */
+    uint64_t sent_before;
 };
 
 struct sender_numbers {

@@ -4,6 +4,8 @@
  */
 #include "proto/store/store_sqlite.h"
 
+#include <stdlib.h>
+
 /* A journal that has ended brings no later rows; nobody is away for longer than a month. */
 #define AWAY_HOURS "720"
 enum { ROWS_HOURS = 6, BALANCE_HOURS = 400 * 24 };
@@ -13,8 +15,9 @@ static const char put_row_sql[] =
     " stored = excluded.stored, not_stored = excluded.not_stored";
 
 static const char put_balance_sql[] =
-    "INSERT INTO balance VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET"
-    " events = excluded.events WHERE events <> excluded.events";
+    "INSERT INTO balance SELECT ?1, ?2, ?3, ?4 WHERE ?4 <> 0 OR EXISTS(SELECT 1 FROM balance"
+    " WHERE hour = ?1 AND journal = ?2 AND what = ?3)"
+    " ON CONFLICT DO UPDATE SET events = excluded.events WHERE events <> excluded.events";
 
 static const char sums_sql[] =
     "SELECT hour, journal, sum(stored), sum(not_stored) FROM rows"
@@ -67,7 +70,8 @@ bind_count(sqlite3_stmt *stmt, const void *all, size_t i)
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)row->journal);
     sqlite3_bind_int(stmt, 3, (int)column);
     sqlite3_bind_int64(stmt, 4, (sqlite3_int64)row->counts[column]);
-    return row->counts[column] != 0;
+    /* set aside once, and stored after all: there may be none any more */
+    return row->counts[column] != 0 || column == LEDGER_NOT_STORED;
 }
 
 enum store_outcome
@@ -135,11 +139,18 @@ sqlite_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour,
     int outcome, rc = -1;
     sqlite3 *db = ledger_open_to_read((struct sqlite_store *)base, &outcome, err);
 
-    if (db != NULL && read_sums(db, from_hour, to_hour, ret_hours, err) == 0 &&
-        read_balance(db, from_hour, to_hour, ret_hours, err) == 0)
+    struct ledger *counted = calloc(1, sizeof(*counted));
+
+    if (counted == NULL)
+        err_set(err, "store: out of memory");
+    else if (db != NULL && read_sums(db, from_hour, to_hour, counted, err) == 0 &&
+             read_balance(db, from_hour, to_hour, ret_hours, err) == 0)
         rc = 0;
     else if (outcome == 0)
         rc = 0;                 /* nothing was written yet */
+    if (rc == 0)
+        ledger_take_counted(ret_hours, counted);
+    free(counted);
     connection_close(&db);
     return rc;
 }

@@ -149,6 +149,7 @@ struct store_ledger_row {
     int64_t hour;               /* of its receipt, hours since 1970 */
     uint64_t stored, not_stored;
     uint64_t elsewhere;         /* of stored: which another row brought first (keyed ones) */
+    int is_again;               /* the row may have been put before, with other numbers */
 };
 
 /* What an entry of the allow list took from the rules, on a day of the site's

@@ -47,8 +47,10 @@ socket_send(void *ctx, const struct batch_head *head, struct text body)
         return -1;
     place->room--;
     place->sent[head->first / 10]++;
-    if (place->sent_count < MAX_BATCHES)
+    if (place->sent_count < MAX_BATCHES) {
         place->order[place->sent_count] = head->first;
+        place->again[place->sent_count] = head->is_again;
+    }
     place->sent_count++;
     return 0;
 }
@@ -63,7 +65,14 @@ journal_add(struct sender_place *place, size_t count, size_t bytes)
 void
 sender_place_renew(struct sender_place *place, uint64_t frontier)
 {
-    struct sender_source source = { .ctx = place, .next = journal_next, .send = socket_send };
+    sender_place_renew_after(place, frontier, 0);
+}
+
+void
+sender_place_renew_after(struct sender_place *place, uint64_t frontier, uint64_t sent_before)
+{
+    struct sender_source source = { .ctx = place, .next = journal_next, .send = socket_send,
+                                    .sent_before = sent_before };
 
     sender_destroy(&place->sender);
     *place = (struct sender_place){ .room = SIZE_MAX };

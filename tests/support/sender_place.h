@@ -19,6 +19,7 @@ struct sender_place {
     unsigned sent[MAX_BATCHES + 1];     /* how often */
     size_t reads;
     uint64_t order[MAX_BATCHES];        /* the keys sent, first MAX_BATCHES */
+    uint32_t again[MAX_BATCHES];        /* and what their heads said of that */
     size_t sent_count;
     size_t room;                        /* what the socket takes yet */
     int is_broken;
@@ -30,6 +31,9 @@ int sender_place_tear_down(void **state);
 
 /* A journal as empty as at first, and a new sender that starts after frontier. */
 void sender_place_renew(struct sender_place *place, uint64_t frontier);
+/* The same after another sender, which may have sent all up to sent_before. */
+void sender_place_renew_after(struct sender_place *place, uint64_t frontier,
+                              uint64_t sent_before);
 
 uint64_t key_of(size_t i);
 

@@ -63,7 +63,7 @@ a_batch_arrives_as_it_was_sent(void **state)
 {
     const struct batch_head head = {
         .origin = UINT64_MAX, .nonce = UINT32_MAX, .first = 3, .count = 4,
-        .previous = 2, .received_us = INT64_MIN, .oldest = 1,
+        .previous = 2, .received_us = INT64_MIN, .oldest = 1, .is_again = 1,
     };
     struct bus_batch batch;
 
@@ -76,7 +76,7 @@ a_batch_arrives_as_it_was_sent(void **state)
     assert_true(text_is(batch.body, "body"));
     assert_true(batch.head.origin == UINT64_MAX && batch.head.nonce == UINT32_MAX);
     assert_true(batch.head.first == 3 && batch.head.count == 4);
-    assert_true(batch.head.previous == 2 && batch.head.oldest == 1);
+    assert_true(batch.head.previous == 2 && batch.head.oldest == 1 && batch.head.is_again == 1);
     assert_true(batch.head.received_us == INT64_MIN);
     bus_batch_release(&batch);
     assert_null(batch.msg);

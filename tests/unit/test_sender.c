@@ -209,6 +209,24 @@ sends_again_what_nobody_has_held_for_ten_seconds(void **state)
     pump(world, 12000);
     assert_int_equal(world->sent[1], 2);
     assert_int_equal(sender_numbers(world->sender).resent, 1);
+    assert_int_equal(world->again[0], 0);
+    assert_int_equal(world->again[1], 1);
+}
+
+/* Its process died, or its consumer did: who stores may have stored it. */
+static void
+says_of_what_another_may_have_sent_that_it_comes_again(void **state)
+{
+    struct sender_place *world = *state;
+
+    sender_place_renew_after(world, 10, 20);
+    journal_add(world, 3, 100);
+    hello(world, 1, 0);
+    pump(world, 0);
+    assert_int_equal(world->sent_count, 2);
+    assert_int_equal(world->order[0], 20);
+    assert_int_equal(world->again[0], 1);
+    assert_int_equal(world->again[1], 0);
 }
 
 static void
@@ -382,6 +400,7 @@ main(void)
         TEST(the_frontier_waits_for_the_oldest),
         TEST(ignores_acks_for_what_it_never_sent_and_repeated_ones),
         TEST(sends_again_what_nobody_has_held_for_ten_seconds),
+        TEST(says_of_what_another_may_have_sent_that_it_comes_again),
         TEST(what_a_slow_consumer_holds_is_not_sent_again),
         TEST(sends_again_what_a_living_consumer_no_longer_holds),
         TEST(sends_at_once_what_a_silent_consumer_held),

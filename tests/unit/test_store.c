@@ -156,7 +156,7 @@ a_clients_key_names_one_event_a_day(void **state)
 
     store_case_add(the, (struct event_plan){ .at_s = 1, .key = "k", .type = "first" });
     store_case_add(the, (struct event_plan){ .at_s = 1, .key = "k", .type = "other words" });
-    store_case_add(the, (struct event_plan){ .at_s = 90, .key = "k", .type = "other time" });
+    store_case_add(the, (struct event_plan){ .at_s = 86399, .key = "k", .type = "last second" });
     written = store_case_put(the);
     assert_int_equal(written.inserted, 1);
     assert_int_equal(written.repeated, 2);

@@ -20,7 +20,7 @@ static struct err err;
 static void
 put(struct store_case *the, uint64_t first, int64_t hour, uint64_t stored, uint64_t not_stored)
 {
-    const struct store_ledger_row row = { JOURNAL, first, hour, stored, not_stored, 0 };
+    const struct store_ledger_row row = { JOURNAL, first, hour, stored, not_stored, 0, 0 };
 
     if (the->writer->ops->put_ledger(the->writer, &row, 1, &err) != STORE_DONE)
         fail_msg("%s", err.text);
@@ -181,6 +181,49 @@ keeps_what_the_other_stages_have_counted(void **state)
     assert_int_equal(count_of(the, HOUR, LEDGER_REFUSED_FIELD), 3);
     /* the rows know more than was kept of them */
     assert_int_equal(count_of(the, HOUR, LEDGER_STORED), 18);
+}
+
+/* An event that stands in the journal, stored. */
+static void
+store_one(struct store_case *the, uint64_t sequence)
+{
+    store_case_add(the, (struct event_plan){ .sequence = sequence });
+    the->events[the->made_count - 1].journal = 0xb0b0;
+    the->events[the->made_count - 1].sequence = sequence;
+    store_case_put(the);
+}
+
+/* The indexer died between the sheet and its acknowledgement, and meanwhile somebody has
+ * mended what the event was refused for. */
+static void
+what_was_set_aside_and_stored_after_all_counts_once(void **state)
+{
+    struct store_case *the = *state;
+    const int64_t hour = CASE_START / CASE_HOUR;
+    struct store_ledger_row row = { .journal = 0xb0b0, .first = 1, .hour = hour, .stored = 1,
+                                    .not_stored = 1 };
+    struct ledger hours = { 0 };
+    const struct ledger_row *found;
+
+    store_one(the, 1);
+    assert_int_equal(the->writer->ops->put_ledger(the->writer, &row, 1, &err), STORE_DONE);
+    ledger_add(&hours, 0xb0b0, hour, LEDGER_ACCEPTED, 2);
+    ledger_add(&hours, 0xb0b0, hour, LEDGER_STORED, 1);
+    ledger_add(&hours, 0xb0b0, hour, LEDGER_NOT_STORED, 1);
+    assert_int_equal(the->writer->ops->put_balance(the->writer, &hours, &err), STORE_DONE);
+    store_one(the, 2);
+    row.stored = 2;
+    row.not_stored = 0;
+    row.is_again = 1;
+    assert_int_equal(the->writer->ops->put_ledger(the->writer, &row, 1, &err), STORE_DONE);
+    for (int looks = 0; looks < 2; looks++) {
+        hours = get(the, hour, hour + 1);
+        found = ledger_find(&hours, 0xb0b0, hour);
+        assert_non_null(found);
+        assert_int_equal(found->counts[LEDGER_STORED], 2);
+        assert_int_equal(found->counts[LEDGER_NOT_STORED], 0);
+        assert_int_equal(the->writer->ops->put_balance(the->writer, &hours, &err), STORE_DONE);
+    }
 }
 
 static void
@@ -369,6 +412,7 @@ main(void)
         TEST(the_rows_of_a_journal_that_has_ended_go_after_a_month),
         TEST(rows_go_within_hours),
         TEST(keeps_what_the_other_stages_have_counted),
+        TEST(what_was_set_aside_and_stored_after_all_counts_once),
         TEST(a_damaged_sheet_is_begun_anew_and_stops_nobody),
         TEST(a_sheet_that_turns_out_to_be_damaged_is_begun_anew),
         TEST(a_sheet_that_another_process_has_put_aside_is_left),

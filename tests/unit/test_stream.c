@@ -115,7 +115,9 @@ last_sent(const struct world *world)
 static void
 start(struct world *world, uint64_t durable)
 {
-    const struct stream_source source = { { world, next_row, send_row }, ORIGIN, NONCE };
+    const struct stream_source source = { .rows = { .ctx = world, .next = next_row,
+                                                    .send = send_row },
+                                          .origin = ORIGIN, .nonce = NONCE };
 
     stream_destroy(&world->stream);
     world->stream = stream_new(&source, durable);

@@ -23,7 +23,9 @@ elastic_put_ledger(struct store *base, const struct store_ledger_row *rows, size
     for (size_t i = 0; i < count && outcome == STORE_DONE; i++) {
         char id[64], journal[17];
 
-        if (rows[i].not_stored == 0 && rows[i].elsewhere == 0)
+        /* one that comes again may have said of an event that it is set aside, which since
+         * was taken after all */
+        if (rows[i].not_stored == 0 && rows[i].elsewhere == 0 && !rows[i].is_again)
             continue;
         snprintf(journal, sizeof(journal), "%016llx", (unsigned long long)rows[i].journal);
         snprintf(id, sizeof(id), "row-%s-%016llx", journal, (unsigned long long)rows[i].first);
@@ -48,7 +50,7 @@ hour_document(const struct ledger_row *row, const char *journal)
     json_t *counts = json_object();
 
     for (int k = 0; k < LEDGER_COLUMNS; k++)
-        if (row->counts[k] != 0)
+        if (row->counts[k] != 0 || k == LEDGER_NOT_STORED)  /* which may have become none */
             json_object_set_new(counts, ledger_names[k], json_integer((json_int_t)row->counts[k]));
     return json_pack("{s:{s:s, s:s, s:I, s:o}, s:b}", "doc", "kind", "hour", "journal", journal, "hour",
                      (json_int_t)row->hour, "counts", counts, "doc_as_upsert", 1);
@@ -209,16 +211,6 @@ add_rows(struct elastic_store *store, int64_t from, int64_t to, struct ledger *r
     return status == OK ? 0 : -1;
 }
 
-/* What was counted now, into what was written down: the larger numbers. */
-static void
-raise_all(struct ledger *into, const struct ledger *counted)
-{
-    for (size_t i = 0; i < counted->count; i++)
-        for (int k = 0; k < LEDGER_COLUMNS; k++)
-            ledger_raise(into, counted->rows[i].journal, counted->rows[i].hour, k,
-                     (int64_t)counted->rows[i].counts[k]);
-}
-
 int
 elastic_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour, struct ledger *ret_hours,
                    struct err *err)
@@ -241,7 +233,7 @@ elastic_get_ledger(struct store *base, int64_t from_hour, int64_t to_hour, struc
              add_rows(store, from, to_hour, counted, err) == 0 ? 0 : -1;
     }
     if (rc == 0)
-        raise_all(ret_hours, counted);
+        ledger_take_counted(ret_hours, counted);
     free(counted);
     return rc;
 }
