@@ -192,6 +192,7 @@ http_server_new(zloop_t *loop, const struct http_options *options,
         options->max_body > MIN_BODIES / 2 ? options->max_body * 2 : MIN_BODIES;
     server->crowd.max_held[HELD_ANSWER] = MAX_ANSWERS;
     set_up_metrics(server, metrics);
+    http_queue_start(server, metrics);
     server->crowd.limit = http_crowd_limit(options->max_connections);
     server->crowd.max_per_address = options->max_per_address;
     server->pace.timer = -1;
@@ -223,8 +224,10 @@ flush(struct http_server *server)
 
     server->is_running = 1;                 /* no timers any more */
     for (struct http_request *req = server->requests; req != NULL; req = req->next)
-        if (req->stage == STAGE_WAITING)
+        if (req->stage == STAGE_WAITING || req->stage == STAGE_QUEUED) {
+            http_queue_leave(req);
             http_refuse(req, REFUSED_CLOSING, 503, "Shutting down; send it again.");
+        }
     MHD_run(server->mhd);
     while (server->unsent > 0 && clock_steady_ms() < deadline)
         MHD_run_wait(server->mhd, 10);
@@ -246,6 +249,7 @@ http_server_destroy(struct http_server **server_ptr)
     }
     if (server->timer >= 0)
         zloop_timer_end(server->loop, server->timer);
+    http_queue_end(server);
     http_pace_end(server);
     http_serve_end(server);
     http_linger_destroy(&server->linger);

@@ -6,6 +6,7 @@
  * request may pass, with _framing (and _raw), _host and, for keys, _access and _auth;
  * _request is read and _reply written by handlers, _encode tags and compresses what is
  * written; _document tells of the routes; _tls gives connections their certificate;
+ * _queue has long bodies come in after each other;
  * _linger sees refused uploads off; _crowd bounds the connections, _neighbours those of
  * one address, _pace how slow they may be.
  */
@@ -33,6 +34,8 @@ enum {
 
 enum http_stage {
     STAGE_NEW,              /* the request line is known */
+    STAGE_QUEUED,           /* suspended until there is room for the body */
+    STAGE_LET_IN,           /* there is */
     STAGE_READING,          /* the body comes in */
     STAGE_DISCARDING,       /* refused; what is left of the body is thrown away */
     STAGE_HANDLING,         /* the route's handler runs */
@@ -74,6 +77,10 @@ struct http_request {
     struct buf body;
     size_t max_body, received;              /* bytes; received: as they came */
     int64_t content_length;                 /* -1: chunked */
+    struct http_request *queue_prev, *queue_next;
+    int is_queued;
+    size_t bound;                           /* bytes of the body that are to come yet */
+    int64_t bound_ms;                       /* since when */
     struct buf query;                       /* the decoded parameters */
     struct http_pair pairs[HTTP_MAX_QUERY];
     size_t pair_count;
@@ -152,6 +159,15 @@ struct http_pace {
     uint64_t *slow[SLOW_COUNT];
 };
 
+/* Bodies that are let in, and who waits for that. */
+struct http_queue {
+    struct http_request *first, *last;
+    size_t bound, max_bytes;                /* announced; in all, with what has come */
+    int64_t moved_ms;                       /* the last time that it became less */
+    int timer;
+    uint64_t *waiting, *waited;
+};
+
 struct http_server {
     zloop_t *loop;
     struct MHD_Daemon *mhd;
@@ -170,6 +186,7 @@ struct http_server {
     enum forwarded_form forwarded_form;
     struct http_crowd crowd;
     struct http_pace pace;
+    struct http_queue queue;
     size_t max_body;
     void (*end)(void *self);
     void *end_self;
@@ -260,6 +277,15 @@ int http_proxies_init(struct http_server *server, const struct http_options *opt
                       struct err *err);
 void http_proxies_release(struct http_server *server);
 
+
+/* The head has passed: 0: its body may come. 1: it waits, to be suspended; when its turn
+ * has come it is resumed with STAGE_LET_IN. So many bytes of it have come (as they came);
+ * and: it is over, or waits no more. */
+int http_queue_join(struct http_request *req);
+void http_queue_took(struct http_request *req, size_t bytes);
+void http_queue_leave(struct http_request *req);
+void http_queue_start(struct http_server *server, struct metrics *metrics);
+void http_queue_end(struct http_server *server);
 
 /* How many connections the limit of open files leaves of those wanted. */
 unsigned http_crowd_limit(unsigned wanted);

@@ -17,7 +17,7 @@ finish(struct http_request *req, unsigned status, struct MHD_Response *response)
     req->status = status;
     req->is_answered = 1;
     req->server->unsent++;
-    if (req->stage != STAGE_WAITING)
+    if (req->stage != STAGE_WAITING && req->stage != STAGE_QUEUED)
         return;
     req->stage = STAGE_RESUMED;
     http_crowd_moved(&req->server->crowd, req->connection, 0);
@@ -249,10 +249,7 @@ reply_problem_va(struct http_request *req, unsigned status, const char *fmt, va_
     char detail[1024];
 
     vsnprintf(detail, sizeof(detail), fmt, args);
-    if (!text_is_utf8(text_of(detail)))
-        for (char *at = detail; *at != '\0'; at++)
-            if ((unsigned char)*at >= 0x80)
-                *at = '?';
+    text_mend(detail);
     http_reply_problem_with(req, status, NULL, detail);
 }
 

@@ -67,6 +67,8 @@ reset_request(struct http_request *req)
     req->is_bad_path = req->has_pairs = 0;
     req->received = req->max_body = 0;
     req->has_cache_control = req->has_retry_after = req->wants_tag = 0;
+    req->bound = 0;
+    req->is_queued = 0;
     req->is_deferred = req->is_answered = req->needs_linger = req->must_close = 0;
     req->response = NULL;
     req->holder = NULL;
@@ -84,6 +86,7 @@ give_back_request(struct http_request *req)
         server->requests = req->next;
     if (req->next != NULL)
         req->next->prev = req->prev;
+    http_queue_leave(req);
     if (req->is_answered)
         server->unsent--;
     if (req->response != NULL && req->stage != STAGE_SENT)
@@ -196,7 +199,9 @@ begin(struct http_request *req)
     http_crowd_moved(&req->server->crowd, req->connection, 0);
     http_pace_mark(req->one, PHASE_BODY);
     if (http_gate(req) == 0 && http_inflate_begin(req) == 0) {
-        req->stage = STAGE_READING;
+        req->stage = http_queue_join(req) == 0 ? STAGE_READING : STAGE_QUEUED;
+        if (req->stage == STAGE_QUEUED)
+            MHD_suspend_connection(req->connection);
         return MHD_YES;
     }
     req->stage = STAGE_DISCARDING;
@@ -234,6 +239,7 @@ discard(struct http_request *req)
 {
     req->stage = STAGE_DISCARDING;
     http_crowd_hold(&req->server->crowd, req->connection, HELD_BODY, 0);
+    http_queue_leave(req);
     http_inflate_release(req);
     buf_release(&req->body);
 }
@@ -242,6 +248,7 @@ static enum MHD_Result
 take_body(struct http_request *req, const char *bytes, size_t len)
 {
     req->received += len;
+    http_queue_took(req, len);
     if (req->stage == STAGE_DISCARDING)
         return req->received > req->max_body + MAX_DISCARD ? MHD_NO : MHD_YES;
     if ((req->inflate != NULL ? http_inflate_take(req, bytes, len)
@@ -304,6 +311,11 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url,
         req->version = version;
         return begin(req);
     }
+    if (req->stage == STAGE_LET_IN) {       /* and libmicrohttpd begins once more */
+        req->stage = STAGE_READING;
+        if (*len == 0)
+            return MHD_YES;
+    }
     if (*len > 0) {
         size_t taken = *len;
 
@@ -319,6 +331,7 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url,
     case STAGE_DISCARDING:
     case STAGE_RESUMED:
         return queue_answer(req);
+    case STAGE_QUEUED:
     case STAGE_WAITING:                     /* woken without an answer */
         MHD_suspend_connection(connection);
         return MHD_YES;
