@@ -26,14 +26,16 @@ may_begin(struct text bytes, const char *start, size_t len)
     return memcmp(bytes.ptr, start, bytes.len < len ? bytes.len : len) == 0;
 }
 
-/* An IPv4 address in IPv6's clothes is shown as what it is. */
+/* An IPv4 address in IPv6's clothes is shown as what it is. The bytes stand anywhere. */
 static void
 show(int family, const void *address, char out[INET6_ADDRSTRLEN])
 {
-    const struct in6_addr *v6 = address;
+    struct in6_addr v6 = IN6ADDR_ANY_INIT;
 
-    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(v6))
-        inet_ntop(AF_INET, &v6->s6_addr[12], out, INET6_ADDRSTRLEN);
+    if (family == AF_INET6)
+        memcpy(&v6, address, sizeof(v6));
+    if (IN6_IS_ADDR_V4MAPPED(&v6))
+        inet_ntop(AF_INET, &v6.s6_addr[12], out, INET6_ADDRSTRLEN);
     else
         inet_ntop(family, address, out, INET6_ADDRSTRLEN);
 }
