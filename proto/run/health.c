@@ -11,13 +11,14 @@
 
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/text.h"
 
 enum { MAX_CHECKS = 32, MAX_ALSO = 4 };
 
 struct check {
     char name[32];
     char why[256];
-    int is_ok;
+    int is_ok, is_warning;
 };
 
 struct health {
@@ -63,8 +64,9 @@ health_beat(struct health *health)
     health->beat_ms = clock_steady_ms();
 }
 
-void
-health_set(struct health *health, const char *name, int is_ok, const char *why)
+/* The check of that name, made when it is new; NULL: there is no room. */
+static struct check *
+check_of(struct health *health, const char *name)
 {
     static struct log_burst burst;
     struct check *check = health->checks, *end = check + health->check_count;
@@ -74,13 +76,44 @@ health_set(struct health *health, const char *name, int is_ok, const char *why)
     if (check == end) {
         if (health->check_count == MAX_CHECKS) {
             log_warn_burst(&burst, "no room for a further check", "name=%s", name);
-            return;
+            return NULL;
         }
         health->check_count++;
         snprintf(check->name, sizeof(check->name), "%s", name);
     }
+    return check;
+}
+
+/* A reason may quote what came from outside, and be cut within a character. */
+static void
+set_why(struct check *check, const char *why)
+{
+    snprintf(check->why, sizeof(check->why), "%s", why == NULL ? "" : why);
+    text_mend(check->why);
+}
+
+void
+health_set(struct health *health, const char *name, int is_ok, const char *why)
+{
+    struct check *check = check_of(health, name);
+
+    if (check == NULL)
+        return;
     check->is_ok = is_ok;
-    snprintf(check->why, sizeof(check->why), "%s", is_ok || why == NULL ? "" : why);
+    check->is_warning = 0;
+    set_why(check, is_ok ? NULL : why);
+}
+
+void
+health_warn(struct health *health, const char *name, const char *why)
+{
+    struct check *check = check_of(health, name);
+
+    if (check == NULL)
+        return;
+    check->is_ok = 1;
+    check->is_warning = 1;
+    set_why(check, why);
 }
 
 void
@@ -115,15 +148,6 @@ is_ready(const struct health *health)
     return ready;
 }
 
-/* A reason may quote what came from outside. */
-static json_t *
-text_value(const char *str)
-{
-    json_t *value = json_string(str);
-
-    return value != NULL ? value : json_string("(no UTF-8)");
-}
-
 static json_t *
 checks_object(const struct health *health)
 {
@@ -133,11 +157,42 @@ checks_object(const struct health *health)
         const struct check *check = &health->checks[i];
         const char *shown = check->why[0] != '\0' ? check->why : "failed";
 
-        json_object_set_new(checks, check->name, text_value(check->is_ok ? "ok" : shown));
+        if (check->is_warning)
+            continue;
+        json_object_set_new(checks, check->name, json_string(check->is_ok ? "ok" : shown));
     }
     if (health->is_draining)
         json_object_set_new(checks, "draining", json_string("this process is ending"));
     return checks;
+}
+
+/* NULL when there is nothing to warn of. */
+static json_t *
+warnings_array(const struct health *health)
+{
+    json_t *warnings = NULL;
+
+    for (size_t i = 0; i < health->check_count; i++) {
+        if (!health->checks[i].is_warning || health->checks[i].why[0] == '\0')
+            continue;
+        if (warnings == NULL)
+            warnings = json_array();
+        json_array_append_new(warnings, json_string(health->checks[i].why));
+    }
+    return warnings;
+}
+
+/* Behind those that the process has put there itself. */
+static void
+add_warnings(const struct health *health, json_t *status)
+{
+    json_t *ours = warnings_array(health), *theirs = json_object_get(status, "warnings");
+
+    if (theirs == NULL)
+        json_object_set(status, "warnings", ours);
+    else
+        json_array_extend(theirs, ours);
+    json_decref(ours);
 }
 
 /* --- the numbers of the process itself --- */
@@ -263,8 +318,9 @@ on_readyz(struct http_request *req, void *self)
     if (!ready)
         http_set_header(req, "Retry-After", "1");
     http_reply_json(req, ready ? 200 : 503,
-                    json_pack("{s:s, s:o}", "status", ready ? "ready" : "not ready",
-                              "checks", checks_object(health)));
+                    json_pack("{s:s, s:o, s:o*}", "status", ready ? "ready" : "not ready",
+                              "checks", checks_object(health), "warnings",
+                              warnings_array(health)));
 }
 
 static void
@@ -303,6 +359,7 @@ on_status(struct http_request *req, void *self)
         health->fill(health->fill_self, status);
     for (size_t i = 0; i < health->also_count; i++)
         health->also[i].fill(health->also[i].self, status);
+    add_warnings(health, status);
     http_reply_json(req, 200, status);
 }
 

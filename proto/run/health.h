@@ -24,6 +24,10 @@ void health_destroy(struct health **health);
  * that is fine needs none. Not ready while any check is not. */
 void health_set(struct health *health, const char *check, int is_ok, const char *why);
 
+/* Something people should know of that makes the process no less ready: it stands under
+ * "warnings" in /readyz and /status by this name, until it is set to NULL. why is copied. */
+void health_warn(struct health *health, const char *name, const char *why);
+
 /* The loop went round (daemon.c calls this each second); /healthz shows how
  * long ago that was. */
 void health_beat(struct health *health);

@@ -112,6 +112,41 @@ ready_while_every_check_is_fine(void **state)
 }
 
 static void
+a_warning_that_is_cut_within_a_character_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    json_t *object;
+
+    health_warn(f->health, "windows", "forgotten: \xea\xb0\x80\xea\xb0");
+    object = get_json(f, "/readyz", 200);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(object, "warnings"), 0)),
+                        "forgotten: \xea\xb0\x80??");
+    json_decref(object);
+}
+
+static void
+a_warning_makes_nobody_less_ready_and_stands_apart(void **state)
+{
+    struct fixture *f = *state;
+    json_t *object;
+
+    health_set(f->health, "journal", 1, NULL);
+    health_warn(f->health, "windows", "they forget");
+    object = get_json(f, "/readyz", 200);
+    assert_null(json_object_get(json_object_get(object, "checks"), "windows"));
+    assert_string_equal(json_string_value(json_array_get(json_object_get(object, "warnings"), 0)),
+                        "they forget");
+    json_decref(object);
+    object = get_json(f, "/status", 200);
+    assert_int_equal(json_array_size(json_object_get(object, "warnings")), 1);
+    json_decref(object);
+    health_warn(f->health, "windows", NULL);
+    object = get_json(f, "/readyz", 200);
+    assert_null(json_object_get(object, "warnings"));
+    json_decref(object);
+}
+
+static void
 not_ready_says_why_and_recovers(void **state)
 {
     struct fixture *f = *state;
@@ -137,7 +172,7 @@ a_reason_that_is_no_utf8_is_still_json(void **state)
 
     health_set(f->health, "store", 0, "\xff");
     object = get_json(f, "/readyz", 503);
-    assert_string_equal(check_of(object, "store"), "(no UTF-8)");
+    assert_string_equal(check_of(object, "store"), "?");
     json_decref(object);
 }
 
@@ -228,6 +263,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(alive_is_who_answers),
         TEST(ready_while_every_check_is_fine),
+        TEST(a_warning_that_is_cut_within_a_character_is_shown),
+        TEST(a_warning_makes_nobody_less_ready_and_stands_apart),
         TEST(not_ready_says_why_and_recovers),
         TEST(a_reason_that_is_no_utf8_is_still_json),
         TEST(draining_is_not_ready_whatever_the_checks_say),
