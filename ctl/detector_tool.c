@@ -58,7 +58,8 @@ detector_tool_init(struct detector_tool *tool, struct call *call)
         add_number(tool, call, "max-keys", settings->detector_max_keys * slots) == 0 &&
         add_number(tool, call, "max-entries", settings->detector_max_entries) == 0 &&
         add_number(tool, call, "max-total-entries",
-                   settings->detector_max_total_entries * slots) == 0)
+                   settings->detector_max_total_entries * slots) == 0 &&
+        add_number(tool, call, "max-rule-share", settings->detector_rule_share) == 0)
         rc = 0;
     free(allow);
     return rc;

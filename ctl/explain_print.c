@@ -181,18 +181,31 @@ print_check(const json_t *check)
     buf_release(&line);
 }
 
-/* Of a rule, or of a filter. */
 static void
-print_conditions(const json_t *rule)
+print_any(json_t *conditions)
 {
-    json_t *conditions = json_object_get(rule, "condition"), *one;
+    json_t *one;
     size_t i;
 
-    puts("  condition:");
     json_array_foreach(conditions, i, one) {
         if (i > 0)
             puts("    or");
         print_node(one, 0);
+    }
+}
+
+/* Of a rule, or of a filter. */
+static void
+print_conditions(const json_t *rule)
+{
+    json_t *own = json_object_get(rule, "bongsu_condition"), *one;
+    size_t i;
+
+    puts("  condition:");
+    print_any(json_object_get(rule, "condition"));
+    if (own != NULL) {
+        puts("  and the condition of bongsu.detection:");
+        print_any(own);
     }
     puts("  selections:");
     json_array_foreach(json_object_get(rule, "selections"), i, one)

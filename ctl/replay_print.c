@@ -125,7 +125,7 @@ print_side(const json_t *answer, const char *name)
 {
     static const struct { const char *name, *text; } kinds[] = {
         { "late", "events were too late for windows" },
-        { "keys_evicted", "keys had to go (detector.max_keys, detector.max_total_entries)" },
+        { "keys_evicted", "keys had to go (detector.max_keys, .max_total_entries, .max_rule_share)" },
         { "entries_dropped", "events did not fit into their windows (detector.max_entries)" },
     };
     const json_t *side = json_object_get(answer, name);

@@ -21,3 +21,10 @@ commit_pace_wait_ms(const struct commit_pace *pace, int64_t now_us)
         return COMMIT_LATEST_MS;
     return wait_ms < COMMIT_SOON_MS ? COMMIT_SOON_MS : wait_ms;
 }
+
+int
+commit_pace_is_full(const struct commit_pace *pace, size_t changed, int64_t now_us)
+{
+    return changed >= COMMIT_MANY_ROWS &&
+           now_us - pace->ended_us >= pace->took_us * COMMIT_PART_SHARE;
+}

@@ -177,6 +177,7 @@ on_second(zloop_t *loop, int timer, void *self)
     allow_file_look(&det->allow, det->engine);
     detector_keep_allow(det);
     sources_review(det->sources);
+    detector_note_losses(det);
     health_set(det->daemon->health, "ingest",
                fan_alive(det->links, clock_steady_ms()) > 0, "no ingest is heard");
     return 0;
@@ -281,7 +282,7 @@ detector_destroy(void **self)
     rule_files_release(&det->rule_files);
     allow_file_close(&det->allow);
     json_decref(det->refusals);
-    event_release(&det->event);
+    read_ahead_release(&det->ahead);
     free(det);
     *self = NULL;
 }

@@ -15,6 +15,7 @@
 #include "detector/watch/allow_file.h"
 #include "detector/commit_pace.h"
 #include "detector/engine/share.h"
+#include "detector/read_ahead.h"
 #include "detector/watch/rule_watch.h"
 #include "detector/ruleset/rule_files.h"
 #include "proto/base/log.h"
@@ -42,6 +43,13 @@ struct reload {
     uint64_t *count, *failures;
 };
 
+/* What windows forget early, since memory is bounded (losses.c). */
+struct losses {
+    uint64_t keys, rule_keys, entries;  /* of all rules, when it was last looked */
+    int64_t seen_ms;                /* the last time that there were new ones; 0: never */
+    struct log_burst burst;
+};
+
 struct detector {
     struct daemon *daemon;
     struct engine *engine;
@@ -54,7 +62,7 @@ struct detector {
     uint64_t boot, sent_counter;
     char consumer[32];
     struct share share;             /* which slot of how many we are */
-    struct event event;
+    struct read_ahead ahead;
     uint64_t resend[DETECTOR_MAX_JOURNALS];       /* journals in which a gap was seen */
     size_t resend_count;
     int is_dirty, is_commit_due, is_refused;
@@ -64,6 +72,7 @@ struct detector {
     struct rule_files rule_files;   /* until the good ones are kept */
     json_t *refusals;               /* why rules are refused, for status */
     struct reload reload;
+    struct losses losses;
     char state_path[4096];
     struct log_burst keep_burst, gap_burst, fail_burst, place_burst;
     uint64_t *judged, *rows, *refused_rows, *repeats, *gaps, *lost, *unplaced, *poisoned;
@@ -79,6 +88,11 @@ int detector_open_state(struct detector *det, struct err *err);
  * that the state is divided anew when it is for another number of slots. The lock on dividing,
  * to be closed once our state file is open; or -1 with the reason. */
 int detector_take_slot(struct detector *det, struct err *err);
+
+/* losses.c: each second, tell the log and /readyz of what windows have forgotten early; and
+ * which rules have, for status. */
+void detector_note_losses(struct detector *det);
+void detector_fill_losses(const struct detector *det, json_t *status);
 
 /* Keep the rule files that are good, if that is not done yet. */
 void detector_keep_rules(struct detector *det);

@@ -19,6 +19,7 @@ fill_windows(const struct detector *det, json_t *status)
         { "keys", numbers.keys },
         { "max_keys", (uint64_t)settings->detector_max_keys },
         { "keys_evicted", numbers.keys_evicted },
+        { "rule_keys_evicted", numbers.rule_keys_evicted },
         { "entries", numbers.entries },
         { "max_total_entries", (uint64_t)settings->detector_max_total_entries },
         { "entries_evicted", numbers.entries_evicted },
@@ -72,6 +73,7 @@ detector_fill_status(void *self, json_t *status)
     json_object_set_new(status, "slot", json_integer(det->share.slot));
     json_object_set_new(status, "slots", json_integer(det->share.slots));
     fill_windows(det, status);
+    detector_fill_losses(det, status);
     json_object_set_new(status, "rule_files_kept", json_integer((json_int_t)*det->kept_files));
     allow_file_fill(&det->allow, det->engine, status, warnings);
     fill_filters(det, status, warnings);

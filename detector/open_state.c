@@ -219,6 +219,7 @@ open_engine(struct detector *det, struct err *err)
         .max_keys = (size_t)settings->detector_max_keys,
         .max_entries = (size_t)settings->detector_max_entries,
         .max_total_entries = (size_t)settings->detector_max_total_entries,
+        .rule_share = (unsigned)settings->detector_rule_share,
         .slots = det->share.slots, .slot = det->share.slot,
     };
     struct ruleset *rules = NULL;

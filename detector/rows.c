@@ -33,16 +33,16 @@ die_amid(const struct bus_batch *batch, struct err *err)
 /* An event at which we died before is set aside. 1: it was; 0: judge it; -1:
  * the disk takes nothing now. */
 static int
-pass_over(struct detector *det, const struct batch_reader *reader, struct err *err)
+pass_over(struct detector *det, uint64_t origin, const struct ahead_event *one,
+          struct err *err)
 {
-    int seen = poison_begin_event(det->poison, reader->head.origin,
-                                  reader->head.first + reader->index - 1, err);
+    int seen = poison_begin_event(det->poison, origin, one->sequence, err);
 
     if (seen != 1)
         return seen;
     if (poison_set_aside(det->poison, &(struct dead_letter){
-            .key = dead_key_of(&det->event), .at_us = clock_real_us(),
-            .received_us = det->event.received_us, .encoded = reader->encoded,
+            .key = dead_key_of(&one->event), .at_us = clock_real_us(),
+            .received_us = one->event.received_us, .encoded = one->encoded,
             .reason = text_of("the detector died while judging it") }, err) != 0)
         return -1;
     ++*det->poisoned;
@@ -54,31 +54,32 @@ static enum judged
 judge_row(struct detector *det, const struct bus_batch *batch, int by_event, struct err *err)
 {
     enum judged judged = JUDGED;
-    struct batch_reader reader;
+    struct ahead_event *one;
     uint64_t before = *det->judged;
-    int rc = batch_reader_init(&reader, &batch->head, batch->body.ptr, batch->body.len, err);
+    int rc = read_ahead_begin(&det->ahead, det->engine, &batch->head, batch->body, by_event,
+                              err);
 
     if (rc != 0)
         goto done;
-    while ((rc = batch_reader_next(&reader, &det->event, err)) == 1) {
-        int passed = by_event ? pass_over(det, &reader, err) : 0;
+    while ((rc = read_ahead_next(&det->ahead, &one, err)) == 1) {
+        int passed = by_event ? pass_over(det, batch->head.origin, one, err) : 0;
 
         if (passed == 0)
-            fault_on_text("detector.event", reader.encoded);
+            fault_on_text("detector.event", one->encoded);
         if (passed < 0 && *det->judged == before) {
             judged = JUDGED_LATER;
             goto done;
         }
-        if (passed < 0 || (passed == 0 && engine_judge(det->engine, &det->event,
+        if (passed < 0 || (passed == 0 && engine_judge(det->engine, &one->event,
                                                        batch->head.origin, err) != 0))
             die_amid(batch, err);
         if (passed == 0)
-            sources_hear(det->sources, &det->event);
+            sources_hear(det->sources, &one->event);
         *det->judged += passed == 0;
     }
 
 done:
-    batch_reader_release(&reader);
+    read_ahead_end(&det->ahead);
     return rc < 0 ? JUDGED_NEVER : judged;
 }
 
@@ -155,6 +156,8 @@ take_row(struct detector *det, const struct bus_batch *batch, struct position *p
         detector_commit(det, 0);
         if (!det->is_refused)
             poison_done(det->poison, head->origin, head->first, &err);
+    } else if (commit_pace_is_full(&det->pace, engine_changed(det->engine), zclock_usecs())) {
+        detector_commit(det, 0);
     } else if (engine_is_urgent(det->engine)) {
         detector_commit_soon(det);
     }

@@ -67,6 +67,7 @@ struct settings {
     int64_t detector_lateness_ms;   /* 5 min */
     int64_t detector_max_keys;
     int64_t detector_max_entries;   /* per key of a window */
+    int64_t detector_rule_share;    /* percent */
     int64_t detector_max_total_entries;     /* in all windows */
     int64_t checkpoint_ms;          /* 1 s */
     int64_t sources_silent_after_ms;        /* 1 h; 0: never */

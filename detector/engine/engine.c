@@ -1,18 +1,9 @@
 #include "detector/engine/engine.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "detector/engine/engine_internal.h"
-
-#define HOUR_US (INT64_C(3600) * 1000000)
-
-/* What a window may always hold, however short memory is. */
-enum { MIN_ENTRIES = 64 };
-
-/* Ids that clients gave are remembered this long, so that a repeat is known. */
-#define SEEN_HOLD_US (24 * HOUR_US)
 
 static void
 open_counts(struct engine *engine, struct metrics *metrics)
@@ -37,6 +28,8 @@ open_counts(struct engine *engine, struct metrics *metrics)
           "events of a client's id that were judged before" },
         { &counts->keys_evicted, METRIC_COUNTER, "bongsu_detector_keys_evicted_total",
           "keys forgotten early, to stay within max_keys or max_total_entries" },
+        { &counts->rule_keys_evicted, METRIC_COUNTER, "bongsu_detector_rule_keys_evicted_total",
+          "of those, keys that went since their rule had its share (max_rule_share)" },
         { &counts->entries_dropped, METRIC_COUNTER,
           "bongsu_detector_entries_dropped_total",
           "events forgotten early, to stay within max_entries" },
@@ -107,75 +100,6 @@ index_rules(struct engine *engine)
     return 0;
 }
 
-/* The highest number that its condition names. */
-static double
-highest(const struct window_rule *rule)
-{
-    double number = rule->threshold;
-
-    if (rule->is_waiting && isfinite(rule->most))
-        number = fmax(number, rule->most);
-    return rule->is_waiting ? fmax(number, rule->except) : number;
-}
-
-/* A window must be able to reach its threshold, twice for good measure. */
-static void
-plan_limits(struct rule_plan *plan, const struct engine_options *options)
-{
-    size_t most = options->max_total_entries / 4 > MIN_ENTRIES
-                  ? options->max_total_entries / 4 : MIN_ENTRIES;
-    double need = window_has_weight(plan->window.kind) ? 0 : highest(&plan->window) * 2;
-
-    plan->tight_entries = MIN_ENTRIES;
-    if (need > 0)
-        plan->tight_entries += need < (double)most ? (size_t)need : most;
-    plan->max_entries = options->max_entries > plan->tight_entries
-                        ? options->max_entries : plan->tight_entries;
-}
-
-static struct rule_plan
-plan_rule(struct engine *engine, const struct sigma_rule *sigma)
-{
-    static const enum window_kind kinds[] = {
-        [SIGMA_TEMPORAL] = WINDOW_STEPS,
-        [SIGMA_ORDERED] = WINDOW_ORDERED,
-        [SIGMA_EVENT_COUNT] = WINDOW_COUNT,
-        [SIGMA_VALUE_COUNT] = WINDOW_DISTINCT,
-        [SIGMA_VALUE_SUM] = WINDOW_SUM,
-        [SIGMA_VALUE_AVG] = WINDOW_AVERAGE,
-        [SIGMA_VALUE_PERCENTILE] = WINDOW_PERCENTILE,
-    };
-    const struct sigma_correlation *cor = &sigma->correlation;
-    struct rule_plan plan = {
-        .window = { .kind = kinds[cor->type], .steps = (unsigned)cor->rule_count,
-                    .span_us = cor->span_us, .lateness_us = engine->options.lateness_us,
-                    .threshold = cor->threshold, .is_strict = cor->is_strict,
-                    .max_entries = engine->options.max_entries,
-                    .percentile = cor->percentile, .is_waiting = cor->is_waiting,
-                    .most = cor->most, .is_most_strict = cor->is_most_strict,
-                    .except = cor->except, .terms = cor->terms,
-                    .term_count = cor->term_count,
-                    .is_ahead = cor->is_waiting && cor->term_count > 0 },
-        .suppress_us = sigma->suppress_us,
-    };
-    int64_t hold = cor->span_us > HOUR_US ? cor->span_us : HOUR_US;
-
-    plan_limits(&plan, &engine->options);
-    if (cor->is_waiting)
-        hold += HOUR_US;        /* it must outlive what it waits for */
-    if (plan.suppress_us == 0)
-        plan.suppress_us = hold;
-    if (plan.suppress_us > hold)
-        hold = plan.suppress_us;
-    if (sigma->seen_us > hold)
-        hold = sigma->seen_us;
-    plan.age_class = state_class(&engine->table, hold + engine->options.lateness_us,
-                                 cor->type != SIGMA_NONE ? STATE_WINDOWS
-                                 : sigma->seen_us > 0 ? STATE_MEMORY : STATE_PLAIN);
-    engine->unstarted += sigma->learn_us > 0;
-    return plan;
-}
-
 struct engine *
 engine_new(const struct engine_options *options, struct ruleset **rules,
            struct metrics *metrics, struct err *err)
@@ -183,9 +107,10 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
     struct engine *engine = calloc(1, sizeof(*engine));
     size_t count = ruleset_count(*rules);
 
-    if (engine == NULL || state_table_init(&engine->table) != 0)
+    if (engine == NULL || state_table_init(&engine->table, count) != 0)
         goto no_memory;
     engine->options = *options;
+    engine->expecting.least_rows = EXPECT_LEAST_ROWS;
     engine->share.slots = options->slots;
     engine->share.slot = options->slot;
     if (engine->options.max_keys == 0)
@@ -196,13 +121,7 @@ engine_new(const struct engine_options *options, struct ruleset **rules,
         goto no_memory;
     if (engine->options.max_total_entries == 0)
         engine->options.max_total_entries = SIZE_MAX;
-    engine->seen_class = state_class(&engine->table, SEEN_HOLD_US, STATE_PLAIN);
-    engine->told_class = state_class(&engine->table, HOUR_US, STATE_PLAIN);
-    engine->late_class = state_class(&engine->table, INT64_MAX, STATE_PLAIN);
-    for (size_t i = 0; i < count; i++) {
-        engine->plans[i] = plan_rule(engine, &ruleset_rule(*rules, i)->sigma);
-        engine->plans[i].rank = ruleset_rule(*rules, i)->rank;
-    }
+    engine_plan(engine, *rules);
     engine->rules = *rules;
     *rules = NULL;
     open_counts(engine, metrics);
@@ -224,11 +143,13 @@ engine_destroy(struct engine **engine)
     if (*engine == NULL)
         return;
     engine_release_allow(*engine);
+    leaving_release(&(*engine)->leaving);
     state_table_release(&(*engine)->table);
     window_match_release(&(*engine)->match);
     journals_release(&(*engine)->journals);
     id_memory_release(&(*engine)->keyed);
     chain_release(&(*engine)->chain);
+    engine_expect_release(*engine);
     buf_release(&(*engine)->key);
     buf_release(&(*engine)->other_key);
     buf_release(&(*engine)->pack);
@@ -269,6 +190,19 @@ engine_set_share(struct engine *engine, const struct share *share)
     engine->share = *share;
 }
 
+int
+engine_loss(const struct engine *engine, size_t i, struct engine_loss *ret)
+{
+    const struct rule *rule;
+
+    if (i >= ruleset_count(engine->rules))
+        return 0;
+    rule = ruleset_rule(engine->rules, i);
+    *ret = (struct engine_loss){ rule->sigma.id, rule->sigma.title, engine->plans[i].lost_keys,
+                                 engine->plans[i].lost_entries };
+    return 1;
+}
+
 struct engine_numbers
 engine_numbers(const struct engine *engine)
 {
@@ -277,6 +211,7 @@ engine_numbers(const struct engine *engine)
     return (struct engine_numbers){
         ruleset_count(engine->rules), ruleset_refused_count(engine->rules),
         engine->table.count, engine->table.entries,
-        *counts->keys_evicted, *counts->entries_evicted, *counts->entries_dropped,
+        *counts->keys_evicted, *counts->rule_keys_evicted, *counts->entries_evicted,
+        *counts->entries_dropped,
     };
 }

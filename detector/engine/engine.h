@@ -28,6 +28,8 @@ struct engine_options {
     size_t max_keys;            /* state rows in memory; the oldest goes first */
     size_t max_entries;         /* events one key's window holds */
     size_t max_total_entries;   /* events all windows hold, 40 bytes each; 0: any */
+    unsigned rule_share;        /* percent of keys and of entries that one rule may hold, and
+                                 * of what is remembered; 0: all */
     unsigned slots, slot;       /* this engine judges what hashes to its slot */
 };
 
@@ -61,6 +63,12 @@ void engine_set_share(struct engine *engine, const struct share *share);
  * has its own clock). 0, or -1 when out of memory. */
 int engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
                  struct err *err);
+
+/* This event is to be judged soon, after those that were expected before: what it may
+ * need is fetched meanwhile. May be left out, and so may the judging: no answer depends
+ * on it. Of use for so many events in advance. */
+enum { ENGINE_AHEAD = 3 };
+void engine_expect(struct engine *engine, const struct event *ev);
 
 /* A journal's stream has come to at_us without an event: all that was received before
  * is judged. What waits for events that do not come may be told for it. 1 when something
@@ -96,6 +104,10 @@ int engine_changes(struct engine *engine,
                    int (*visit)(void *ctx, const struct engine_row *row),
                    void *ctx);
 
+/* How many rows that are: a commit takes as long as it has rows to write, so that its
+ * owner does not let them become too many. */
+size_t engine_changed(const struct engine *engine);
+
 /* Call visit for each incident that is to be told, as a snapshot without rev (borrowed
  * during the call): those that opened or became worse, and of the rows with incidents
  * that only grew most_grown, those first that wait longest. A row that engine_changes
@@ -117,9 +129,17 @@ void engine_settle(struct engine *engine);
 struct engine_numbers {
     size_t rules, rules_refused;
     size_t keys, entries;
-    uint64_t keys_evicted, entries_evicted, entries_dropped;
+    uint64_t keys_evicted, rule_keys_evicted, entries_evicted, entries_dropped;
 };
 struct engine_numbers engine_numbers(const struct engine *engine);
+
+/* What the i-th rule's windows have forgotten early, since the rule is in force; 0: there
+ * are no so many rules. */
+struct engine_loss {
+    const char *id, *title;
+    uint64_t keys, entries;
+};
+int engine_loss(const struct engine *engine, size_t i, struct engine_loss *ret);
 
 /* Judge by this allow list from the next event on (given; NULL: by none). What its
  * entries ate before is in the state. 0, or -1 when out of memory: the list in force

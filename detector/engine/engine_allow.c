@@ -25,8 +25,9 @@ engine_open_allow(struct engine *engine, struct metrics *metrics)
 
     allowing->metrics = metrics;
     allowing->is_noted = 1;
-    allowing->total_class = state_class(&engine->table, INT64_MAX, STATE_KEPT);
-    allowing->day_class = state_class(&engine->table, KEPT_DAYS * DAY_US, STATE_KEPT);
+    (void)state_hold(&engine->table, HOLDS_ALLOWED, HOLDS_ALLOWED, STATE_KEPT, INT64_MAX);
+    (void)state_hold(&engine->table, HOLDS_ALLOWED_DAYS, HOLDS_ALLOWED_DAYS, STATE_KEPT,
+                     KEPT_DAYS * DAY_US);
     allowing->host_field = field_table_add(ruleset_fields(engine->rules),
                                            text_of("host.name"));
     return allowing->host_field < 0 ? -1 : 0;
@@ -53,13 +54,15 @@ open_total(struct metrics *metrics, const struct allow_entry *entry)
     return number;
 }
 
-static int
-has_rule(const struct engine *engine, const struct allow_entry *entry)
+/* The entries that name a rule that is there, as marks; NULL when out of memory. */
+static unsigned char *
+mark_named(const struct engine *engine, const struct allow_list *list)
 {
-    for (size_t i = 0; i < ruleset_count(engine->rules); i++)
-        if (allow_entry_is_for(entry, &ruleset_rule(engine->rules, i)->sigma))
-            return 1;
-    return entry->rule.ptr == NULL;
+    unsigned char *marks = calloc(allow_list_count(list) + 1, 1);
+
+    for (size_t i = 0; marks != NULL && i < ruleset_count(engine->rules); i++)
+        allow_list_mark(list, &ruleset_rule(engine->rules, i)->sigma, marks);
+    return marks;
 }
 
 static struct state *
@@ -74,19 +77,21 @@ engine_set_allow(struct engine *engine, struct allow_list **list)
     struct allowing *allowing = &engine->allowing;
     size_t count = allow_list_count(*list);
     struct allow_use *uses = calloc(count + 1, sizeof(*uses));
+    unsigned char *marks = mark_named(engine, *list);
+    int rc = uses == NULL || marks == NULL ? -1 : 0;
 
-    for (size_t i = 0; uses != NULL && i < count; i++) {
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         const struct allow_entry *entry = allow_list_entry(*list, i);
 
-        uses[i].has_rule = has_rule(engine, entry);
+        uses[i].has_rule = marks[i] || entry->rule.ptr == NULL;
         uses[i].total = open_total(allowing->metrics, entry);
-        if (uses[i].total == NULL) {
-            free(uses);
-            return -1;
-        }
+        rc = uses[i].total == NULL ? -1 : 0;
     }
-    if (uses == NULL)
+    free(marks);
+    if (rc != 0) {
+        free(uses);
         return -1;
+    }
     engine_release_allow(engine);
     allowing->uses = uses;
     allowing->asked_in = 0;
@@ -105,16 +110,16 @@ engine_set_allow(struct engine *engine, struct allow_list **list)
 }
 
 static struct state *
-make_row(struct engine *engine, struct text key, uint8_t age_class)
+make_row(struct engine *engine, struct text key)
 {
     struct state *state = find_row(engine, key);
-    struct age_class *rows = &engine->table.classes[age_class];
+    struct holding *rows = state_holding_at(&engine->table, RULE_ALLOW, key.len);
 
     if (state != NULL)
         return state;
-    if (rows->queues[0].count + rows->queues[1].count >= MAX_ALLOW_ROWS)
+    if (holding_rows(rows) >= MAX_ALLOW_ROWS)
         state_drop(&engine->table, rows->queues[rows->queues[0].count == 0].oldest);
-    return state_add(&engine->table, RULE_ALLOW, key, hash64(key.ptr, key.len), age_class);
+    return state_add(&engine->table, RULE_ALLOW, key, hash64(key.ptr, key.len));
 }
 
 /* An entry that is new counts as unused from now on. */
@@ -128,7 +133,7 @@ engine_note_allow(struct engine *engine)
         struct state *state = find_row(engine, key);
 
         if (state == NULL) {
-            state = make_row(engine, key, allowing->total_class);
+            state = make_row(engine, key);
             if (state == NULL)
                 return -1;
             state_touch(&engine->table, state, engine->stream_us);
@@ -166,9 +171,8 @@ count_allowed(struct engine *engine, size_t i, const struct event *ev)
         return -1;
     if (!engine_is_ours(engine, owner))
         return 0;
-    total = make_row(engine, text_of(entry->id), allowing->total_class);
-    day = total == NULL ? NULL : make_row(engine, day_key(entry, ev->received_us, key),
-                                          allowing->day_class);
+    total = make_row(engine, text_of(entry->id));
+    day = total == NULL ? NULL : make_row(engine, day_key(entry, ev->received_us, key));
     if (day == NULL)
         return -1;
     state_touch(&engine->table, total, engine->stream_us);

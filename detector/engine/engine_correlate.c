@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "detector/engine/engine_internal.h"
-#include "proto/base/hash.h"
 
 /* What a window is judged for. */
 struct judging {
@@ -28,7 +27,8 @@ part_of(const struct engine *engine, const struct state *state,
 {
     const struct window_match *match = &engine->match;
     enum window_kind kind = engine->plans[state->rule].window.kind;
-    double weight = kind == WINDOW_SUM ? entry->as.weight : 1;
+    double weight = kind == WINDOW_SUM ? entry->as.weight
+                                       : (double)window_events(kind, entry);
     struct incident_part part = { .first_us = match->first_us, .last_us = match->last_us,
                                   .opener = opener, .entry = entry };
 
@@ -65,7 +65,7 @@ does_yield(struct engine *engine, const struct rule *rule, const struct state *s
         return 0;
     for (size_t i = 0; i < rule->sigma.yield_count; i++)
         if (is_open(engine, rule->yields[i],
-                    state_find(&engine->table, rule->yields[i], key, state->hash),
+                    engine_find(engine, rule->yields[i], key, state->hash),
                     &engine->match)) {
             ++*engine->counts.yielded;
             return 1;
@@ -99,27 +99,49 @@ engine_count_match(struct engine *engine, struct state *state,
     return 0;
 }
 
-/* All windows together hold so much: the keys untouched longest go. Before it
- * comes to that, busy keys are held shorter (limit_of). */
+/* Rows that are over go first, but so many at one event: they may be without entries. */
+enum { MOST_OVER = 16 };
+
+/* A rule's windows hold so much, and all together: the keys untouched longest go, those of
+ * the rule that holds most. Before it comes to that, busy keys are held shorter
+ * (limit_of). */
 static void
 keep_within(struct engine *engine, const struct state *current)
 {
-    while (engine->table.entries > engine->options.max_total_entries) {
-        struct state *oldest = state_oldest(&engine->table, 1);
+    const struct holding *holding = state_holding(&engine->table, current);
+    unsigned most_over = MOST_OVER;
+    struct state *state;
 
-        if (oldest == NULL || oldest == current)
+    while (holding->entries > holding->most_entries) {
+        state = holding_first_over(holding, engine->stream_us);
+        if (state == NULL && (state = holding_oldest(holding, current)) == NULL)
             break;
-        engine_evict(engine, oldest);
+        engine_evict(engine, state, ENGINE_RULE_BOUND);
+    }
+    while (engine->table.entries > engine->options.max_total_entries) {
+        state = most_over > 0 ? state_first_over(&engine->table, engine->stream_us) : NULL;
+        most_over -= most_over > 0;
+        if (state == NULL && (state = state_oldest_window(&engine->table, current)) == NULL)
+            break;
+        engine_evict(engine, state, ENGINE_BOUND);
     }
 }
 
-static size_t
-limit_of(const struct engine *engine, const struct rule_plan *plan)
+static int
+is_tight(size_t entries, size_t most)
 {
-    size_t max = engine->options.max_total_entries;
+    return entries > most - most / 4;
+}
 
-    return engine->table.entries > max - max / 4 ? plan->tight_entries
-                                                  : plan->max_entries;
+static size_t
+limit_of(const struct engine *engine, const struct state *state)
+{
+    const struct rule_plan *plan = &engine->plans[state->rule];
+    const struct holding *holding = state_holding(&engine->table, state);
+
+    return is_tight(engine->table.entries, engine->options.max_total_entries) ||
+           is_tight(holding->entries, holding->most_entries) ? plan->tight_entries
+                                                              : plan->max_entries;
 }
 
 static enum window_result
@@ -127,13 +149,14 @@ add_entry(struct engine *engine, struct state *state, const struct window_entry 
           uint64_t origin)
 {
     struct rule_plan *plan = &engine->plans[state->rule];
+    size_t before = state->window->count;
     enum window_result result;
 
-    plan->window.max_entries = limit_of(engine, plan);
-    engine->table.entries -= state->window->count;
+    plan->window.max_entries = limit_of(engine, state);
     result = window_add(state->window, &plan->window, entry, origin, &engine->match);
-    engine->table.entries += state->window->count;
+    state_note_entries(&engine->table, state, before, state->window->count);
     *engine->counts.entries_dropped += engine->match.dropped;
+    plan->lost_entries += engine->match.dropped;
     return result;
 }
 
@@ -178,15 +201,14 @@ static int
 row_of_key(struct engine *engine, uint32_t number, const struct rule *rule,
            struct state **ret_state, uint64_t *ret_owner)
 {
-    uint64_t hash = hash64(engine->key.ptr, engine->key.len), owner = hash;
+    uint64_t hash = engine_key_hash(engine), owner = hash;
 
     if (rule->owner != OWNER_KEY &&
         engine_key_owner(engine, rule, buf_text(&engine->key), hash, &owner) != 0)
         return -1;
     if (!engine_is_ours(engine, owner))
         return 0;
-    *ret_state = engine_state_of(engine, number, buf_text(&engine->key), hash,
-                                 engine->plans[number].age_class);
+    *ret_state = engine_state_of(engine, number, buf_text(&engine->key), hash);
     if (*ret_state == NULL)
         return -1;
     if (rule->owner != OWNER_KEY)
@@ -222,7 +244,7 @@ judge_window(struct engine *engine, uint32_t number, const struct rule *rule,
             return -1;
         /* its row may have taken the place of this one; which is not touched twice
          * for one event, or every key would be a known one */
-        state = state_find(&engine->table, number, buf_text(&engine->key), hash);
+        state = engine_find(engine, number, buf_text(&engine->key), hash);
         if (state == NULL && row_of_key(engine, number, rule, &state, &owner) <= 0)
             return -1;
     }
@@ -273,6 +295,7 @@ judge_steps(struct engine *engine, uint32_t number, struct judging *judging)
     for (; steps != 0; steps &= ~same) {
         int rc = same_key(engine, rule, steps, &same);
 
+        engine_expect_fed(engine, number, lowest(steps));
         *engine->counts.no_key += rc == 0;
         if (rc < 0 || (rc > 0 && judge_window(engine, number, rule, same, judging) != 0))
             return -1;
@@ -293,7 +316,7 @@ hand_on_details(struct engine *engine, const struct chain_hit *hit, struct state
         return 0;
     if (hit->entry_count == 1 && state->is_detailed)
         return engine_note_details(engine, state, at_us);
-    from = state_find(&engine->table, hit->from_rule, key, hit->from_hash);
+    from = engine_find(engine, hit->from_rule, key, hit->from_hash);
     return from == NULL ? 0 : engine_merge_details(engine, state, from);
 }
 

@@ -78,7 +78,7 @@ engine_weigh_echo(struct engine *engine, uint32_t number, uint64_t steps, uint64
 
     if (rc != 0)
         return rc < 0 ? -1 : 0;
-    state = engine_state_of(engine, RULE_TOLD, text_of(name), owner, engine->told_class);
+    state = engine_state_of(engine, RULE_TOLD, text_of(name), owner);
     if (state == NULL)
         return -1;
     lead = lead_read(state->number);

@@ -14,33 +14,52 @@
 #define NEVER_SEEN (-ENGINE_MAX_TIME)
 
 /* What was seen may take a quarter of all rows. */
-static size_t
-memory_limit(const struct engine *engine)
+size_t
+engine_memory_limit(const struct engine *engine)
 {
     return engine->options.max_keys / 4 + 1;
+}
+
+/* What no rule remembers any longer. Rows of other kinds make no room for what was seen. */
+static struct state *
+memory_first_over(const struct state_table *table, int64_t stream_us)
+{
+    const struct holding_rank *rank = &table->ranks[SIZE_MEMORY];
+    struct state *state = NULL;
+
+    for (size_t i = 0; i < rank->count && state == NULL; i++)
+        state = holding_first_over(&table->holdings[rank->items[i]], stream_us);
+    return state;
+}
+
+/* For a row more: of the rule's own when it has its share, then of the rule that has seen
+ * most. */
+static void
+make_memory_room(struct engine *engine, const struct holding *own)
+{
+    struct state_table *table = &engine->table;
+
+    while (holding_rows(own) >= own->most_rows ||
+           table->memory_count >= engine_memory_limit(engine)) {
+        int is_full = holding_rows(own) >= own->most_rows;
+        const struct holding *from = is_full ? own : state_largest(table, SIZE_MEMORY, NULL);
+        struct state *state = is_full ? holding_first_over(own, engine->stream_us)
+                                      : memory_first_over(table, engine->stream_us);
+
+        *engine->counts.memory_evicted += state == NULL;
+        state_drop(table, state != NULL ? state : holding_oldest_memory(from));
+    }
 }
 
 static struct state *
 memory_of(struct engine *engine, uint32_t number, struct text key, int *ret_is_new)
 {
     uint64_t hash = hash64(key.ptr, key.len);
-    struct state *state = state_find(&engine->table, number, key, hash);
-    size_t kept = 0;
 
-    *ret_is_new = state == NULL;
-    while (state == NULL && state_memory_count(&engine->table) >= memory_limit(engine)) {
-        struct state *oldest = state_oldest_memory(&engine->table);
-
-        if (oldest->key_len == 0) {     /* where a rule's stream began: it stays */
-            if (++kept > ruleset_count(engine->rules))
-                break;
-            state_touch(&engine->table, oldest, engine->stream_us);
-            continue;
-        }
-        ++*engine->counts.memory_evicted;
-        state_drop(&engine->table, oldest);
-    }
-    return engine_state_of(engine, number, key, hash, engine->plans[number].age_class);
+    *ret_is_new = engine_find(engine, number, key, hash) == NULL;
+    if (*ret_is_new)
+        make_memory_room(engine, &engine->table.holdings[HOLDS_RULES + number]);
+    return engine_state_of(engine, number, key, hash);
 }
 
 /* Note the event's time; 1 when the thing was not seen in time before. */
@@ -107,11 +126,10 @@ engine_start_learning(struct engine *engine, const struct event *ev)
     for (size_t i = 0; i < ruleset_count(engine->rules) && engine->unstarted > 0; i++) {
         struct rule_plan *plan = &engine->plans[i];
         struct state *state;
-        int is_new;
 
         if (plan->is_started || ruleset_rule(engine->rules, i)->sigma.learn_us == 0)
             continue;
-        state = memory_of(engine, (uint32_t)i, text_of(""), &is_new);
+        state = engine_state_of(engine, (uint32_t)i, text_of(""), hash64("", 0));
         if (state == NULL)
             return -1;
         state->number = (uint64_t)now_us;

@@ -6,7 +6,7 @@
 
 #include "detector/match/allow_list.h"
 #include "detector/engine/engine.h"
-#include "detector/engine/engine_state.h"
+#include "detector/memory/state_table.h"
 #include "detector/engine/id_memory.h"
 #include "detector/ruleset/ruleset.h"
 #include "detector/window/short_id.h"
@@ -16,7 +16,7 @@
 /* What the engine says of its work on /metrics. */
 struct engine_counts {
     uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
-             *entries_dropped, *entries_evicted, *regex_limits, *routes, *keys, *entries,
+             *rule_keys_evicted, *entries_dropped, *entries_evicted, *regex_limits, *routes, *keys, *entries,
              *untold, *learnt, *memory_evicted, *yielded, *echoed;
 };
 
@@ -33,12 +33,12 @@ struct rule_plan {
     struct window_rule window;  /* correlations */
     size_t max_entries, tight_entries;  /* of a key; when memory is short */
     int64_t suppress_us;
-    uint8_t age_class;
     uint32_t rank;              /* of a correlation, as its rule has it */
     uint64_t fed_in;            /* event number: fed by the event that is judged, */
     uint64_t steps;             /* as these of its steps; those over 63 count as 0 */
     int64_t start_us;           /* first_seen with learn: of the stream, for this rule */
     int is_started;
+    uint64_t lost_keys, lost_entries;   /* forgotten early */
 };
 
 /* What a correlation that holds hands to another: entries of this key. */
@@ -74,7 +74,6 @@ struct allowing {
     uint64_t asked_in;          /* event number that the list was asked for */
     int host_field;
     int is_noted;               /* its entries have their rows */
-    uint8_t total_class, day_class;
 };
 
 /* What the filters of the rules took. */
@@ -97,6 +96,47 @@ struct stream_time {
 
 enum { ENGINE_MAX_STREAMS = 16 };
 
+/* engine_expect.c: coming events, and what is guessed of them. */
+enum { EXPECT_MOST = ENGINE_AHEAD + 1, EXPECT_MOST_STEPS = 4,
+       EXPECT_LEAST_ROWS = 16384 };
+
+struct expected_step {
+    uint32_t rule;
+    unsigned step;
+};
+
+struct expected_key {
+    uint32_t rule;
+    size_t at, len;             /* in the event's text */
+    uint64_t hash;
+};
+
+struct expected {
+    const struct event *ev;
+    struct expected_key keys[EXPECT_MOST_STEPS];
+    size_t key_count;
+    struct buf text;
+};
+
+struct expecting {
+    struct expected events[EXPECT_MOST], *now;  /* now: the one that is judged */
+    size_t first, count;
+    struct expected_step steps[EXPECT_MOST_STEPS], fed[EXPECT_MOST_STEPS];
+    size_t step_count, fed_count;       /* fed: by the event that is judged */
+    unsigned idle;              /* events in a row that fed nothing */
+    size_t least_rows;          /* fewer are near the processor anyway */
+};
+
+/* engine_leave.c: rows of rules that are no more, whose number here is state->number. */
+struct leaving {
+    struct state *first;        /* by next_in_bucket */
+    char **rules;               /* ids */
+    size_t rule_count;
+};
+void leaving_release(struct leaving *leaving);
+int leaving_add_rule(struct leaving *leaving, const char *id, uint32_t *ret_at);  /* 0 or -1 */
+void leaving_add_row(struct leaving *leaving, struct state *state, uint32_t rule);    /* given */
+
 struct engine {
     struct engine_options options;
     struct share share;
@@ -106,7 +146,6 @@ struct engine {
     struct state_table table;
     struct journals journals;
     struct id_memory keyed;     /* ids that clients gave, of events that rules match */
-    uint8_t seen_class, late_class, told_class;
     int64_t stream_us;          /* largest time of receipt */
     struct stream_time streams[ENGINE_MAX_STREAMS];
     size_t stream_count;
@@ -114,8 +153,10 @@ struct engine {
     uint64_t event_number;
     struct window_match match;
     struct chain chain;
+    struct expecting expecting;
     struct allowing allowing;
     struct filtering_counts filters;
+    struct leaving leaving;
     size_t unstarted;           /* rules that have yet to note where the stream starts */
     struct buf key, other_key, pack, summary;
     struct engine_counts counts;
@@ -166,10 +207,8 @@ int engine_merge_details(struct engine *engine, struct state *state,
 /* 1 when this engine's slot owns the hash. */
 int engine_is_ours(const struct engine *engine, uint64_t hash);
 
-/* The number of the rule of this id, or -1; and how long a rule's rows (or those under
- * RULE_*) are held. */
+/* The number of the rule of this id, or -1. */
 int64_t engine_rule_number(const struct engine *engine, struct text id);
-uint8_t engine_class_of(const struct engine *engine, uint32_t rule, struct text key);
 
 /* The row as a checkpoint names it, without its state; its texts are lent. */
 struct engine_row engine_row_of(const struct engine *engine, const struct state *state);
@@ -177,13 +216,31 @@ struct engine_row engine_row_of(const struct engine *engine, const struct state 
 /* On /metrics: how many rules and filters there are. */
 void engine_show_rules(const struct engine *engine);
 
-/* The row of a key, made when new; the one untouched longest makes room. NULL:
- * out of memory. */
-struct state *engine_state_of(struct engine *engine, uint32_t rule, struct text key,
-                              uint64_t hash, uint8_t age_class);
+/* Plan for each rule, and what its rows may take. */
+void engine_plan(struct engine *engine, const struct ruleset *rules);
 
-/* Let go of a row before its time, and count that. */
-void engine_evict(struct engine *engine, struct state *state);
+/* How many rows may remember what was seen, of all rules. */
+size_t engine_memory_limit(const struct engine *engine);
+
+/* The row of a key, made when new; the one untouched longest makes room, of the same rule
+ * when that has its share. NULL: out of memory. */
+struct state *engine_state_of(struct engine *engine, uint32_t rule, struct text key,
+                              uint64_t hash);
+
+/* Tell a few of the rows that leave as gone. */
+void engine_leave_some(struct engine *engine);
+
+/* A row of a checkpoint that no rule wants is to be told as gone. 0, or -1 when out of
+ * memory. */
+int engine_forget_row(struct engine *engine, const struct engine_row *row);
+
+/* Let go of a row before its time, and count that: for all rows, or for its rule's. */
+enum engine_bound { ENGINE_BOUND, ENGINE_RULE_BOUND };
+void engine_evict(struct engine *engine, struct state *state, enum engine_bound bound);
+
+/* The row, or NULL: also when it was held long enough and only waits to be dropped; then
+ * it is. What was forgotten must not depend on how many events came since. */
+struct state *engine_find(struct engine *engine, uint32_t rule, struct text key, uint64_t hash);
 
 /* The event as a window's entry. 0, or -1 when out of memory. */
 int engine_entry_init(struct engine *engine, struct window_entry *entry,
@@ -219,6 +276,14 @@ int engine_judge_first(struct engine *engine, uint32_t number, const struct even
 
 /* The stream starts here for rules that learn and have no start yet. 0 or -1. */
 int engine_start_learning(struct engine *engine, const struct event *ev);
+
+/* An event is judged, feeds a step of a correlation, has been judged; and the hash of
+ * engine->key. */
+void engine_expect_begin(struct engine *engine, const struct event *ev);
+void engine_expect_fed(struct engine *engine, uint32_t rule, unsigned step);
+void engine_expect_end(struct engine *engine);
+uint64_t engine_key_hash(const struct engine *engine);
+void engine_expect_release(struct engine *engine);
 
 /* A row of a first_seen rule was given back. */
 void engine_restore_seen(struct engine *engine, struct state *state, int is_same_shape);
@@ -258,6 +323,9 @@ int engine_unpack_number(struct engine *engine, struct text bytes, int64_t *ret_
  * -1: out of memory; 1: the event lacks a field of the group. */
 int engine_group_key(struct engine *engine, const int *fields, size_t count,
                      struct buf *out);
+
+/* One part of such a key, appended. 0, or -1 when out of memory. */
+int engine_key_append(struct buf *out, struct text value);
 
 /* The key of these parts of another's key, appended. 0, or -1 when it has not so
  * many or memory is out. */

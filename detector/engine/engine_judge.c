@@ -10,30 +10,63 @@ engine_is_ours(const struct engine *engine, uint64_t hash)
     return share_owns(&engine->share, hash);
 }
 
-void
-engine_evict(struct engine *engine, struct state *state)
-{
-    if (state->window != NULL)
-        *engine->counts.entries_evicted += state->window->count;
-    ++*engine->counts.keys_evicted;
-    state_drop(&engine->table, state);
-}
-
 struct state *
-engine_state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash,
-                uint8_t age_class)
+engine_find(struct engine *engine, uint32_t rule, struct text key, uint64_t hash)
 {
     struct state *state = state_find(&engine->table, rule, key, hash);
 
-    while (state == NULL && engine->table.count >= engine->options.max_keys) {
-        struct state *oldest = state_oldest(&engine->table, 0);
+    if (state == NULL || !state_is_over(&engine->table, state, engine->stream_us))
+        return state;
+    state_drop(&engine->table, state);
+    return NULL;
+}
 
-        if (oldest == NULL)
-            break;
-        engine_evict(engine, oldest);
+void
+engine_evict(struct engine *engine, struct state *state, enum engine_bound bound)
+{
+    size_t entries = window_size(state->window);
+
+    if (!state_is_over(&engine->table, state, engine->stream_us)) {
+        *engine->counts.entries_evicted += entries;
+        ++*engine->counts.keys_evicted;
+        *engine->counts.rule_keys_evicted += bound == ENGINE_RULE_BOUND;
+        if (state->rule < ruleset_count(engine->rules)) {
+            engine->plans[state->rule].lost_keys++;
+            engine->plans[state->rule].lost_entries += entries;
+        }
     }
-    if (state == NULL)
-        state = state_add(&engine->table, rule, key, hash, age_class);
+    state_drop(&engine->table, state);
+}
+
+/* For a row more: of the rule's own when it has its share, then of the rule
+ * that has most. */
+static void
+make_room(struct engine *engine, struct holding *holding)
+{
+    struct state *state;
+
+    while (holding_rows(holding) >= holding->most_rows) {
+        state = holding_first_over(holding, engine->stream_us);
+        engine_evict(engine, state != NULL ? state : holding_oldest(holding, NULL),
+                     ENGINE_RULE_BOUND);
+    }
+    while (engine->table.count >= engine->options.max_keys) {
+        state = state_first_over(&engine->table, engine->stream_us);
+        if (state == NULL && (state = state_oldest(&engine->table)) == NULL)
+            break;
+        engine_evict(engine, state, ENGINE_BOUND);
+    }
+}
+
+struct state *
+engine_state_of(struct engine *engine, uint32_t rule, struct text key, uint64_t hash)
+{
+    struct state *state = engine_find(engine, rule, key, hash);
+
+    if (state == NULL) {
+        make_room(engine, state_holding_at(&engine->table, rule, key.len));
+        state = state_add(&engine->table, rule, key, hash);
+    }
     if (state != NULL)
         state_touch(&engine->table, state, engine->stream_us);
     return state;
@@ -69,16 +102,16 @@ late_source(const struct event *ev)
 static int
 count_late(struct engine *engine, const struct event *ev, int is_repeat)
 {
-    struct age_class *late = &engine->table.classes[engine->late_class];
+    struct holding *late = &engine->table.holdings[HOLDS_LATE];
     struct text source = late_source(ev);
     uint64_t hash = hash64(source.ptr, source.len);
-    struct state *state = state_find(&engine->table, RULE_LATE, source, hash);
+    struct state *state = engine_find(engine, RULE_LATE, source, hash);
 
     ++*(is_repeat ? engine->counts.repeats : engine->counts.late);
     if (state == NULL) {
-        if (late->queues[0].count + late->queues[1].count >= MAX_LATE_SOURCES)
+        if (holding_rows(late) >= MAX_LATE_SOURCES)
             state_drop(&engine->table, late->queues[late->queues[0].count == 0].oldest);
-        state = state_add(&engine->table, RULE_LATE, source, hash, engine->late_class);
+        state = state_add(&engine->table, RULE_LATE, source, hash);
     }
     if (state == NULL)
         return -1;
@@ -105,12 +138,11 @@ remember_id(struct engine *engine, const struct event *ev, uint64_t owner)
 
     event_id_format(&ev->id, name);
     hash = hash64(name, strlen(name));
-    if (state_find(&engine->table, RULE_SEEN, text_of(name), hash) != NULL) {
+    if (engine_find(engine, RULE_SEEN, text_of(name), hash) != NULL) {
         ++*engine->counts.repeats;
         return 1;
     }
-    state = engine_state_of(engine, RULE_SEEN, text_of(name), hash,
-                            engine->seen_class);
+    state = engine_state_of(engine, RULE_SEEN, text_of(name), hash);
     if (state == NULL)
         return -1;
     state->number = owner;
@@ -148,8 +180,7 @@ judge_alone(struct engine *engine, uint32_t number, const struct event *ev,
         return 0;
     if (engine_lone_key(ev, &engine->key, &lone->hash) != 0)
         return -1;
-    state = engine_state_of(engine, number, buf_text(&engine->key), lone->hash,
-                            engine->plans[number].age_class);
+    state = engine_state_of(engine, number, buf_text(&engine->key), lone->hash);
     if (state == NULL || engine_count(engine, state, &part) != 0)
         return -1;
     return engine_note_details(engine, state, ev->at_us);
@@ -209,10 +240,12 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     if (ev->received_us > engine->stream_us)
         engine->stream_us = ev->received_us;
     engine->event_number++;
+    engine_expect_begin(engine, ev);
     engine_note_stream(engine, origin, ev->received_us);
     if (engine_settle_due(engine) != 0)
         goto no_memory;
     state_expire(&engine->table, engine->stream_us);
+    engine_leave_some(engine);
     if (engine->unstarted > 0 && engine_start_learning(engine, ev) != 0)
         goto no_memory;
     if (!engine->allowing.is_noted && engine_note_allow(engine) != 0)
@@ -226,6 +259,7 @@ engine_judge(struct engine *engine, const struct event *ev, uint64_t origin,
     if (engine->chain.rule_count > 0 &&
         engine_correlate(engine, ev, origin, &is_late) != 0)
         goto no_memory;
+    engine_expect_end(engine);
     is_repeat = count > 0 && ev->is_keyed && id_memory_add(&engine->keyed, ev->id.bytes);
     if (is_late && count_late(engine, ev, is_repeat) != 0)
         goto no_memory;

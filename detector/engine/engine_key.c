@@ -21,11 +21,25 @@ append_folded(struct buf *out, struct text value)
     }
     if (buf_append(out, value.ptr, kept) != 0)
         return -1;
-    for (size_t i = from; i < out->len; i++)
-        out->ptr[i] = fold_char(out->ptr[i]);
+    fold_copy(out->ptr + from, out->ptr + from, kept);
     if (kept == value.len)
         return 0;
     return buf_printf(out, "~%016llx", (unsigned long long)hash64(value.ptr, value.len));
+}
+
+int
+engine_key_append(struct buf *out, struct text value)
+{
+    size_t head = out->len, len;
+
+    /* "000:" first; the length is known once the value is folded */
+    if (buf_append(out, "000:", 4) != 0 || append_folded(out, value) != 0)
+        return -1;
+    len = out->len - head - 4;
+    out->ptr[head] = (char)('0' + len / 100);
+    out->ptr[head + 1] = (char)('0' + len / 10 % 10);
+    out->ptr[head + 2] = (char)('0' + len % 10);
+    return 0;
 }
 
 int
@@ -38,17 +52,11 @@ engine_group_key(struct engine *engine, const int *fields, size_t count, struct 
         return -1;              /* a rule without group-by has one, empty key */
     for (size_t i = 0; i < count; i++) {
         struct text value = field_table_text(table, fields[i]);
-        size_t head = out->len, len;
 
         if (value.ptr == NULL)
             return 1;
-        /* "000:" first; the length is known once the value is folded */
-        if (buf_append(out, "000:", 4) != 0 || append_folded(out, value) != 0)
+        if (engine_key_append(out, value) != 0)
             return -1;
-        len = out->len - head - 4;
-        out->ptr[head] = (char)('0' + len / 100);
-        out->ptr[head + 1] = (char)('0' + len / 10 % 10);
-        out->ptr[head + 2] = (char)('0' + len % 10);
     }
     return 0;
 }

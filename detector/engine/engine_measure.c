@@ -27,7 +27,7 @@ read_weight(struct engine *engine, const struct rule *rule, double *ret_weight)
 /* Which value a rule counts, of several fields together: 0, 1 when the event lacks
  * one, -1 without memory. */
 static int
-read_distinct(struct engine *engine, const struct rule *rule, uint64_t *ret_value)
+read_distinct(struct engine *engine, const struct rule *rule, struct window_entry *entry)
 {
     struct field_table *fields = ruleset_fields(engine->rules);
     struct buf *all = &engine->summary;
@@ -43,10 +43,9 @@ read_distinct(struct engine *engine, const struct rule *rule, uint64_t *ret_valu
              buf_append(all, (const char *)&text.len, sizeof(text.len)) != 0) ||
             buf_append_text(all, text) != 0)
             return -1;
-        for (size_t at = all->len - text.len; at < all->len; at++)
-            all->ptr[at] = fold_char(all->ptr[at]);
+        fold_copy(all->ptr + all->len - text.len, all->ptr + all->len - text.len, text.len);
     }
-    *ret_value = hash64(all->ptr, all->len) & ENGINE_VALUE_MASK;
+    entry->as.value = hash64(all->ptr, all->len) & ENGINE_VALUE_MASK;
     return 0;
 }
 
@@ -63,7 +62,7 @@ engine_measure(struct engine *engine, const struct rule *rule, uint64_t steps,
     case SIGMA_VALUE_PERCENTILE:
         return read_weight(engine, rule, &entry->as.weight);
     case SIGMA_VALUE_COUNT:
-        return read_distinct(engine, rule, &entry->as.value);
+        return read_distinct(engine, rule, entry);
     case SIGMA_TEMPORAL:
     case SIGMA_ORDERED:
         entry->as.value = steps;

@@ -30,10 +30,12 @@ pack_entry(struct packer *packer, enum window_kind kind, const struct window_ent
            struct steps *from)
 {
     int whole = window_has_weight(kind) && is_whole(entry->as.weight);
+    uint64_t others = kind == WINDOW_DISTINCT ? entry->as.others : 0;
     uint8_t page = pack_page(packer, &entry->id, entry->is_keyed);
 
     pack_byte(packer, (uint8_t)(page | (entry->is_counted ? ENTRY_COUNTED : 0) |
-                                (whole ? ENTRY_WHOLE : 0)));
+                                (whole ? ENTRY_WHOLE : 0) |
+                                (others > 0 ? ENTRY_OTHERS : 0)));
     pack_signed(packer, entry->at_us - from->at_us);
     pack_signed(packer, entry->received_us - from->received_us);
     *from = (struct steps){ entry->at_us, entry->received_us };
@@ -43,6 +45,8 @@ pack_entry(struct packer *packer, enum window_kind kind, const struct window_ent
         pack_fixed(packer, bits_of(entry->as.weight), 8);
     else if (kind >= WINDOW_DISTINCT)
         pack_fixed(packer, entry->as.value, VALUE_BYTES);
+    if (others > 0)
+        pack_number(packer, others);
     pack_id(packer, &entry->id, page);
 }
 
@@ -84,7 +88,7 @@ pack_window(struct packer *packer, const struct window_rule *rule, struct window
     pack_number(packer, win->tidy_at);
     if (window_has_sum(rule->kind))
         pack_fixed(packer, bits_of(win->sum), 8);
-    if (win->sum_rest != 0)
+    if (window_sum_rest(win) != 0)
         pack_fixed(packer, bits_of(win->sum_rest), 8);
     if (rule->is_waiting)
         pack_wait(packer, win, touched_us);
@@ -140,7 +144,7 @@ engine_pack_state(const struct engine *engine, const struct state *state, struct
     uint8_t flags = (uint8_t)((state->window != NULL ? FLAG_WINDOW : 0) |
                               (state->is_known ? FLAG_KNOWN : 0) |
                               (state->is_detailed ? FLAG_DETAILS : 0) |
-                              (state->window != NULL && state->window->sum_rest != 0
+                              (state->window != NULL && window_sum_rest(state->window) != 0
                                    ? FLAG_REST : 0));
     size_t count = 0;
 

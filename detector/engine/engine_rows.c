@@ -1,3 +1,4 @@
+/* Rows between the engine and its checkpoint: given back, told of, and forgotten. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,43 +10,23 @@
 #define ALLOW_NAME "bongsu.allow"
 #define TOLD_NAME "bongsu.told"
 
-/* A kept row that no rule wants any more: remembered until a checkpoint has
- * heard that it is gone. */
-static int
-forget_row(struct engine *engine, const struct engine_row *row, struct err *err)
+/* Remembered until a checkpoint has heard that it is gone. */
+int
+engine_forget_row(struct engine *engine, const struct engine_row *row)
 {
     struct state *state;
 
     buf_clear(&engine->pack);
     if (buf_append_text(&engine->pack, row->rule) != 0 ||
         buf_append_text(&engine->pack, row->key) != 0)
-        goto no_memory;
-    state = state_add(&engine->table, RULE_FORGOTTEN, buf_text(&engine->pack), row->hash,
-                      engine->late_class);
+        return -1;
+    state = state_add(&engine->table, RULE_FORGOTTEN, buf_text(&engine->pack), row->hash);
     if (state == NULL)
-        goto no_memory;
+        return -1;
     state->number = row->rule.len;
     state->is_kept = 1;
     state_drop(&engine->table, state);
     return 0;
-
-no_memory:
-    err_set(err, "state: out of memory");
-    return -1;
-}
-
-uint8_t
-engine_class_of(const struct engine *engine, uint32_t rule, struct text key)
-{
-    switch (rule) {
-    case RULE_SEEN: return engine->seen_class;
-    case RULE_TOLD: return engine->told_class;
-    case RULE_ALLOW:                    /* of a day: the key has it */
-        return key.len > ALLOW_ID_LEN ? engine->allowing.day_class
-                                      : engine->allowing.total_class;
-    case RULE_LATE: case RULE_FORGOTTEN: return engine->late_class;
-    default: return engine->plans[rule].age_class;
-    }
 }
 
 static int
@@ -186,8 +167,12 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     uint32_t rule = 0;
 
     if (rule_find(engine, row->rule, &rule) != 0 ||
-        !is_key_of(engine, rule, row))
-        return forget_row(engine, row, err);
+        !is_key_of(engine, rule, row)) {
+        if (engine_forget_row(engine, row) == 0)
+            return 0;
+        err_set(err, "state: out of memory");
+        return -1;
+    }
     /* the row's own may be its slot's */
     if (rule == RULE_SEEN || is_grouped(engine, rule))
         hash = hash64(row->key.ptr, row->key.len);
@@ -198,8 +183,7 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
         err_set(err, "state: a key is there twice");
         return -1;
     }
-    state = state_add(&engine->table, rule, row->key, hash,
-                      engine_class_of(engine, rule, row->key));
+    state = state_add(&engine->table, rule, row->key, hash);
     if (state == NULL) {
         err_set(err, "state: out of memory");
         return -1;
@@ -207,7 +191,7 @@ engine_restore(struct engine *engine, const struct engine_row *row, struct err *
     if (engine_unpack_state(engine, state, row->state, err) != 0 ||
         find_owner(engine, state, err) != 0) {
         state_drop(&engine->table, state);
-        (void)forget_row(engine, row, NULL);    /* the next checkpoint is rid of it */
+        (void)engine_forget_row(engine, row);     /* the next checkpoint is rid of it */
         return -1;
     }
     for (const struct open_incident *inc = state->incidents; inc != NULL; inc = inc->next)
@@ -274,6 +258,12 @@ engine_changes(struct engine *engine,
     return rc;
 }
 
+size_t
+engine_changed(const struct engine *engine)
+{
+    return engine->table.changed;
+}
+
 int
 engine_is_urgent(const struct engine *engine)
 {
@@ -311,7 +301,7 @@ rank_late(const struct state *state, struct engine_late *ret, size_t count, size
 size_t
 engine_late_sources(const struct engine *engine, struct engine_late *ret, size_t max)
 {
-    const struct age_class *late = &engine->table.classes[engine->late_class];
+    const struct holding *late = &engine->table.holdings[HOLDS_LATE];
     size_t count = 0;
 
     for (int is_known = 0; is_known < 2; is_known++)

@@ -55,6 +55,7 @@ static struct window_entry
 unpack_entry(struct unpacker *from, enum window_kind kind, struct steps *steps)
 {
     struct window_entry entry = { 0 };
+    uint64_t others = 0;
     uint8_t flags = unpack_byte(from), page = flags & (uint8_t)~PACKING_LOW;
 
     steps->at_us = unpack_time(from, steps->at_us);
@@ -68,6 +69,12 @@ unpack_entry(struct unpacker *from, enum window_kind kind, struct steps *steps)
                                               : double_of(unpack_fixed(from, 8));
     else if (kind >= WINDOW_DISTINCT)
         entry.as.value = unpack_fixed(from, VALUE_BYTES);
+    if (kind == WINDOW_DISTINCT && flags & ENTRY_OTHERS)
+        others = unpack_number(from);
+    if (others > UINT16_MAX)
+        from->is_broken = 1;
+    else if (others > 0)
+        entry.as.others = others;
     entry.id = unpack_id(from, page);
     if (window_has_weight(kind) && !isfinite(entry.as.weight))
         from->is_broken = 1;
@@ -279,8 +286,7 @@ engine_unpack_state(struct engine *engine, struct state *state, struct text byte
                              .journals = &engine->journals };
 
     if (unpack_state(engine, &from, state) == 0) {
-        if (state->window != NULL)
-            engine->table.entries += state->window->count;
+        state_note_entries(&engine->table, state, 0, window_size(state->window));
         return 0;
     }
     if (bytes.len > 0 && at[0] != PACK_VERSION)

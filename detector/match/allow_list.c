@@ -116,6 +116,17 @@ read_pattern(struct reading *reading, struct text text, struct pattern *ret)
            ? 0 : sigma_no_memory(&reading->src);
 }
 
+/* FNV-1a of a name in any case. */
+static uint64_t
+hash_name(struct text name)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)fold_char(name.ptr[i])) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 /* Its conditions as one text, which is its name and makes its id. */
 static int
 name_entry(struct reading *reading)
@@ -191,6 +202,7 @@ read_entry(struct reading *reading, json_t *map)
         name_entry(reading) != 0)
         return -1;
     entry->is_broad = is_broad(reading);
+    entry->rule_hash = hash_name(entry->rule);
     for (struct allow_entry *other = reading->list->entries; other < entry; other++)
         if (strcmp(other->id, entry->id) == 0)
             return sigma_refuse(&reading->src, map, "the same conditions as on line %d",
@@ -231,12 +243,14 @@ static int
 read_file(struct reading *reading)
 {
     json_t *document = yaml_document(reading->src.yaml, 0), *value;
+    json_t *second = yaml_document(reading->src.yaml, 1);
     const char *name;
 
-    if (yaml_count(reading->src.yaml) == 0 || json_is_null(document))
+    if (document == NULL)
         return read_list(reading, NULL);
-    if (yaml_count(reading->src.yaml) > 1 || !json_is_object(document))
-        return sigma_refuse(&reading->src, document, "must be one map with \"allow\"");
+    if (second != NULL || !json_is_object(document))
+        return sigma_refuse(&reading->src, second != NULL ? second : document,
+                            "must be one map with \"allow\"");
     json_object_foreach(document, name, value)
         if (strcmp(name, "allow") != 0)
             return sigma_refuse(&reading->src, value, "unknown key \"%.40s\"", name);
@@ -346,4 +360,21 @@ allow_list_find(const struct allow_list *list, const struct sigma_rule *rule)
         if (allow_entry_is_for(&list->entries[list->found[i]], rule))
             return (long)list->found[i];
     return -1;
+}
+
+void
+allow_list_mark(const struct allow_list *list, const struct sigma_rule *rule,
+                unsigned char *marks)
+{
+    const uint64_t id = hash_name(text_of(rule->id)), title = hash_name(text_of(rule->title));
+    const uint64_t name = rule->name == NULL ? id : hash_name(text_of(rule->name));
+
+    for (size_t i = 0; i < allow_list_count(list); i++) {
+        const struct allow_entry *entry = &list->entries[i];
+
+        if ((entry->rule_hash == id || entry->rule_hash == title ||
+             entry->rule_hash == name) && entry->rule.ptr != NULL &&
+            allow_entry_is_for(entry, rule))
+            marks[i] = 1;
+    }
 }

@@ -31,6 +31,7 @@ struct allow_entry {
     int64_t until_us;           /* events from then on are not allowed; INT64_MAX: no end */
     char id[ALLOW_ID_LEN + 1];  /* of its conditions alone: what it ate stays counted */
     const char *name;           /* its conditions: "source=192.0.2.0/24 rule=brute_force" */
+    uint64_t rule_hash;         /* of its letters in one case */
     int line;
     int is_broad;               /* it takes nearly everything from every rule */
 };
@@ -60,5 +61,10 @@ long allow_list_find(const struct allow_list *list, const struct sigma_rule *rul
 
 /* 1 when the entry names this rule, or none. */
 int allow_entry_is_for(const struct allow_entry *entry, const struct sigma_rule *rule);
+
+/* Set marks[i] of each entry that names this rule, at the cost of comparing numbers: all
+ * rules meet all entries whenever one or the other changed, between two events. */
+void allow_list_mark(const struct allow_list *list, const struct sigma_rule *rule,
+                     unsigned char *marks);
 
 #endif

@@ -142,6 +142,19 @@ emit_condition(struct compiler *c, const struct sigma_condition *cond, size_t at
     return close_node(c, here);
 }
 
+static int
+emit_any(struct compiler *c, const struct sigma_condition *conditions, size_t count)
+{
+    long or_at = emit(c, CONDITION_OR, 0);
+
+    if (or_at < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (emit_condition(c, &conditions[i], 0) != 0)
+            return -1;
+    return close_node(c, or_at);
+}
+
 /* AND(absent, injection), absent left out where there is nothing to look for. */
 static int
 emit_check(struct compiler *c, const struct sigma_check *check)
@@ -177,20 +190,17 @@ emit_checks(struct compiler *c)
     return close_node(c, at);
 }
 
-/* AND(OR(conditions), checks). */
+/* AND(OR(conditions), OR(conditions of bongsu.detection), checks). */
 static int
 compile(struct compiler *c)
 {
+    const struct sigma_rule *rule = c->rule;
     long and_at = emit(c, CONDITION_AND, 0);
-    long or_at = and_at < 0 ? -1 : emit(c, CONDITION_OR, 0);
 
-    if (or_at < 0)
-        return -1;
-    for (size_t i = 0; i < c->rule->condition_count; i++)
-        if (emit_condition(c, &c->rule->conditions[i], 0) != 0)
-            return -1;
-    close_node(c, or_at);
-    if (emit_checks(c) != 0)
+    if (and_at < 0 || emit_any(c, rule->conditions, rule->condition_count) != 0 ||
+        (rule->own_condition_count > 0 &&
+         emit_any(c, rule->own_conditions, rule->own_condition_count) != 0) ||
+        emit_checks(c) != 0)
         return -1;
     return close_node(c, and_at);
 }

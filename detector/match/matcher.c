@@ -20,8 +20,9 @@ struct matcher {
     size_t taken_count;
 };
 
-struct matcher *
-matcher_new(struct field_table *fields)
+/* lender NULL: none. */
+static struct matcher *
+make(struct field_table *fields, struct matcher *lender)
 {
     struct matcher *matcher = calloc(1, sizeof(*matcher));
 
@@ -29,11 +30,23 @@ matcher_new(struct field_table *fields)
         return NULL;
     matcher->fields = fields;
     matcher->table = predicate_table_new(fields);
-    matcher->router = router_new(fields);
+    matcher->router = lender == NULL ? router_new(fields) : router_new_like(lender->router);
     matcher->filtering = matcher->table == NULL ? NULL : filtering_new(matcher->table);
     if (matcher->filtering == NULL || matcher->router == NULL)
         matcher_destroy(&matcher);
     return matcher;
+}
+
+struct matcher *
+matcher_new(struct field_table *fields)
+{
+    return make(fields, NULL);
+}
+
+struct matcher *
+matcher_new_like(struct matcher *lender)
+{
+    return make(lender->fields, lender);
 }
 
 void
@@ -100,8 +113,8 @@ matcher_set_logsource(struct matcher *matcher, const struct logsource *of)
     return router_fix(matcher->router, of);
 }
 
-int
-matcher_finish(struct matcher *matcher, struct err *err)
+static int
+finish(struct matcher *matcher, int is_plain, struct err *err)
 {
     matcher->matched = calloc(matcher->rule_count + 1, sizeof(matcher->matched[0]));
     matcher->taken = calloc(matcher->rule_count + 1, sizeof(matcher->taken[0]));
@@ -109,8 +122,22 @@ matcher_finish(struct matcher *matcher, struct err *err)
         err_set(err, "out of memory");
         return -1;
     }
-    matcher->index = rule_index_new(matcher->rules, matcher->rule_count, matcher->table, err);
+    matcher->index = is_plain ? rule_index_new_plain(matcher->rule_count, err)
+                              : rule_index_new(matcher->rules, matcher->rule_count,
+                                               matcher->table, err);
     return matcher->index == NULL ? -1 : 0;
+}
+
+int
+matcher_finish(struct matcher *matcher, struct err *err)
+{
+    return finish(matcher, 0, err);
+}
+
+int
+matcher_finish_plainly(struct matcher *matcher, struct err *err)
+{
+    return finish(matcher, 1, err);
 }
 
 static int64_t

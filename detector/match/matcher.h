@@ -24,6 +24,9 @@ struct matcher;
 /* An empty matcher over a field table (lent, must outlive it). NULL when out
  * of memory. */
 struct matcher *matcher_new(struct field_table *fields);
+
+/* Over another's field table and logsources; the lender must outlive it. */
+struct matcher *matcher_new_like(struct matcher *lender);
 void matcher_destroy(struct matcher **matcher);
 
 /* Compile a detection rule (lent, must outlive the matcher) as `number`. -1
@@ -36,8 +39,10 @@ int matcher_add(struct matcher *matcher, const struct sigma_rule *rule, uint32_t
 int matcher_add_filter(struct matcher *matcher, const struct sigma_filter *filter,
                        uint32_t number, struct err *err);
 
-/* All rules are there: build the index. 0, or -1 with the reason. */
+/* All rules are there: build the index. Plainly: each rule is tried on each event, with the
+ * same answers; of use for a rule or two that judge few. 0, or -1 with the reason. */
 int matcher_finish(struct matcher *matcher, struct err *err);
+int matcher_finish_plainly(struct matcher *matcher, struct err *err);
 
 /* Take every event for one of this logsource, whatever its fields say, and skip the rules
  * that differ from it and no others; NULL: go by the fields, as at first. For judging

@@ -122,6 +122,22 @@ regex_matches(const pcre2_code *code, struct predicate_context *ctx, struct text
     return rc >= 0;
 }
 
+/* A server that takes both families writes IPv4 addresses as IPv6 (::ffff:192.0.2.1): such
+ * a one is the IPv4 address for a network of these. */
+static int
+address_of(int family, const char *text, unsigned char address[16])
+{
+    static const unsigned char mapped[12] = { [10] = 0xFF, [11] = 0xFF };
+
+    if (inet_pton(family, text, address) == 1)
+        return 1;
+    if (family != AF_INET || inet_pton(AF_INET6, text, address) != 1 ||
+        memcmp(address, mapped, sizeof(mapped)) != 0)
+        return 0;
+    memmove(address, address + sizeof(mapped), 4);
+    return 1;
+}
+
 static int
 cidr_matches(const struct cidr *cidr, struct text text)
 {
@@ -133,7 +149,7 @@ cidr_matches(const struct cidr *cidr, struct text text)
         return 0;
     memcpy(space, text.ptr, text.len);
     space[text.len] = '\0';
-    if (inet_pton(cidr->family, space, address) != 1)
+    if (!address_of(cidr->family, space, address))
         return 0;
     if (memcmp(address, cidr->net, (size_t)whole) != 0)
         return 0;

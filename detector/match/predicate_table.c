@@ -168,6 +168,15 @@ add_others(struct predicate_table *table, const struct sigma_item *item,
     return 0;
 }
 
+/* By any of its names. */
+static int
+is_prose(const struct field_table *fields, int field)
+{
+    int known = field_table_known(fields, field);
+
+    return known == EVENT_RAW_LOG || known == EVENT_DESCRIPTION;
+}
+
 int64_t
 predicate_table_add(struct predicate_table *table, const struct sigma_item *item,
                     const struct logsource *of, const struct sigma_value *values,
@@ -194,6 +203,8 @@ predicate_table_add(struct predicate_table *table, const struct sigma_item *item
     }
     if (predicate_init(&pred, field, item, values, count, &others, ret_line, err) != 0)
         return -1;
+    if (item->op == SIGMA_ATTACK && is_prose(table->ctx.fields, field))
+        pred.attack_kind = ATTACK_IN_TEXT;
     hash = hash_predicate(&pred);
     known = find(table, &pred, hash);
     if (known >= 0) {

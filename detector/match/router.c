@@ -23,6 +23,7 @@ struct cached {
 
 struct router {
     struct source_map *map;
+    int is_lent;                /* the map is another router's */
     struct routed *rules;
     size_t count, cap;
     struct cached *slots;
@@ -34,18 +35,33 @@ struct router {
     struct source_words fixed;
 };
 
+static struct router *
+make(struct source_map *map, int is_lent)
+{
+    struct router *router = map == NULL ? NULL : calloc(1, sizeof(*router));
+
+    if (router != NULL) {
+        router->map = map;
+        router->is_lent = is_lent;
+        router->slots = calloc(SLOTS, sizeof(router->slots[0]));
+        if (router->slots == NULL)
+            router_destroy(&router);
+    } else if (!is_lent) {
+        source_map_destroy(&map);
+    }
+    return router;
+}
+
 struct router *
 router_new(struct field_table *fields)
 {
-    struct router *router = calloc(1, sizeof(*router));
+    return make(source_map_new(fields), 0);
+}
 
-    if (router == NULL)
-        return NULL;
-    router->slots = calloc(SLOTS, sizeof(router->slots[0]));
-    router->map = source_map_new(fields);
-    if (router->slots == NULL || router->map == NULL)
-        router_destroy(&router);
-    return router;
+struct router *
+router_new_like(struct router *lender)
+{
+    return make(lender->map, 1);
 }
 
 static void
@@ -65,7 +81,8 @@ router_destroy(struct router **router)
     if (*router == NULL)
         return;
     forget_routes(*router);
-    source_map_destroy(&(*router)->map);
+    if (!(*router)->is_lent)
+        source_map_destroy(&(*router)->map);
     free((*router)->rules);
     free((*router)->slots);
     free(*router);

@@ -37,8 +37,10 @@ struct route {
     const uint64_t *rules;      /* a bit for each rule, in the order added */
 };
 
-/* Over a field table (lent). NULL when out of memory. */
+/* Over a field table (lent), or that of another router, which lends its rows too and must
+ * outlive it. NULL when out of memory. */
 struct router *router_new(struct field_table *fields);
+struct router *router_new_like(struct router *lender);
 void router_destroy(struct router **router);
 
 /* The next rule. 0, or -1 when out of memory. */

@@ -19,7 +19,7 @@ struct census_row {
 
 struct rule_index {
     struct field_table *fields;
-    struct literals *literals;
+    struct literals *literals;  /* NULL: all rules are always there */
     uint64_t *always, *found;
     size_t words, always_count;
     struct census_row *census;  /* while it is made */
@@ -130,26 +130,49 @@ no_memory:
     return -1;
 }
 
-struct rule_index *
-rule_index_new(const struct compiled *rules, size_t count, const struct predicate_table *table,
-               struct err *err)
+/* Nothing is in it. */
+static struct rule_index *
+open_index(size_t count, struct err *err)
 {
     struct rule_index *index = calloc(1, sizeof(*index));
 
     if (index != NULL) {
-        index->fields = predicate_table_fields(table);
         index->words = (count + 63) / 64;
         index->always = calloc(index->words + 1, sizeof(index->always[0]));
         index->found = calloc(index->words + 1, sizeof(index->found[0]));
-        index->literals = literals_new();
     }
-    if (index == NULL || index->always == NULL || index->found == NULL ||
-        index->literals == NULL) {
+    if (index == NULL || index->always == NULL || index->found == NULL) {
         err_set(err, "out of memory");
         rule_index_destroy(&index);
-        return NULL;
     }
-    if (make(index, rules, count, table, err) != 0)
+    return index;
+}
+
+struct rule_index *
+rule_index_new_plain(size_t count, struct err *err)
+{
+    struct rule_index *index = open_index(count, err);
+
+    for (size_t i = 0; index != NULL && i < count; i++)
+        index->always[i / 64] |= UINT64_C(1) << i % 64;
+    if (index != NULL)
+        index->always_count = count;
+    return index;
+}
+
+struct rule_index *
+rule_index_new(const struct compiled *rules, size_t count, const struct predicate_table *table,
+               struct err *err)
+{
+    struct rule_index *index = open_index(count, err);
+
+    if (index == NULL)
+        return NULL;
+    index->fields = predicate_table_fields(table);
+    index->literals = literals_new();
+    if (index->literals == NULL)
+        err_set(err, "out of memory");
+    if (index->literals == NULL || make(index, rules, count, table, err) != 0)
         rule_index_destroy(&index);
     else {
         free(index->census);
@@ -175,7 +198,8 @@ const uint64_t *
 rule_index_find(struct rule_index *index, size_t *ret_words)
 {
     memcpy(index->found, index->always, index->words * sizeof(index->found[0]));
-    literals_mark(index->literals, index->fields, index->found);
+    if (index->literals != NULL)
+        literals_mark(index->literals, index->fields, index->found);
     *ret_words = index->words;
     return index->found;
 }

@@ -14,6 +14,9 @@ struct rule_index;
 /* Of count rules, over the predicates of a table (both lent). NULL with the reason. */
 struct rule_index *rule_index_new(const struct compiled *rules, size_t count,
                                   const struct predicate_table *table, struct err *err);
+
+/* One in which all are always there. */
+struct rule_index *rule_index_new_plain(size_t count, struct err *err);
 void rule_index_destroy(struct rule_index **index);
 
 /* The rules worth a look for the event that the field table began with, as a set of

@@ -6,7 +6,7 @@
 #include "detector/text/pattern.h"
 #include "proto/base/hash.h"
 
-enum { MAX_TERMS = 4, MAX_VALUE = 128, MAX_WORDS = 60000 };
+enum { MAX_TERMS = 4, MAX_VALUE = 128, MAX_WORDS = 60000, SEEN_LEN = 39 };
 
 /* A field that must be there, or have one of the values. */
 struct term {
@@ -32,6 +32,12 @@ struct word {
     uint64_t hash;
 };
 
+/* A field's value in the event before, for most have the same; len 0: none. */
+struct seen_value {
+    uint64_t hash;
+    uint8_t len, text[SEEN_LEN];
+};
+
 struct source_map {
     struct field_table *fields;
     struct row *rows;
@@ -41,6 +47,7 @@ struct source_map {
     uint32_t *firsts;           /* of each field its first entry; entry_count: it has none */
     size_t field_count;         /* fields after these have none either */
     uint32_t *here;             /* room for the fields of an event that have entries */
+    struct seen_value *seen;    /* of each field */
     struct word *words;         /* number 1 is the first */
     size_t word_count, word_cap;
 };
@@ -49,12 +56,11 @@ struct source_map {
 static uint64_t
 hash_folded(struct text text)
 {
-    char folded[MAX_VALUE] = { 0 };
+    char folded[MAX_VALUE];
     size_t len = text.len < MAX_VALUE ? text.len : MAX_VALUE;
     uint64_t hash;
 
-    for (size_t i = 0; i < len; i++)
-        folded[i] = fold_char(text.ptr[i]);
+    fold_copy(folded, text.ptr, len);
     hash = hash64(folded, len);
     return hash == 0 ? 1 : hash;
 }
@@ -214,7 +220,8 @@ find_firsts(struct source_map *map)
     map->field_count = (size_t)map->entries[map->entry_count - 1].field + 1;
     map->firsts = calloc(map->field_count, sizeof(map->firsts[0]));
     map->here = calloc(map->field_count, sizeof(map->here[0]));
-    if (map->firsts == NULL || map->here == NULL)
+    map->seen = calloc(map->field_count, sizeof(map->seen[0]));
+    if (map->firsts == NULL || map->here == NULL || map->seen == NULL)
         return -1;
     for (size_t i = 0; i < map->field_count; i++)
         map->firsts[i] = (uint32_t)map->entry_count;
@@ -270,6 +277,7 @@ source_map_destroy(struct source_map **map)
     free((*map)->entries);
     free((*map)->firsts);
     free((*map)->here);
+    free((*map)->seen);
     free(*map);
     *map = NULL;
 }
@@ -340,11 +348,25 @@ find_here(const struct source_map *map)
     return found;
 }
 
+static uint64_t
+hash_of_field(const struct source_map *map, uint32_t field, struct text text)
+{
+    struct seen_value *seen = &map->seen[field];
+
+    if (text.len > SEEN_LEN)
+        return hash_folded(text);
+    if (text.len != seen->len || memcmp(text.ptr, seen->text, text.len) != 0) {
+        *seen = (struct seen_value){ .hash = hash_folded(text), .len = (uint8_t)text.len };
+        memcpy(seen->text, text.ptr, text.len);
+    }
+    return seen->hash;
+}
+
 static void
 take_field(const struct source_map *map, uint32_t field, struct source_words *words)
 {
     struct text text = field_table_text(map->fields, (int)field);
-    uint64_t hash = text.len == 0 ? 0 : hash_folded(text);
+    uint64_t hash = text.len == 0 ? 0 : hash_of_field(map, field, text);
 
     /* those of any value come first, and then by hash */
     for (size_t at = map->firsts[field]; at < map->entry_count &&

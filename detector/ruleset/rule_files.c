@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/base/file_look.h"
 #include "proto/base/hash.h"
 
 /* A file over 1 MiB is refused by the YAML reader: a little more is enough to see it. */
@@ -185,14 +186,10 @@ failed:
 
 /* Folders have no order: sums do not need one. */
 static int
-file_look(void *ctx, const char *path, const struct stat *st, struct err *err)
+add_look(void *ctx, const char *path, const struct stat *st, struct err *err)
 {
-    const int64_t about[] = { (int64_t)hash64(path, strlen(path)), st->st_size, (int64_t)st->st_ino,
-                              st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec,
-                              st->st_ctim.tv_nsec };
-
     (void)err;
-    *(uint64_t *)ctx += hash64(about, sizeof(about));
+    *(uint64_t *)ctx += file_look_of(path, st);
     return 0;
 }
 
@@ -200,7 +197,7 @@ uint64_t
 rule_files_look(const char *dir)
 {
     uint64_t sum = 0;
-    const struct walk each = { file_look, &sum };
+    const struct walk each = { add_look, &sum };
     struct err err = { "" };
 
     if (walk(&each, dir, 0, &err) != 0)

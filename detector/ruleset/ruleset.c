@@ -23,13 +23,29 @@ ruleset_new(void)
     return rules;
 }
 
+struct ruleset *
+ruleset_new_like(struct ruleset *lender)
+{
+    struct ruleset *rules = calloc(1, sizeof(*rules));
+
+    if (rules == NULL)
+        return NULL;
+    rules->lender = lender;
+    rules->fields = lender->fields;
+    rules->matcher = matcher_new_like(lender->matcher);
+    if (rules->matcher == NULL)
+        ruleset_destroy(&rules);
+    return rules;
+}
+
 void
 ruleset_destroy(struct ruleset **rules)
 {
     if (*rules == NULL)
         return;
     matcher_destroy(&(*rules)->matcher);
-    field_table_destroy(&(*rules)->fields);
+    if ((*rules)->lender == NULL)
+        field_table_destroy(&(*rules)->fields);
     free((*rules)->rules);
     free((*rules)->filters);
     free((*rules)->refused.all);
@@ -176,6 +192,21 @@ hash_own(struct rule *rule)
         rule->text_hash = rule->text_hash * 31 + 1;
 }
 
+/* What narrows a detection makes another one of it. */
+static int
+hash_narrowing(json_t *bongsu, const char *key, struct rule *rule)
+{
+    const json_t *part = json_object_get(bongsu, key);
+    uint64_t hash;
+
+    if (part == NULL)
+        return 0;
+    if (hash_part(part, &hash) != 0)
+        return -1;
+    rule->text_hash = rule->text_hash * 31 + hash;
+    return 0;
+}
+
 static int
 hash_document(json_t *document, struct rule *rule)
 {
@@ -187,6 +218,10 @@ hash_document(json_t *document, struct rule *rule)
     hash_expanded(rule);
     hash_source(rule);
     hash_own(rule);
+    body = json_object_get(document, "bongsu");
+    if (hash_narrowing(body, "detection", rule) != 0 ||
+        hash_narrowing(body, "checks", rule) != 0)
+        return -1;
     if (rule->sigma.seen_us == 0)
         return 0;
     /* what was seen of other fields is no memory of these */

@@ -34,8 +34,11 @@ struct ruleset {
     const struct rule_choice *choice;   /* lent; NULL: all are on */
     const char *choice_file;            /* the file that is added, as the choice knows it */
     size_t off_count;
-    int is_compiled;            /* they are of another set, in which they compiled */
+    struct ruleset *lender;     /* of the fields, in which its rules compiled; NULL: none */
 };
+
+/* For rules of another set, which lends its fields and logsources and outlives it. */
+struct ruleset *ruleset_new_like(struct ruleset *lender);
 
 /* List a reason (copied) against a file, or a note. 0, or -1 when out of memory. */
 int ruleset_refuse(struct ruleset *rules, size_t file, const char *reason);

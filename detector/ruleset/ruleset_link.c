@@ -199,7 +199,7 @@ drop_failing(struct ruleset *rules)
 int
 ruleset_link(struct ruleset *rules, struct err *err)
 {
-    if (!rules->is_compiled && drop_uncompilable(rules) != 0)
+    if (rules->lender == NULL && drop_uncompilable(rules) != 0)
         goto no_memory;
     decide_alerting(rules);
     if (drop_unusable(rules) != 0 || drop_failing(rules) != 0 ||
@@ -222,7 +222,8 @@ ruleset_link(struct ruleset *rules, struct err *err)
     if (ruleset_note_filters(rules) != 0)
         goto no_memory;
     ruleset_link_owners(rules);
-    return matcher_finish(rules->matcher, err);
+    return rules->lender == NULL ? matcher_finish(rules->matcher, err)
+                                 : matcher_finish_plainly(rules->matcher, err);
 
 no_memory:
     err_set(err, "rules: out of memory");

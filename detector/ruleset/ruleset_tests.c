@@ -61,16 +61,15 @@ copy_rule(struct ruleset *alone, const struct rule *rule)
 
 /* The rule and what it refers to, linked. NULL with the reason. */
 static struct ruleset *
-make_alone(struct ruleset *rules, size_t of, struct err *err)
+make_alone(struct ruleset *rules, size_t of, struct ruleset *lender, struct err *err)
 {
     struct closure closure = { .rules = rules, .marks = calloc(rules->count, 1),
                                .left = calloc(rules->count, sizeof(closure.left[0])) };
-    struct ruleset *alone = ruleset_new();
+    struct ruleset *alone = ruleset_new_like(lender);
 
     err_set(err, "out of memory");
     if (closure.marks == NULL || closure.left == NULL || alone == NULL)
         goto failed;
-    alone->is_compiled = 1;
     mark_all(&closure, of);
     for (size_t i = 0; i < rules->count; i++)
         if (closure.marks[i] && copy_rule(alone, &rules->rules[i]) != 0)
@@ -89,9 +88,9 @@ done:
 
 /* 0, 1 with the reason, or -1. */
 static int
-try_one(struct ruleset *rules, size_t i, struct err *err)
+try_one(struct ruleset *rules, size_t i, struct ruleset *lender, struct err *err)
 {
-    struct ruleset *alone = make_alone(rules, i, err);
+    struct ruleset *alone = make_alone(rules, i, lender, err);
     int rc;
 
     if (alone == NULL)
@@ -106,18 +105,22 @@ try_one(struct ruleset *rules, size_t i, struct err *err)
     return rc;
 }
 
+/* The lender's fields grow with each rule, and none has more than its own of an event. */
 int
 ruleset_run_tests(struct ruleset *rules)
 {
-    int failed = 0;
+    struct ruleset *lender = rules->try_rule == NULL ? NULL : ruleset_new();
+    int failed = rules->try_rule != NULL && lender == NULL ? -1 : 0;
     size_t i = 0;
 
-    while (rules->try_rule != NULL && i < rules->count) {
+    while (lender != NULL && failed >= 0 && i < rules->count) {
         struct err why = { "" };
-        int rc = rules->rules[i].sigma.test_count == 0 ? 0 : try_one(rules, i, &why);
+        int rc = rules->rules[i].sigma.test_count == 0 ? 0 : try_one(rules, i, lender, &why);
 
-        if (rc < 0 || (rc > 0 && ruleset_refuse(rules, rules->rules[i].file, why.text) != 0))
-            return -1;
+        if (rc < 0 || (rc > 0 && ruleset_refuse(rules, rules->rules[i].file, why.text) != 0)) {
+            failed = -1;
+            break;
+        }
         if (rc > 0) {
             ruleset_drop(rules, i);
             failed++;
@@ -125,5 +128,6 @@ ruleset_run_tests(struct ruleset *rules)
             i++;
         }
     }
+    ruleset_destroy(&lender);
     return failed;
 }

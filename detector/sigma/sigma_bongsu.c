@@ -318,14 +318,17 @@ sigma_bongsu_read(const struct sigma_source *src, json_t *doc, struct sigma_rule
         return 0;
     if (!json_is_object(bongsu))
         return sigma_refuse(src, bongsu, "\"bongsu\" must be a map");
-    /* first, since it makes the correlation another one */
+    /* first, since they make the rule another one */
     value = json_object_get(bongsu, "weight");
     if (value != NULL && read_weight(src, value, rule) != 0)
+        return -1;
+    value = json_object_get(bongsu, "detection");
+    if (value != NULL && sigma_own_detection_read(src, value, rule) != 0)
         return -1;
     json_object_foreach(bongsu, name, value) {
         size_t i = 0, n = sizeof(keys) / sizeof(keys[0]);
 
-        if (strcmp(name, "weight") == 0)
+        if (strcmp(name, "weight") == 0 || strcmp(name, "detection") == 0)
             continue;
         while (i < n && strcmp(keys[i].name, name) != 0)
             i++;

@@ -9,7 +9,7 @@ struct parser {
     struct text rest;
     struct text token;          /* the current one; len 0: the end */
     const struct text *names;
-    size_t name_count;
+    size_t name_count, own;     /* patterns are for the names from own on */
     struct condition_node *nodes;
     size_t count;
     int depth;
@@ -84,12 +84,14 @@ close_node(struct parser *p, size_t at, size_t children)
     p->nodes[at].end = (uint32_t)p->count;
 }
 
-/* Names that begin with "_" are for conditions that name them, "them" or not. */
+/* Names that begin with "_" are for conditions that name them, be it by a pattern that begins
+ * with "_" too. pattern NULL: "them". */
 static int
-fits(const struct pattern *pattern, int is_them, struct text name)
+fits(const struct parser *p, const struct pattern *pattern, struct text name)
 {
-    return name.len > 0 && name.ptr[0] != '_' &&
-           (is_them || pattern_matches(pattern, name));
+    if (name.len == 0 || (name.ptr[0] == '_' && (pattern == NULL || p->token.ptr[0] != '_')))
+        return 0;
+    return pattern == NULL || pattern_matches(pattern, name);
 }
 
 /* "N of pattern": need 0 stands for all. */
@@ -110,8 +112,8 @@ parse_of(struct parser *p, uint32_t need)
     if (emit(p, need == 0 ? CONDITION_AND : need == 1 ? CONDITION_OR : CONDITION_AT_LEAST,
              need) != 0)
         return -1;
-    for (size_t i = 0; i < p->name_count; i++)
-        if (fits(&pattern, is_them, p->names[i])) {
+    for (size_t i = p->own; i < p->name_count; i++)
+        if (fits(p, is_them ? NULL : &pattern, p->names[i])) {
             if (emit(p, CONDITION_TEST, (uint32_t)i) != 0)
                 return -1;
             found++;
@@ -232,12 +234,12 @@ parse_or(struct parser *p)
 }
 
 int
-sigma_condition_parse(struct arena *arena, struct text text, const struct text *names,
-                      size_t name_count, struct sigma_condition *ret_condition,
-                      struct err *err)
+sigma_condition_parse_own(struct arena *arena, struct text text, const struct text *names,
+                          size_t name_count, size_t own,
+                          struct sigma_condition *ret_condition, struct err *err)
 {
     struct condition_node nodes[CONDITION_MAX_NODES];
-    struct parser p = { .arena = arena, .rest = text, .names = names,
+    struct parser p = { .arena = arena, .rest = text, .names = names, .own = own,
                         .name_count = name_count, .nodes = nodes, .err = err };
     struct condition_node *kept;
 
@@ -256,6 +258,14 @@ sigma_condition_parse(struct arena *arena, struct text text, const struct text *
     memcpy(kept, nodes, p.count * sizeof(nodes[0]));
     *ret_condition = (struct sigma_condition){ kept, p.count };
     return 0;
+}
+
+int
+sigma_condition_parse(struct arena *arena, struct text text, const struct text *names,
+                      size_t name_count, struct sigma_condition *ret_condition,
+                      struct err *err)
+{
+    return sigma_condition_parse_own(arena, text, names, name_count, 0, ret_condition, err);
 }
 
 int

@@ -38,11 +38,16 @@ struct sigma_condition {
 enum { CONDITION_MAX_NODES = 4096, CONDITION_MAX_DEPTH = 64 };
 
 /* Parse text over the named selections. "them" and patterns leave out names that start
- * with "_". Memory is the arena's. -1 with the reason (no file or line): an
+ * with "_", unless the pattern does too. Memory is the arena's. -1 with the reason (no file or line): an
  * unknown name, a pattern that fits none, anything not in the grammar. */
 int sigma_condition_parse(struct arena *arena, struct text text, const struct text *names,
                           size_t name_count, struct sigma_condition *ret_condition,
                           struct err *err);
+
+/* The same, but "them" and patterns are for the names from `own` on alone. */
+int sigma_condition_parse_own(struct arena *arena, struct text text,
+                              const struct text *names, size_t name_count, size_t own,
+                              struct sigma_condition *ret_condition, struct err *err);
 
 /* Evaluate: test(ctx, arg) answers for a CONDITION_TEST. 1 or 0. */
 int condition_eval(const struct condition_node *nodes, size_t at,

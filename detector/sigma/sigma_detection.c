@@ -26,6 +26,9 @@ read_item(const struct sigma_source *src, const char *name, json_t *values,
             return sigma_refuse(src, values, "%.300s", why.text);
     if (sigma_modifiers_check(item, &why) != 0)
         return sigma_refuse(src, values, "%.300s", why.text);
+    if (item->op == SIGMA_ATTACK && !src->is_own)
+        return sigma_refuse(src, values, "modifier \"%s\" is not Sigma's: it stands below"
+                            " bongsu.detection", attack_names[item->attack]);
     if (field.len == 0)
         item->open = PATTERN_OPEN_START | PATTERN_OPEN_END;
     return sigma_values_read(src, item, values);
@@ -91,8 +94,10 @@ read_selection(const struct sigma_source *src, const char *name, json_t *value,
     return 0;
 }
 
+/* Of the rule's selections, those from `own` on are what patterns stand for. */
 static int
-read_conditions(const struct sigma_source *src, json_t *value, struct sigma_rule *rule)
+read_conditions(const struct sigma_source *src, json_t *value, const struct sigma_rule *rule,
+                size_t own, struct sigma_condition **ret, size_t *ret_count)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     struct text *names;
@@ -101,8 +106,8 @@ read_conditions(const struct sigma_source *src, json_t *value, struct sigma_rule
     if (count == 0 || count > 100)
         return sigma_refuse(src, value, "a list of conditions must have 1 to 100");
     names = arena_alloc(src->arena, (rule->selection_count + 1) * sizeof(names[0]));
-    rule->conditions = arena_alloc(src->arena, count * sizeof(rule->conditions[0]));
-    if (names == NULL || rule->conditions == NULL)
+    *ret = arena_alloc(src->arena, count * sizeof((*ret)[0]));
+    if (names == NULL || *ret == NULL)
         return sigma_no_memory(src);
     for (size_t i = 0; i < rule->selection_count; i++)
         names[i] = rule->selections[i].name;
@@ -111,10 +116,49 @@ read_conditions(const struct sigma_source *src, json_t *value, struct sigma_rule
 
         if (!json_is_string(one))
             return sigma_refuse(src, one, "a condition must be a text");
-        if (sigma_condition_parse(src->arena, text_of(json_string_value(one)), names,
-                                  rule->selection_count,
-                                  &rule->conditions[rule->condition_count++], &why) != 0)
+        if (sigma_condition_parse_own(src->arena, text_of(json_string_value(one)), names,
+                                      rule->selection_count, own, &(*ret)[(*ret_count)++],
+                                      &why) != 0)
             return sigma_refuse(src, one, "%.350s", why.text);
+    }
+    return 0;
+}
+
+static int
+is_selection(const struct sigma_rule *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->selection_count; i++)
+        if (text_is(rule->selections[i].name, name))
+            return 1;
+    return 0;
+}
+
+/* Behind those that the rule has. */
+static int
+read_selections(const struct sigma_source *src, json_t *map, const char *aside,
+                struct sigma_rule *rule)
+{
+    size_t had = rule->selection_count, max = had + json_object_size(map);
+    const struct sigma_selection *before = rule->selections;
+    json_t *value;
+    const char *name;
+
+    if (max > MAX_SELECTIONS)
+        return sigma_refuse(src, map, "more than %d selections", MAX_SELECTIONS);
+    rule->selections = arena_alloc(src->arena, max * sizeof(rule->selections[0]));
+    if (rule->selections == NULL)
+        return sigma_no_memory(src);
+    memset(rule->selections, 0, max * sizeof(rule->selections[0]));
+    if (had > 0)
+        memcpy(rule->selections, before, had * sizeof(before[0]));
+    json_object_foreach(map, name, value) {
+        if (strcmp(name, "condition") == 0 || (aside != NULL && strcmp(name, aside) == 0))
+            continue;
+        if (had > 0 && is_selection(rule, name))
+            return sigma_refuse(src, value, "the rule has a selection \"%.60s\" already", name);
+        if (read_selection(src, name, value,
+                           &rule->selections[rule->selection_count++]) != 0)
+            return -1;
     }
     return 0;
 }
@@ -123,29 +167,15 @@ int
 sigma_selections_read(const struct sigma_source *src, json_t *detection, const char *aside,
                       struct sigma_rule *rule)
 {
-    json_t *value;
-    const char *name;
-    size_t max = json_object_size(detection);
-
     if (json_object_get(detection, "timeframe") != NULL)
         return sigma_refuse(src, json_object_get(detection, "timeframe"),
                             "\"timeframe\" is not Sigma 2 (use a correlation)");
     if (json_object_get(detection, "condition") == NULL)
         return sigma_refuse(src, detection, "\"condition\" is missing");
-    if (max > MAX_SELECTIONS)
-        return sigma_refuse(src, detection, "more than %d selections", MAX_SELECTIONS);
-    rule->selections = arena_alloc(src->arena, max * sizeof(rule->selections[0]));
-    if (rule->selections == NULL)
-        return sigma_no_memory(src);
-    memset(rule->selections, 0, max * sizeof(rule->selections[0]));
-    json_object_foreach(detection, name, value) {
-        if (strcmp(name, "condition") == 0 || (aside != NULL && strcmp(name, aside) == 0))
-            continue;
-        if (read_selection(src, name, value,
-                           &rule->selections[rule->selection_count++]) != 0)
-            return -1;
-    }
-    return read_conditions(src, json_object_get(detection, "condition"), rule);
+    if (read_selections(src, detection, aside, rule) != 0)
+        return -1;
+    return read_conditions(src, json_object_get(detection, "condition"), rule, 0,
+                           &rule->conditions, &rule->condition_count);
 }
 
 int
@@ -155,4 +185,44 @@ sigma_detection_read(const struct sigma_source *src, json_t *detection,
     if (!json_is_object(detection))
         return sigma_refuse(src, detection, "\"detection\" must be a map of selections");
     return sigma_selections_read(src, detection, NULL, rule);
+}
+
+/* --- bongsu.detection --- */
+
+static size_t
+count_attacks(const struct sigma_rule *rule)
+{
+    size_t count = 0;
+
+    for (size_t s = 0; s < rule->selection_count; s++)
+        for (size_t g = 0; g < rule->selections[s].group_count; g++) {
+            const struct sigma_group *group = &rule->selections[s].groups[g];
+
+            for (size_t i = 0; i < group->item_count; i++)
+                count += group->items[i].op == SIGMA_ATTACK;
+        }
+    return count;
+}
+
+int
+sigma_own_detection_read(const struct sigma_source *src, json_t *map,
+                         struct sigma_rule *rule)
+{
+    struct sigma_source own = *src;
+    json_t *condition = json_object_get(map, "condition");
+    size_t first = rule->selection_count;
+
+    own.is_own = 1;
+    if (rule->correlation.type != SIGMA_NONE)
+        return sigma_refuse(src, map, "a correlation takes no bongsu.detection");
+    if (!json_is_object(map) || condition == NULL || json_object_size(map) < 2)
+        return sigma_refuse(src, map, "bongsu.detection must be a map of selections with a"
+                            " condition");
+    if (read_selections(&own, map, NULL, rule) != 0)
+        return -1;
+    if (count_attacks(rule) > SIGMA_MAX_CHECKS)
+        return sigma_refuse(src, map, "a rule checks at most %d fields for attacks",
+                            SIGMA_MAX_CHECKS);
+    return read_conditions(&own, condition, rule, first, &rule->own_conditions,
+                           &rule->own_condition_count);
 }

@@ -11,6 +11,7 @@ enum effect {
     EFFECT_EXACT,
     EFFECT_ALL,
     EFFECT_NEGATE,
+    EFFECT_ATTACK,      /* looks for one, of which alone it says yes or no */
     EFFECT_TRANSFORM    /* makes other texts of the value; arg is the enum sigma_transform */
 };
 
@@ -51,6 +52,10 @@ static const struct modifier {
     { "utf16le",      EFFECT_TRANSFORM,  TRANSFORM_UTF16LE },
     { "utf16be",      EFFECT_TRANSFORM,  TRANSFORM_UTF16BE },
     { "utf16",        EFFECT_TRANSFORM,  TRANSFORM_UTF16 },
+    { "sqli",         EFFECT_ATTACK,     ATTACK_SQLI },
+    { "xss",          EFFECT_ATTACK,     ATTACK_XSS },
+    { "path_traversal", EFFECT_ATTACK,   ATTACK_PATH_TRAVERSAL },
+    { "command_injection", EFFECT_ATTACK, ATTACK_COMMAND_INJECTION },
 };
 
 static const struct modifier *
@@ -80,6 +85,19 @@ set_op(struct sigma_item *item, const struct modifier *mod, struct err *err)
     if (mod->effect == EFFECT_FIRST_OP && (item->part != PART_NONE || item->is_all))
         return misplaced(mod, "must be the first modifier", err);
     item->op = (enum sigma_op)mod->arg;
+    return 0;
+}
+
+/* The value is read as its field says, in all its encodings: nothing is done to it before. */
+static int
+set_attack(struct sigma_item *item, const struct modifier *mod, struct err *err)
+{
+    if (item->op != SIGMA_EQUALS || item->open != 0 || item->is_cased || item->is_exact ||
+        item->is_all || item->is_negated || item->part != PART_NONE ||
+        item->transform_count > 0)
+        return misplaced(mod, "stands alone", err);
+    item->op = SIGMA_ATTACK;
+    item->attack = (enum attack)mod->arg;
     return 0;
 }
 
@@ -165,7 +183,11 @@ sigma_modifier_apply(struct sigma_item *item, struct text name, struct err *err)
                 name.ptr == NULL ? "" : name.ptr);
         return -1;
     }
+    if (item->op == SIGMA_ATTACK)
+        return misplaced(mod, "cannot follow a check for an attack", err);
     switch (mod->effect) {
+    case EFFECT_ATTACK:
+        return set_attack(item, mod, err);
     case EFFECT_OP:
     case EFFECT_FIRST_OP:
         return set_op(item, mod, err);

@@ -171,6 +171,8 @@ struct sigma_rule {
     int is_alert_set, is_alert;         /* alert: incidents of its own, whoever refers to it */
     struct sigma_check checks[SIGMA_MAX_CHECKS];    /* fields looked through for attacks */
     size_t check_count;
+    struct sigma_condition *own_conditions;     /* bongsu.detection: one must hold as well; */
+    size_t own_condition_count;                 /* its selections are among the others */
     struct text details[DETAILS_MAX_FIELDS];    /* fields that the summary tells of */
     size_t detail_count;
     struct text *yields;                /* rules whose open incident stands for this one's */
@@ -190,6 +192,7 @@ struct sigma_source {
     struct arena *arena;
     const struct placeholders *placeholders;    /* NULL: none are known */
     struct err *err;
+    int is_own;                 /* below bongsu: our own modifiers may stand there */
 };
 
 /* Read one document into *ret_rule (memory is the arena's). 0, or -1 with
@@ -212,6 +215,11 @@ int sigma_selections_read(const struct sigma_source *src, json_t *map, const cha
                           struct sigma_rule *rule);
 int sigma_correlation_read(const struct sigma_source *src, json_t *correlation,
                            struct sigma_rule *rule);
+
+/* bongsu.detection: more selections, and what must hold beside the rule's condition (used by
+ * sigma_bongsu.c). */
+int sigma_own_detection_read(const struct sigma_source *src, json_t *map,
+                             struct sigma_rule *rule);
 
 /* 1 when placeholders were put into the item's values; a number of what these are. */
 int sigma_item_is_expanded(const struct sigma_item *item);

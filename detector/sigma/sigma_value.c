@@ -3,6 +3,7 @@
 
 #include "detector/sigma/sigma_rule.h"
 #include "proto/base/hash.h"
+#include "proto/base/networks.h"
 #include "proto/event.h"
 
 enum { MAX_VALUES = 20000, MAX_REGEX = 16384 };
@@ -41,29 +42,17 @@ append(struct values *to, json_t *value, uint32_t origin)
 static int
 read_cidr(const struct sigma_source *src, json_t *value, struct sigma_value *ret)
 {
-    struct text rest = text_of(json_string_value(value));
-    struct text address = text_split(&rest, '/');
-    struct cidr *cidr = &ret->cidr;
-    char space[INET6_ADDRSTRLEN];
-    int64_t bits;
+    struct text text = text_of(json_string_value(value));
+    struct network network;
+    struct err why = { "" };
 
     if (!json_is_string(value))
         return sigma_refuse(src, value, "a network must be a text");
-    if (address.len == 0 || address.len >= sizeof(space))
-        return sigma_refuse(src, value, "not a network");
-    memcpy(space, address.ptr, address.len);
-    space[address.len] = '\0';
-    if (inet_pton(AF_INET, space, cidr->net) == 1)
-        cidr->family = AF_INET;
-    else if (inet_pton(AF_INET6, space, cidr->net) == 1)
-        cidr->family = AF_INET6;
-    else
-        return sigma_refuse(src, value, "\"%s\" is no network", space);
-    bits = cidr->family == AF_INET ? 32 : 128;
-    if (rest.ptr != NULL && text_to_int(rest, 0, bits, &bits) != 0)
-        return sigma_refuse(src, value, "\"%.60s\" is no network",
-                            json_string_value(value));
-    cidr->bits = (int)bits;
+    if (network_parse(text, &network, &why) != 0)
+        return sigma_refuse(src, value, "cidr: %.250s", why.text);
+    memcpy(ret->cidr.net, network.net, sizeof(ret->cidr.net));
+    ret->cidr.family = network.is_v6 ? AF_INET6 : AF_INET;
+    ret->cidr.bits = network.bits;
     return 0;
 }
 
@@ -199,6 +188,19 @@ read_exists(const struct sigma_source *src, json_t *value, struct sigma_value *r
     return 0;
 }
 
+/* "false" is "not true", of a field that is absent too. */
+static int
+read_attack(const struct sigma_source *src, struct sigma_item *item, json_t *value)
+{
+    if (!json_is_boolean(value))
+        return sigma_refuse(src, value, "a check for an attack takes true or false");
+    item->is_negated = !json_is_true(value);
+    item->values[0].number = 1;
+    item->values[0].line = yaml_line(src->yaml, value);
+    item->value_count = 1;
+    return 0;
+}
+
 /* How a value is read that stays one value. */
 static int
 read_single(const struct sigma_source *src, enum sigma_op op, json_t *value,
@@ -242,6 +244,10 @@ sigma_values_read(const struct sigma_source *src, struct sigma_item *item, json_
     item->values = arena_alloc(src->arena, count * sizeof(item->values[0]));
     if (item->values == NULL)
         return sigma_no_memory(src);
+    if (item->op == SIGMA_ATTACK) {
+        memset(&item->values[0], 0, sizeof(item->values[0]));
+        return read_attack(src, item, values);
+    }
     for (size_t i = 0; i < count; i++) {
         json_t *value = json_is_array(values) ? json_array_get(values, i) : values;
 

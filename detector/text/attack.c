@@ -93,8 +93,9 @@ attack_has_pattern(struct pattern_judge *judge, struct text value)
 }
 
 /* Up and out twice, or once to what is worth it; a file of the system by its
- * full name, or by a wrapper; and a NUL that cuts off an extension. The two
- * bytes C0 AE and C0 AF are an overlong "." and "/". */
+ * full name, or by a wrapper; a NUL that cuts off an extension; and what lists of
+ * such paths have where a file's name goes, sent by who forgot to put one in. The
+ * two bytes C0 AE and C0 AF are an overlong "." and "/". */
 static struct pattern_judge traversal = {
     .pattern = "(?: (?:\\.|\\xc0\\xae){2,} [/\\\\]+ | (?:\\.|\\xc0\\xae){2,} \\xc0[\\xaf\\x9c]"
                "   | \\.\\.%c0%af ){2,}"
@@ -112,7 +113,7 @@ static struct pattern_judge traversal = {
                "| ^ \\.{8,} | (?: ^ | [./\\\\] ) (?: web | meta ) -inf (?: [/\\\\.] | web\\. )"
                "| ^ [a-z]: (?: windows | winnt | inetpub | boot\\.ini )"
                "| (?: (?: \\.\\. | 0x2e0x2e ) (?: 0x2f | 0x5c ) ) | 0x2e0x2e [/\\\\x{] | (?: / \\.{1,2} /{1,2} ){2,}"
-               "| [/\\\\] [^?&]* \\x00",
+               "| [/\\\\] [^?&]* \\x00 | [/\\\\] [^?&/\\\\]* \\{ (?:known)? file \\}",
 };
 
 #define COMMANDS "(?: cat | ls | id | whoami | who | w | uname | uptime | hostname | pwd | wget | curl"  \
@@ -150,16 +151,17 @@ static struct pattern_judge command = {
 };
 
 /* What libinjection leaves out: script that only an odd or an old browser runs,
- * and pieces of script that break out of a page's own. */
+ * and pieces of script that break out of a page's own, or of which a filter took its
+ * brackets. */
 static struct pattern_judge script = {
     .pattern = "< \\s* /? \\s* (?: script | iframe | embed | object | applet | svg | math | meta | base"
                "   | body | html | frameset | style | isindex | marquee ) (?: [\\s/+>] | $ )"
                "| < [a-z][^>]* [\\s/+\"'`] on[a-z]{3,20} [^=>]{0,40} ="
                "| < [a-z][^>]* (?: j\\s*a\\s*v\\s*a | live | vb | mocha ) \\s* (?: script )? \\s* :"
                "| (?: ^ | [\\s\"'=(] ) (?: java | vb | live ) script \\s* : | mocha \\s* : \\s* \\w+ [.(]"
-               "| \\b (?: alert | confirm | prompt ) \\s* (?: \\( | ` )"
+               "| (?: \\b | script ) (?: alert | confirm | prompt ) \\s* (?: \\( | ` ) | \\s autofocus \\s* >"
                "| < \\s* (?: a | img ) \\s [^>]* (?: href | src ) \\s* = | document \\s* \\. \\s* (?: cookie | write | location | domain | getelementby )"
-               "| data: \\s* text/html | \\b expression \\s* \\( | \\bsrc \\s* = [^>]* onerror \\s* =",
+               "| data: \\s* text/html | \\b expression \\s* \\( | : \\s* expression [\\d/] | \\bsrc \\s* = [^>]* onerror \\s* =",
 };
 
 /* What can hold markup at all has one of these. */

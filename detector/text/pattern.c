@@ -270,6 +270,8 @@ pattern_matches(const struct pattern *pattern, struct text text)
 int
 fold_compare(struct text a, struct text b)
 {
+    if (a.len == b.len && a.len > 0 && memcmp(a.ptr, b.ptr, a.len) == 0)
+        return 0;
     for (size_t i = 0; i < a.len && i < b.len; i++) {
         unsigned char x = (unsigned char)fold_char(a.ptr[i]), y = (unsigned char)fold_char(b.ptr[i]);
 

@@ -11,6 +11,8 @@
 #define DETECTOR_TEXT_PATTERN_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "proto/base/arena.h"
 #include "proto/base/text.h"
@@ -65,6 +67,34 @@ static inline char
 fold_char(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* The same of eight bytes: the top bit of each that is a capital letter, two places down,
+ * is what makes it small. */
+static inline void
+fold_eight(char *out, const char *in)
+{
+    const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+    uint64_t eight, low, capitals;
+
+    memcpy(&eight, in, sizeof(eight));
+    low = eight & ~tops;
+    capitals = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7F - 'Z')) & ~eight & tops;
+    eight |= capitals >> 2;
+    memcpy(out, &eight, sizeof(eight));
+}
+
+/* And of a text. The last eight may be some that were folded already, even onto
+ * themselves: what is small stays so. */
+static inline void
+fold_copy(char *out, const char *in, size_t len)
+{
+    for (size_t i = 0; i + 8 <= len; i += 8)
+        fold_eight(out + i, in + i);
+    if (len >= 8)
+        fold_eight(out + len - 8, in + len - 8);
+    for (size_t i = 0; len < 8 && i < len; i++)
+        out[i] = fold_char(in[i]);
 }
 
 /* Order of two texts without regard to the case of ASCII letters: below 0, 0, above 0. */

@@ -178,13 +178,14 @@ explain_node(const struct explain_parts *parts, const struct condition_node *nod
 }
 
 json_t *
-explain_conditions(const struct explain_parts *parts, json_t *selections)
+explain_conditions(const struct explain_parts *parts,
+                   const struct sigma_condition *conditions, size_t count,
+                   json_t *selections)
 {
     json_t *all = json_array();
 
-    for (size_t i = 0; i < parts->rule->condition_count; i++)
-        json_array_append_new(all, explain_node(parts, parts->rule->conditions[i].nodes, 0,
-                                                selections));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(all, explain_node(parts, conditions[i].nodes, 0, selections));
     return all;
 }
 

@@ -24,7 +24,9 @@ struct explain_parts {
 /* Arrays, one element for each; new references, or NULL with the reason. The conditions
  * are trees over what the selections (as given here) said. */
 json_t *explain_selections(const struct explain_parts *parts);
-json_t *explain_conditions(const struct explain_parts *parts, json_t *selections);
+json_t *explain_conditions(const struct explain_parts *parts,
+                           const struct sigma_condition *conditions, size_t count,
+                           json_t *selections);
 json_t *explain_checks(const struct explain_parts *parts);
 
 #endif

@@ -175,8 +175,24 @@ add_filter(const struct explain_parts *of, const struct match_verdict *verdict, 
     json_object_set_new(json, "filter", json_pack(
         "{s:s, s:s, s:s, s:i, s:o, s:o}", "id", body.id, "title",
         body.title == NULL ? "" : body.title, "file", body.file, "at", body.line, "condition",
-        explain_conditions(&parts, selections), "selections", selections));
+        explain_conditions(&parts, body.conditions, body.condition_count, selections),
+        "selections", selections));
     return 0;
+}
+
+/* Its own, and that of bongsu.detection where it has one: both must hold. */
+static void
+add_conditions(const struct explain_parts *parts, json_t *selections, json_t *json)
+{
+    const struct sigma_rule *rule = parts->rule;
+
+    json_object_set_new(json, "condition",
+                        explain_conditions(parts, rule->conditions, rule->condition_count,
+                                           selections));
+    if (rule->own_condition_count > 0)
+        json_object_set_new(json, "bongsu_condition",
+                            explain_conditions(parts, rule->own_conditions,
+                                               rule->own_condition_count, selections));
 }
 
 json_t *
@@ -201,7 +217,7 @@ explain_detection(const struct explaining *all, size_t i, struct err *err)
         json_object_set_new(json, "holds", json_boolean(verdict->holds));
         json_object_set_new(json, "missing", json_integer(verdict->near.missing));
         json_object_set_new(json, "met", json_integer(verdict->near.met));
-        json_object_set_new(json, "condition", explain_conditions(&parts, selections));
+        add_conditions(&parts, selections, json);
         json_object_set(json, "selections", selections);
         json_object_set(json, "checks", checks);
         add_first_seen(all, rule, json);

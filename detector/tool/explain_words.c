@@ -148,7 +148,7 @@ explain_value(const struct sigma_item *item, const struct sigma_value *value)
         return explain_text(value->text);
     if (item->op == SIGMA_CIDR)
         return cidr_to_json(&value->cidr);
-    if (item->op == SIGMA_EXISTS)
+    if (item->op == SIGMA_EXISTS || item->op == SIGMA_ATTACK)
         return json_boolean(value->number != 0);
     if (item->op != SIGMA_EQUALS || item->part != PART_NONE)
         return value->number >= -1e15 && value->number <= 1e15 &&

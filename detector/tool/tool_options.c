@@ -21,6 +21,7 @@ static const struct number_flag {
     { "--max-entries=", offsetof(struct tool_options, max_entries), 500, 1000000 },
     { "--max-total-entries=", offsetof(struct tool_options, max_total_entries), 1000000,
       1600000000 },
+    { "--max-rule-share=", offsetof(struct tool_options, max_rule_share), 80, 100 },
 };
 
 static const struct path_flag {
@@ -133,5 +134,6 @@ tool_options_engine(const struct tool_options *options)
         .max_keys = (size_t)options->max_keys,
         .max_entries = (size_t)options->max_entries,
         .max_total_entries = (size_t)options->max_total_entries,
+        .rule_share = (unsigned)options->max_rule_share,
     };
 }

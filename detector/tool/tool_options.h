@@ -18,7 +18,7 @@
 
 struct tool_options {
     const char *placeholders_path, *allow_path, *choice_lines;      /* "": none */
-    int64_t lateness_ms, max_keys, max_entries, max_total_entries;
+    int64_t lateness_ms, max_keys, max_entries, max_total_entries, max_rule_share;
     struct placeholders *placeholders;              /* of the file; NULL: none */
     struct rule_choice *choice;
 };

@@ -9,7 +9,7 @@
 
 #include "detector/match/allow_list.h"
 #include "proto/base/buf.h"
-#include "proto/base/hash.h"
+#include "proto/base/file_look.h"
 #include "proto/base/log.h"
 #include "proto/base/timestamp.h"
 
@@ -52,51 +52,29 @@ read_bytes(const char *path, struct buf *out)
     return got < 0 ? -1 : 0;
 }
 
-/* A file as it is now; one that is not there is empty. */
-struct look {
-    struct buf bytes;
-    uint64_t hash;              /* of the bytes, or of why it cannot be read */
-    struct err err;
-    int is_unreadable;
-};
-
-static void
-take_look(const char *path, struct look *look)
-{
-    *look = (struct look){ .hash = 0 };
-    if (read_bytes(path, &look->bytes) != 0 && errno != ENOENT) {
-        err_set(&look->err, "%s: %s", path, strerror(errno));
-        look->hash = hash64(look->err.text, strlen(look->err.text));
-        look->is_unreadable = 1;
-    } else if (look->bytes.len > 0) {
-        look->hash = hash64(look->bytes.ptr, look->bytes.len);
-    }
-}
-
-/* Its list, or NULL with look->err. */
+/* The file's list, and its bytes; one that is not there is empty. NULL with the reason:
+ * the bytes are wrong, or were not read. */
 static struct allow_list *
-list_of(const char *path, struct look *look)
+read_list(const char *path, struct buf *bytes, int *ret_is_read, struct err *err)
 {
-    if (look->is_unreadable)
+    *ret_is_read = read_bytes(path, bytes) == 0 || errno == ENOENT;
+    if (!*ret_is_read) {
+        err_set(err, "%s: %s", path, strerror(errno));
         return NULL;
-    return allow_list_parse(path, look->bytes.len == 0 ? "" : look->bytes.ptr,
-                            look->bytes.len, &look->err);
+    }
+    return allow_list_parse(path, bytes->len == 0 ? "" : bytes->ptr, bytes->len, err);
 }
 
 int
 allow_file_check(const char *path, struct err *err)
 {
-    struct allow_list *list;
-    struct look look;
-    int rc;
+    struct buf bytes = { 0 };
+    int is_read;
+    struct allow_list *list = read_list(path, &bytes, &is_read, err);
+    int rc = list == NULL ? -1 : 0;
 
-    take_look(path, &look);
-    list = list_of(path, &look);
-    rc = list == NULL ? -1 : 0;
-    if (rc != 0)
-        *err = look.err;
     allow_list_destroy(&list);
-    buf_release(&look.bytes);
+    buf_release(&bytes);
     return rc;
 }
 
@@ -125,8 +103,7 @@ tell_states(struct allow_file *file, const struct engine *engine)
 }
 
 static void
-put_in_force(struct allow_file *file, struct engine *engine, struct allow_list **list,
-             uint64_t hash)
+put_in_force(struct allow_file *file, struct engine *engine, struct allow_list **list)
 {
     size_t count = allow_list_count(*list);
     uint8_t *told = calloc(count + 1, sizeof(*told));
@@ -134,7 +111,7 @@ put_in_force(struct allow_file *file, struct engine *engine, struct allow_list *
     if (told == NULL || engine_set_allow(engine, list) != 0) {
         free(told);
         allow_list_destroy(list);
-        file->judged = ~hash;   /* tried again with the next look */
+        file->judged = ~file->seen;     /* tried again with the next look */
         set_problem(file, "out of memory");
         return;
     }
@@ -154,28 +131,6 @@ what_is_in_force(const struct allow_file *file)
     return file->is_read ? "the last good one stays" : "none is in force until it is right";
 }
 
-/* Use what the file has, or say why not. */
-static void
-take(struct allow_file *file, struct engine *engine, struct look *look)
-{
-    struct allow_list *list = list_of(file->path, look);
-
-    file->judged = look->hash;
-    if (list != NULL) {
-        put_in_force(file, engine, &list, look->hash);
-        if (file->problem != NULL)
-            return;
-        buf_release(&file->good);
-        file->good = look->bytes;
-        look->bytes = (struct buf){ 0 };
-        file->is_due = 1;
-        return;
-    }
-    log_error("allow list refused", "reason=\"%s\" in_force=\"%s\"", look->err.text,
-              what_is_in_force(file));
-    set_problem(file, look->err.text);
-}
-
 /* What an earlier start had in force, until the file has something better. */
 static void
 take_kept(struct allow_file *file, struct engine *engine, struct text kept)
@@ -185,28 +140,48 @@ take_kept(struct allow_file *file, struct engine *engine, struct text kept)
                                                kept.len, &err);
 
     if (list != NULL)
-        put_in_force(file, engine, &list, 0);
+        put_in_force(file, engine, &list);
     else
         log_error("allow list that was kept cannot be read", "reason=\"%s\"", err.text);
+}
+
+/* Use what the file has, or say why not; kept (ptr NULL: nothing) is for when it is wrong. */
+static void
+take(struct allow_file *file, struct engine *engine, struct text kept)
+{
+    struct buf bytes = { 0 };
+    struct err err = { "" };
+    int is_read;
+    struct allow_list *list = read_list(file->path, &bytes, &is_read, &err);
+
+    /* what was not read, for want of a descriptor say, is tried again with the next look */
+    file->judged = is_read ? file->seen : ~file->seen;
+    if (list != NULL) {
+        put_in_force(file, engine, &list);
+        if (file->problem == NULL) {
+            buf_release(&file->good);
+            file->good = bytes;
+            bytes = (struct buf){ 0 };
+            file->is_due = 1;
+        }
+    } else {
+        if (kept.ptr != NULL)
+            take_kept(file, engine, kept);
+        if (is_read || file->problem == NULL || strcmp(file->problem, err.text) != 0)
+            log_error("allow list refused", "reason=\"%s\" in_force=\"%s\"", err.text,
+                      what_is_in_force(file));
+        set_problem(file, err.text);
+    }
+    buf_release(&bytes);
 }
 
 void
 allow_file_open(struct allow_file *file, char **path, struct text kept,
                 struct engine *engine)
 {
-    struct allow_list *list;
-    struct look look;
-
-    *file = (struct allow_file){ .path = *path };
+    *file = (struct allow_file){ .path = *path, .seen = file_look(*path) };
     *path = NULL;
-    take_look(file->path, &look);
-    list = list_of(file->path, &look);
-    if (list == NULL && kept.ptr != NULL)
-        take_kept(file, engine, kept);
-    allow_list_destroy(&list);
-    file->seen = look.hash;
-    take(file, engine, &look);
-    buf_release(&look.bytes);
+    take(file, engine, kept);
 }
 
 int
@@ -237,16 +212,13 @@ void
 allow_file_look(struct allow_file *file, struct engine *engine)
 {
     uint64_t before = file->seen;
-    struct look look;
 
     if (++file->looks % LOOKS_PER_STATE == 0)
         tell_states(file, engine);
-    take_look(file->path, &look);
-    file->seen = look.hash;
+    file->seen = file_look(file->path);
     /* one that is being written is not taken before it stands still */
-    if (look.hash == before && look.hash != file->judged)
-        take(file, engine, &look);
-    buf_release(&look.bytes);
+    if (file->seen == before && file->seen != file->judged)
+        take(file, engine, (struct text){ NULL, 0 });
 }
 
 static void

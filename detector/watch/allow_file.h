@@ -19,8 +19,8 @@
 
 struct allow_file {
     char *path;
-    uint64_t seen, judged;      /* hashes of what the file had: at the last look, and
-                                 * when it was put in force or refused */
+    uint64_t seen, judged;      /* file_look(): the last one, and when what it had was put
+                                 * in force or refused */
     int is_read;                /* some list is in force, an empty one perhaps */
     struct buf good;            /* what is in force, to be kept; while is_due */
     int is_due;

@@ -2,9 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "proto/base/hash.h"
+#include "proto/base/file_look.h"
 
 static const char option[] = "detector.rule_choice";
 
@@ -61,13 +60,9 @@ uint64_t
 rule_settings_look(void)
 {
     struct settings first = { 0 };
-    struct stat st;
     struct err err;
 
     if (called.argc > 0 && !called.is_known && load(&first, &err) == 0)
         settings_release(&first);
-    if (called.path == NULL || stat(called.path, &st) != 0)
-        return 0;
-    return hash64((const int64_t[]){ st.st_size, (int64_t)st.st_ino, st.st_mtim.tv_sec,
-                                     st.st_mtim.tv_nsec }, 4 * sizeof(int64_t));
+    return called.path == NULL ? 0 : file_look(called.path);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,10 +13,11 @@
 #include "detector/cases/rule_tests.h"
 #include "detector/state/checkpoint_rules.h"
 #include "proto/base/clock.h"
-#include "proto/base/hash.h"
+#include "proto/base/file_look.h"
 #include "proto/event.h"
 
-enum { LOOK_S = 1 };
+/* Who is asked reads files that keep changing so often, and then takes them as they are. */
+enum { LOOK_S = 1, MOST_TRIES = 5 };
 
 struct rule_watch {
     struct rule_watch_spec spec;
@@ -34,16 +34,8 @@ struct rule_watch {
 uint64_t
 rule_watch_look(const char *rules_dir, const char *placeholders)
 {
-    uint64_t sum = rule_files_look(rules_dir) + rule_settings_look();
-    struct stat st;
-
-    if (placeholders != NULL && stat(placeholders, &st) == 0) {
-        const int64_t about[] = { st.st_size, (int64_t)st.st_ino, st.st_mtim.tv_sec,
-                                  st.st_mtim.tv_nsec };
-
-        sum += hash64(about, sizeof(about));
-    }
-    return sum;
+    return rule_files_look(rules_dir) + rule_settings_look() +
+           (placeholders == NULL ? 0 : file_look(placeholders));
 }
 
 /* --- the thread --- */
@@ -111,6 +103,14 @@ give_back(void)
     (void)malloc_trim(0);
 }
 
+/* Files were changed while we read them: what we have is of two kinds (a ConfigMap changes
+ * all of its files at once, and we read one after the other). */
+static int
+has_changed_since(const struct rule_watch *watch, uint64_t seen)
+{
+    return rule_watch_look(watch->spec.rules_dir, watch->spec.placeholders) != seen;
+}
+
 static void *
 run(void *arg)
 {
@@ -118,7 +118,7 @@ run(void *arg)
     uint64_t judged = watch->spec.seen, before = judged, now;
     struct rule_news news;
     uint64_t asked;
-    int is_asked, is_to_trim = 0;
+    int is_asked, is_to_trim = 0, tries = 0;
 
     pthread_mutex_lock(&watch->lock);
     for (;;) {
@@ -136,8 +136,16 @@ run(void *arg)
         if (is_asked || (now == before && now != judged)) {
             build(&watch->spec, &news);
             news.answers = asked;
-            judged = now;
             is_to_trim = 1;
+            if (has_changed_since(watch, now) && ++tries < MOST_TRIES) {
+                rule_news_release(&news);
+                pthread_mutex_lock(&watch->lock);
+                watch->begun -= is_asked;
+                before = 0;
+                continue;
+            }
+            tries = 0;
+            judged = now;
             pthread_mutex_lock(&watch->lock);
             tell(watch, &news);
         } else {

@@ -1,5 +1,6 @@
 #include "detector/window/short_id.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,13 +35,12 @@ journals_number(struct journals *journals, uint64_t id)
 }
 
 static uint64_t
-read_number(const uint8_t *at, size_t width)
+read_long(const uint8_t *at)
 {
-    uint64_t number = 0;
+    uint64_t number;
 
-    for (size_t i = 0; i < width; i++)
-        number = number << 8 | at[i];
-    return number;
+    memcpy(&number, at, sizeof(number));
+    return be64toh(number);
 }
 
 int
@@ -52,12 +52,12 @@ short_id_make(struct journals *journals, const struct event_id *id, struct short
         memcpy(ret->as.hash, id->bytes, HASH_ID_LEN);
         return 0;
     }
-    journal = journals_number(journals, read_number(id->bytes, 8));
+    journal = journals_number(journals, read_long(id->bytes));
     if (journal < 0)
         return -1;
     ret->as.numbered.journal = (uint32_t)journal;
-    ret->as.numbered.nonce = (uint32_t)read_number(id->bytes + 8, 4);
-    ret->as.numbered.sequence = read_number(id->bytes + 12, 8);
+    ret->as.numbered.nonce = (uint32_t)(read_long(id->bytes + 8) >> 32);
+    ret->as.numbered.sequence = read_long(id->bytes + 12);
     return 0;
 }
 

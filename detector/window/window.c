@@ -13,25 +13,17 @@ window_release(struct window *win)
 {
     free(win->entries);
     free(win->others);
-    free(win->order);
-    if (win->ranking != NULL)
+    if (window_has_values((enum window_kind)win->kind))
+        tally_release(&win->values);
+    if (win->kind == WINDOW_PERCENTILE && win->ranking != NULL)
         ranking_release(win->ranking);
-    free(win->ranking);
+    if (win->kind == WINDOW_PERCENTILE)
+        free(win->ranking);
+    if (win->kind == WINDOW_ORDERED)
+        free(win->order);
     window_wait_release(win);
-    tally_release(&win->values);
     tally_release(&win->keyed);
     *win = (struct window){ 0 };
-}
-
-void
-window_match_release(struct window_match *match)
-{
-    free(match->taken);
-    free(match->ends);
-    free(match->marks);
-    tally_release(&match->scratch);
-    ranking_release(&match->ranking);
-    *match = (struct window_match){ 0 };
 }
 
 const struct window_entry *
@@ -64,7 +56,8 @@ window_head_pass(struct window *win, const struct window_rule *rule)
     if (!entry->is_counted)
         win->uncounted--;
     win->head++;
-    if (win->head == (win->wait != NULL ? win->wait->tail : win->count))
+    if (window_has_sum(rule->kind) &&
+        win->head == (win->wait != NULL ? win->wait->tail : win->count))
         win->sum = win->sum_rest = 0;   /* nor does what is left of rounding pile up */
 }
 
@@ -82,6 +75,21 @@ window_head_take(struct window *win, const struct window_rule *rule,
     if (!entry->is_counted)
         win->uncounted++;
     return 0;
+}
+
+/* The oldest, which go, those that leave the newest window, and where it is put. Not
+ * inline: a compiler takes what only fetches for what does nothing. */
+void
+window_expect(const struct window *win)
+{
+    const struct window_entry *first = win->entries + win->start;
+
+    for (size_t i = 0; i < 3; i++) {
+        __builtin_prefetch(first + i);
+        __builtin_prefetch(first + win->head + i);
+    }
+    __builtin_prefetch(first + win->count);
+    __builtin_prefetch((const char *)(first + win->count + 1) - 1);
 }
 
 static void
@@ -189,58 +197,12 @@ tidy(struct window *win, const struct window_rule *rule, struct window_match *ma
     if (is_full && win->count > room)
         (void)window_tidy(win, rule, WINDOW_TIGHT, match);
     while (is_full && win->count > room && win->count > 1) {
+        match->dropped += window_events(rule->kind, window_at(win, 0));
         oldest_drop(win, rule);
-        match->dropped++;
     }
     if (is_full)
         window_order_renew(win, rule);
     win->tidy_at = win->count + win->count / 2;
-}
-
-int
-window_end(struct window_match *match, size_t i)
-{
-    if (match->end_count == match->end_cap) {
-        size_t cap = match->end_cap == 0 ? 64 : match->end_cap * 2;
-        size_t *grown = realloc(match->ends, cap * sizeof(*grown));
-
-        if (grown == NULL)
-            return -1;
-        match->ends = grown;
-        match->end_cap = cap;
-    }
-    match->ends[match->end_count++] = i;
-    return 0;
-}
-
-int
-window_take(struct window *win, struct window_match *match, size_t i)
-{
-    if (match->taken_count == match->taken_cap) {
-        size_t cap = match->taken_cap == 0 ? 64 : match->taken_cap * 2;
-        size_t *grown = realloc(match->taken, cap * sizeof(*grown));
-
-        if (grown == NULL)
-            return -1;
-        match->taken = grown;
-        match->taken_cap = cap;
-    }
-    window_at(win, i)->is_counted = 1;
-    if (i >= win->head && (win->wait == NULL || i < win->wait->tail))
-        win->uncounted--;
-    match->taken[match->taken_count++] = i;
-    return 0;
-}
-
-void
-window_match_reverse(struct window_match *match)
-{
-    for (size_t i = 0; i < match->taken_count / 2; i++) {
-        size_t other = match->taken[match->taken_count - 1 - i];
-
-        match->taken[match->taken_count - 1 - i] = match->taken[i];
-        match->taken[i] = other;
-    }
 }
 
 /* The newest window holds: count in what is not yet. Those are few and near
@@ -259,6 +221,7 @@ take_newest(struct window *win, struct window_match *match)
 static int
 prepare(struct window *win, const struct window_rule *rule)
 {
+    win->kind = (uint8_t)rule->kind;
     if (rule->is_waiting && window_wait_init(win) != 0)
         return -1;
     if (rule->kind == WINDOW_PERCENTILE && win->ranking == NULL) {
@@ -298,7 +261,7 @@ newest_holds(const struct window *win, const struct window_rule *rule, int64_t a
     if (rule->kind == WINDOW_ORDERED)
         return window_order_holds(win->order, rule, at_us - rule->span_us);
     return window_holds(rule, &(struct window_totals){
-        win->count - win->head, win->sum + win->sum_rest, &win->values, win->ranking });
+        win->count - win->head, window_sum(win, rule), &win->values, win->ranking });
 }
 
 static int

@@ -77,10 +77,22 @@ struct window_entry {
     int64_t received_us;
     union {
         double weight;          /* window_has_weight */
-        uint64_t value;         /* WINDOW_DISTINCT: hash of the value; or steps */
+        struct {
+            uint64_t value : 48;        /* WINDOW_DISTINCT: hash of the value; or steps */
+            uint64_t others : 16;       /* WINDOW_DISTINCT: events near it that went, for
+                                         * which it is counted, too (window_tidy.c) */
+        };
     } as;
     struct short_id id;
 };
+
+/* How many events it is counted for. */
+static inline size_t
+window_events(enum window_kind kind, const struct window_entry *entry)
+{
+    return kind == WINDOW_DISTINCT ? 1 + (size_t)entry->as.others : 1;
+}
+
 _Static_assert(sizeof(struct window_entry) == 40, "windows are most of the memory");
 
 /* A key's clock, for each journal that feeds it. */
@@ -117,22 +129,45 @@ struct window_wait {
     size_t due_at;              /* and its place among all that are due; 0: none */
 };
 
+/* What each event needs comes first; of what is kept of the newest window, a kind has
+ * its own only. */
 struct window {
     struct window_entry *entries;
     uint32_t start, count, cap; /* entries[start .. start + count) by time */
     uint32_t head;              /* first one in the newest window, from start */
     uint32_t uncounted;         /* in the newest window */
     uint32_t tidy_at;           /* entries at which tidying is worth it again */
-    double sum, sum_rest;       /* of the newest window; what rounding took from it */
-    struct tally values;        /* of the newest window */
-    struct tally keyed;         /* ids of all entries that are keyed */
-    struct window_order *order; /* WINDOW_ORDERED */
-    struct ranking *ranking;    /* WINDOW_PERCENTILE: the newest window's weights */
-    struct window_wait *wait;   /* is_waiting: "newest" is what was judged last */
-    struct window_clock clock, *others; /* most keys are fed by one journal */
     uint64_t adds;              /* events so far, late ones too */
+    struct window_clock clock;  /* most keys are fed by one journal */
+    struct window_wait *wait;   /* is_waiting: "newest" is what was judged last */
+    union {
+        struct {
+            double sum;         /* window_has_sum */
+            double sum_rest;    /* what rounding took from it */
+        };
+        struct tally values;    /* WINDOW_DISTINCT, WINDOW_STEPS */
+        struct window_order *order;     /* WINDOW_ORDERED */
+        struct ranking *ranking;        /* WINDOW_PERCENTILE: the weights */
+    };
     uint8_t clock_count;
+    uint8_t kind;               /* enum window_kind, from the first entry on */
+    struct tally keyed;         /* ids of all entries that are keyed */
+    struct window_clock *others;        /* of the other journals */
 };
+
+/* How many entries it holds (NULL: none). */
+static inline size_t
+window_size(const struct window *win)
+{
+    return win != NULL ? win->count : 0;
+}
+
+/* What rounding took from its sum, if it has one. */
+static inline double
+window_sum_rest(const struct window *win)
+{
+    return window_has_sum((enum window_kind)win->kind) ? win->sum_rest : 0;
+}
 
 /* What adding an event brought; zero it once, use it for any number of adds. */
 struct window_match {
@@ -165,7 +200,8 @@ void window_match_release(struct window_match *match);
 /* Add one event that came from origin; fills match. One that only belongs to a
  * sequence (no steps) moves no clock and is never late. The entry is copied. At
  * max_entries an eighth makes room, and is counted in match->dropped: first
- * what only an incident's count or a repeat would miss, then the oldest. */
+ * what only an incident's count or a repeat would miss, then the oldest. What
+ * another entry stands for (as.others) is not dropped. */
 enum window_result window_add(struct window *win, const struct window_rule *rule,
                               const struct window_entry *entry, uint64_t origin,
                               struct window_match *match);
@@ -190,6 +226,9 @@ int window_has(const struct window *win, const struct window_entry *entry);
 /* The i-th entry, oldest first; match->taken holds such numbers. Valid until
  * the next add. */
 const struct window_entry *window_entry(const struct window *win, size_t i);
+
+/* An event is added soon: fetch the entries that it needs. */
+void window_expect(const struct window *win);
 
 /* The i-th clock, from 0 to clock_count; and a further one, zeroed (NULL:
  * out of memory, or there are WINDOW_MAX_CLOCKS). */

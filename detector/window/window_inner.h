@@ -75,6 +75,18 @@ window_sum_add(double *sum, double *rest, double weight)
     *sum = next;
 }
 
+static inline double
+window_sum(const struct window *win, const struct window_rule *rule)
+{
+    return window_has_sum(rule->kind) ? win->sum + win->sum_rest : 0;
+}
+
+static inline int
+window_has_values(enum window_kind kind)
+{
+    return kind == WINDOW_DISTINCT || kind == WINDOW_STEPS;
+}
+
 static inline int
 window_has_steps(const struct window_rule *rule)
 {

@@ -6,12 +6,17 @@
  * one of the two. When both groups reach the threshold, it holds without that
  * entry, whatever comes later. And when values are counted, a window with an
  * entry whose value also stands before it and after it, within one span, has
- * that value without it.
+ * that value without it. Of entries of one value that no window that is still judged
+ * can end before, the newest alone says that it is there.
  *
  * Such entries go. One that no incident has yet stays, for it is still to be
  * counted; so does a keyed one, for its repeat must be known. This changes
  * neither when a window holds nor what it takes; only the last of the ends of
  * an event out of order (last_us) may be that of an entry up to a span before.
+ * At the limit entries go that no incident has. Where values are counted, another one
+ * that stays, less than a 64th of the span away, is then counted for them, too: what an
+ * incident says of the number of its events stays near the truth.
+ *
  * Weights must not be negative for this: a key that has one is not tidied. Nor are
  * averages and percentiles, to which every entry adds; of those only the oldest go,
  * at the limit.
@@ -27,6 +32,12 @@ static const double surely = 1 - 1e-9;
 
 /* With this many left it is not worth to compare values. */
 enum { FEW = 32 };
+
+/* Short whiles of a span, and what an entry can stand for. */
+enum { WHILES = 64, MOST_OTHERS = 0xFFFF };
+
+/* A mark: it goes, and no incident misses it. */
+enum { STOOD_FOR = 2 };
 
 /* A value stood before the place that is noted of it. */
 #define AGAIN (UINT32_C(1) << 31)
@@ -129,6 +140,27 @@ mark_cell(const struct tidying *t, size_t from, size_t to)
     return 0;
 }
 
+/* Mark what has its equal behind it where both came before all windows still judged end:
+ * what is older than the lateness. */
+static int
+mark_passed(const struct tidying *t)
+{
+    struct tally *newer = &t->match->scratch;
+    int64_t final_us = window_clock_oldest(t->win) - t->rule->lateness_us;
+
+    tally_clear(newer);
+    for (size_t i = window_lower_bound(t->win, final_us + 1); i-- > 0;) {
+        uint32_t *times = tally_times(newer, window_at(t->win, i)->as.value);
+
+        if (times == NULL)
+            return -1;
+        if (*times != 0)
+            doubt(t, i);
+        *times = 1;
+    }
+    return 0;
+}
+
 /* Mark what stands between its equals, in cells one span long. */
 static int
 mark_twins(const struct tidying *t)
@@ -153,7 +185,8 @@ forget(const struct tidying *t, size_t i)
 {
     const struct window_entry *entry = window_at(t->win, i);
 
-    t->match->dropped += entry->is_keyed || !entry->is_counted;
+    if ((entry->is_keyed || !entry->is_counted) && t->match->marks[i] != STOOD_FOR)
+        t->match->dropped += window_events(t->rule->kind, entry);
     if (entry->is_keyed)
         tally_remove(&t->win->keyed, window_id_number(&entry->id));
     if (i < t->win->head)
@@ -197,12 +230,38 @@ has_spare(const struct tidying *t)
     return 0;
 }
 
+/* Of what is still to be counted, and its repeat need not be known, the first entry of
+ * each short while stays and stands for those of it that go. */
+static void
+gather(const struct tidying *t)
+{
+    int64_t while_us = t->rule->span_us / WHILES + 1, last = INT64_MIN;
+    struct window_entry *first = NULL;
+
+    for (size_t i = 0; i < t->win->count; i++) {
+        struct window_entry *entry = window_at(t->win, i);
+
+        if (entry->is_keyed || entry->is_counted)
+            continue;
+        if (first == NULL || cell_number(entry->at_us, while_us) != last) {
+            first = entry;
+            last = cell_number(entry->at_us, while_us);
+            t->match->marks[i] = 0;
+        } else if (t->match->marks[i] && first->as.others + 1 + entry->as.others <= MOST_OTHERS) {
+            first->as.others += 1 + entry->as.others;
+            t->match->marks[i] = STOOD_FOR;
+        }
+    }
+}
+
 static int
 step(const struct tidying *t, int (*mark)(const struct tidying *t))
 {
     memset(t->match->marks, 0, t->win->count);
     if (mark(t) != 0)
         return -1;
+    if (t->tidiness == WINDOW_TIGHT && t->rule->kind == WINDOW_DISTINCT)
+        gather(t);
     remove_marked(t);
     return 0;
 }
@@ -287,10 +346,12 @@ window_tidy(struct window *win, const struct window_rule *rule,
             return tidy_steps(&t);
         if (step(&t, mark_dense) != 0)
             return -1;
-        if (rule->kind == WINDOW_DISTINCT && win->count > FEW && step(&t, mark_twins) != 0)
+        if (rule->kind == WINDOW_DISTINCT && win->count > FEW &&
+            (step(&t, mark_passed) != 0 || step(&t, mark_twins) != 0))
             return -1;
     }
-    tally_fit(&win->values);
+    if (window_has_values(rule->kind))
+        tally_fit(&win->values);
     tally_fit(&win->keyed);
     return 0;
 }

@@ -50,7 +50,8 @@ shed(struct window *win)
     win->start += win->head;
     win->count -= win->head;
     win->head = 0;
-    tally_fit(&win->values);
+    if (window_has_values((enum window_kind)win->kind))
+        tally_fit(&win->values);
     tally_fit(&win->keyed);
 }
 
@@ -254,7 +255,7 @@ which_hold(const struct window *win, const struct window_rule *rule, int64_t at_
            uint64_t steps)
 {
     const struct window_wait *wait = win->wait;
-    const struct window_totals totals = { wait->tail - win->head, win->sum + win->sum_rest,
+    const struct window_totals totals = { wait->tail - win->head, window_sum(win, rule),
                                           &win->values, win->ranking };
 
     if (rule->term_count > 0)

@@ -18,6 +18,7 @@
 
 #include "detector/state/checkpoint.h"
 #include "detector/engine/engine.h"
+#include "detector/read_ahead.h"
 #include "detector/ruleset/ruleset.h"
 #include "detector/sources/sources.h"
 #include "proto/base/buf.h"
@@ -45,7 +46,7 @@ struct bench {
     struct sources *sources;
     struct checkpoint *checkpoint;
     struct metrics *metrics;
-    struct event event;
+    struct read_ahead ahead;
     struct buf *bodies;
     size_t body_count;
     uint64_t rows, bytes, seconds;
@@ -195,22 +196,22 @@ judge_batch(struct bench *bench, uint64_t number)
         .previous = number * BATCH,
         .received_us = START + (int64_t)(number * BATCH * SECOND / PER_SECOND),
     };
-    struct batch_reader reader;
+    struct ahead_event *one;
     struct err err;
     int rc;
 
-    if (batch_reader_init(&reader, &head, body->ptr, body->len, &err) != 0)
+    if (read_ahead_begin(&bench->ahead, bench->engine, &head, buf_text(body), 0, &err) != 0)
         fail("batch", &err);
     sources_tick(bench->sources, head.origin, head.received_us, 0);
-    while ((rc = batch_reader_next(&reader, &bench->event, &err)) == 1) {
-        bench->event.at_us = head.received_us + reader.index;
-        if (engine_judge(bench->engine, &bench->event, head.origin, &err) != 0)
+    for (int64_t i = 1; (rc = read_ahead_next(&bench->ahead, &one, &err)) == 1; i++) {
+        one->event.at_us = head.received_us + i;
+        if (engine_judge(bench->engine, &one->event, head.origin, &err) != 0)
             fail("judge", &err);
-        sources_hear(bench->sources, &bench->event);
+        sources_hear(bench->sources, &one->event);
     }
     if (rc != 0)
         fail("batch", &err);
-    batch_reader_release(&reader);
+    read_ahead_end(&bench->ahead);
 }
 
 static int

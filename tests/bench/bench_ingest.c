@@ -181,7 +181,7 @@ run_wrk(struct chain *chain, const struct work *work, const char *url, const cha
     long errors = -1;
     FILE *pipe;
 
-    snprintf(command, sizeof(command), "wrk -t1 -c%d -d%ds -s %s/wrk.lua %s%s 2>&1", work->connections,
+    snprintf(command, sizeof(command), "wrk -t1 --timeout 20s -c%d -d%ds -s %s/wrk.lua %s%s 2>&1", work->connections,
              (int)SECONDS, chain_dir(chain), url, path);
     pipe = popen(command, "r");
     assert_non_null(pipe);

@@ -4,7 +4,8 @@
  * usage: bench_store [EVENTS [FOLDER]]     (1,000,000 events, a folder below $TMPDIR)
  * One process, batches of 5,000, bodies of 300 B (9 of 10) to 2 KB, 5,000
  * sources, 2,000 users, event times over one day; and before it a month of days
- * on which each source was seen once.
+ * on which each source was seen once. BONGSU_KEYED=1: ids as clients' keys make
+ * them, bodies of 200 B, and how fast each million of them was stored.
  */
 #include <ftw.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 
 #include "proto/base/buf.h"
 #include "proto/base/clock.h"
+#include "proto/base/hash.h"
 #include "proto/base/timestamp.h"
 #include "proto/report/site_report.h"
 #include "proto/store/store.h"
@@ -36,11 +38,21 @@ struct sample {
 };
 
 static struct sample samples[BATCH];
+static int is_keyed;
 
 static struct value
 text_value(const char *str)
 {
     return value_text(text_of(str));
+}
+
+static void
+make_key(uint64_t sequence, struct event_id *ret_id)
+{
+    const struct text part = { (const char *)&sequence, sizeof(sequence) };
+
+    hash_id(&part, 1, ret_id->bytes);
+    ret_id->len = HASH_ID_LEN;
 }
 
 /* The sample as the event of this sequence number. */
@@ -49,7 +61,7 @@ make_event(struct sample *sample, uint64_t sequence, int64_t at_us)
 {
     struct event *ev = &sample->ev;
     uint64_t mix = sequence * 0x9e3779b97f4a7c15u >> 20;
-    size_t len = mix % 10 == 0 ? 1900 : 200;
+    size_t len = is_keyed ? 20 : mix % 10 == 0 ? 1900 : 200;
 
     event_clear(ev);
     snprintf(sample->source, sizeof(sample->source), "10.%u.%u.7",
@@ -67,6 +79,9 @@ make_event(struct sample *sample, uint64_t sequence, int64_t at_us)
     ev->known[EVENT_RAW_LOG] = text_value(sample->text);
     event_derive(ev);
     ev->id = event_id_make(0x1234, 7, sequence);
+    if (is_keyed)
+        make_key(sequence, &ev->id);
+    ev->is_keyed = is_keyed;
     ev->at_us = at_us;
     ev->received_us = START + DAY / 2;
     buf_clear(&sample->encoded);
@@ -85,7 +100,7 @@ static void
 write_all(struct store *store, uint64_t total)
 {
     static struct store_event events[BATCH];
-    int64_t spent_us = 0, bytes = 0, slowest_us = 0;
+    int64_t spent_us = 0, bytes = 0, slowest_us = 0, million_us = 0;
 
     for (uint64_t done = 0; done < total;) {
         size_t count = total - done < BATCH ? (size_t)(total - done) : BATCH;
@@ -107,6 +122,11 @@ write_all(struct store *store, uint64_t total)
         took = clock_real_us() - before;
         spent_us += took;
         slowest_us = took > slowest_us ? took : slowest_us;
+        million_us += took;
+        if (is_keyed && done % 1000000 == 0) {
+            printf("million %" PRIu64 ": %.0f events/s\n", done / 1000000, 1e12 / (double)million_us);
+            million_us = 0;
+        }
     }
     printf("stored %" PRIu64 " events of %" PRId64 " B: %.0f events/s, %.0f MB/s, "
            "slowest batch %.0f ms\n",
@@ -212,6 +232,8 @@ main(int argc, char **argv)
     struct store *store;
     struct err err;
 
+    is_keyed = getenv("BONGSU_KEYED") != NULL;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     snprintf(made, sizeof(made), "%s/bench-store-XXXXXX", tmp);
     settings.store_dir = argc > 2 ? argv[2] : mkdtemp(made);
     store = store_open(&settings, STORE_WRITE, &err);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -156,6 +157,108 @@ a_changed_file_is_in_force_by_itself_and_windows_go_on(void **state)
     assert_int_equal(incidents_of("Notes"), 0);
 }
 
+/* As Kubernetes mounts a ConfigMap: files are links through one that changes at once. */
+static void
+mount_version(const char *version, const char *title)
+{
+    char path[256], link[128], half[128], text[512];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/..%s", rules, version);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/..%s/mapped.yml", rules, version);
+    snprintf(text, sizeof(text), "title: %s\nid: 66666666-5b4e-4a57-9f0a-1d2c3b4a5968\nlevel: low\n"
+             "logsource: {product: bongsu}\ndetection: {s: {event_type: mapped}, condition: s}\n", title);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    snprintf(path, sizeof(path), "..%s", version);
+    snprintf(half, sizeof(half), "%s/..data_tmp", rules);
+    snprintf(link, sizeof(link), "%s/..data", rules);
+    assert_int_equal(symlink(path, half), 0);
+    assert_int_equal(rename(half, link), 0);
+}
+
+static void
+a_configmap_changes_at_once_and_is_read_once(void **state)
+{
+    char path[128];
+    double before = reloads();
+    struct command *command;
+    int code;
+
+    (void)state;
+    mount_version("2026_11_01", "First of the map");
+    snprintf(path, sizeof(path), "%s/mapped.yml", rules);
+    assert_int_equal(symlink("..data/mapped.yml", path), 0);
+    chain_wait_metric(chain, DETECTOR, "bongsu_detector_rules_reloads_total", before + 1, SEEN_MS);
+    post("mapped", "192.0.2.30", 1);
+    wait_incident("First of the map", 1);
+    mount_version("2026_11_02", "Second of the map");
+    chain_wait_metric(chain, DETECTOR, "bongsu_detector_rules_reloads_total", before + 2, SEEN_MS);
+    post("mapped", "192.0.2.31", 1);
+    wait_incident("Second of the map", 1);
+    command = run_reload(NULL, &code);
+    assert_int_equal(code, 0);
+    assert_non_null(strstr(command_output(command), "4 rules in force, 0 refused"));
+    command_destroy(&command);
+    assert_int_equal(unlink(path), 0);
+    command_destroy(&(struct command *){ run_reload(NULL, &code) });
+    assert_int_equal(code, 0);
+}
+
+/* A death in the middle of changed rules: the window of another rule goes on, and what
+ * comes meanwhile is judged by the rules that are on disk. */
+static void
+die_at(const char *fault, unsigned number)
+{
+    char title[32], type[32], source[32], text[512];
+    size_t steps = incidents_of("Steps");
+    int64_t until;
+
+    snprintf(title, sizeof(title), "Death %u", number);
+    snprintf(type, sizeof(type), "death%u", number);
+    snprintf(source, sizeof(source), "192.0.2.%u", 40 + number);
+    snprintf(text, sizeof(text), "title: %s\nid: 77777777-5b4e-4a57-9f0a-1d2c3b4a5968\nlevel: low\n"
+             "logsource: {product: bongsu}\ndetection: {s: {event_type: %s}, condition: s}\n", title, type);
+    post("step", source, 4);
+    chain_wait_delivered(chain, SEEN_MS);
+    chain_kill(chain, DETECTOR);
+    chain_start(chain, DETECTOR, fault);
+    chain_wait_metric(chain, DETECTOR, "bongsu_detector_rules_reloads_total", 0, SEEN_MS);
+    write_rule("death.yml", text);
+    for (until = now_ms() + SEEN_MS; !chain_has_died(chain, DETECTOR); wait_a_little())
+        if (now_ms() > until)
+            fail_msg("%s: it does not die", fault);
+    post(type, source, 1);
+    post("step", source, 1);
+    chain_start(chain, DETECTOR, NULL);
+    wait_incident(title, 1);
+    wait_incident("Steps", steps + 1);
+    chain_wait_delivered(chain, SEEN_MS);
+    assert_int_equal(incidents_of(title), 1);
+    assert_int_equal(incidents_of("Steps"), steps + 1);
+}
+
+static void
+a_death_while_a_changed_rule_comes_in_force_costs_nothing(void **state)
+{
+    static const char *const faults[] = { "detector.before_swap:1", "detector.after_swap:1",
+                                          "detector.rules_kept:2" };
+    char path[128];
+    int code;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        die_at(faults[i], i);
+    chain_check_balance(chain);
+    snprintf(path, sizeof(path), "%s/death.yml", rules);
+    assert_int_equal(unlink(path), 0);
+    command_destroy(&(struct command *){ run_reload(NULL, &code) });
+    assert_int_equal(code, 0);
+}
+
 static void
 a_bad_file_stays_in_its_last_good_version(void **state)
 {
@@ -281,6 +384,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_changed_file_is_in_force_by_itself_and_windows_go_on),
+        cmocka_unit_test(a_configmap_changes_at_once_and_is_read_once),
+        cmocka_unit_test(a_death_while_a_changed_rule_comes_in_force_costs_nothing),
         cmocka_unit_test(a_bad_file_stays_in_its_last_good_version),
         cmocka_unit_test(a_folder_that_is_gone_changes_nothing),
         cmocka_unit_test(sighup_reads_them_anew),

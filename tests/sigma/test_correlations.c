@@ -5,68 +5,19 @@
  * answer may depend on that. SIGMA_STREAMS (1000), SIGMA_SEED (1): how many, which.
  */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "detector/tool/line_event.h"
 #include "tests/support/engine_case.h"
+#include "tests/support/sigma_script.h"
 
-enum { SKIPPED = 77 };
-
-static const char *
-setting(const char *name, const char *otherwise)
-{
-    const char *value = getenv(name);
-
-    return value != NULL ? value : otherwise;
-}
-
-/* The script's exit code, its output in a file unless that is NULL; it dies with the test. */
-static int
-run_script(const char *what, FILE *out)
-{
-    const char *python = access("build/python/bin/python", X_OK) == 0
-                         ? "build/python/bin/python" : "python3";
-    pid_t pid = fork();
-    int status = 0;
-
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (out != NULL)
-            dup2(fileno(out), STDOUT_FILENO);
-        execlp(python, python, "tests/sigma/correlations", what,
-               out == NULL ? NULL : setting("SIGMA_STREAMS", "1000"),
-               setting("SIGMA_SEED", "1"), (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* A stream's rules as a file; JSON is YAML. */
-static void
-write_rules(const json_t *stream, struct buf *text)
-{
-    const json_t *documents = json_object_get(stream, "rules");
-
-    for (size_t i = 0; i < json_array_size(documents); i++) {
-        char *document = json_dumps(json_array_get(documents, i), 0);
-
-        assert_int_equal(buf_printf(text, "%s%s\n", i > 0 ? "---\n" : "", document), 0);
-        free(document);
-    }
-    assert_int_equal(buf_append_char(text, '\0'), 0);
-}
+#define COUNT sigma_setting("SIGMA_STREAMS", "1000")
 
 static void
 open_engine(struct engine_case *fix, const char *rules)
@@ -146,7 +97,7 @@ our_hits(const json_t *stream)
     size_t i;
 
     assert_non_null(store);
-    write_rules(stream, &rules);
+    sigma_script_rules(json_object_get(stream, "rules"), &rules);
     open_engine(&fix, rules.ptr);
     assert_int_equal(line_event_init(&line, START), 0);
     json_array_foreach(events, i, fields) {
@@ -204,15 +155,16 @@ is_alike(json_t *stream, int *has_some)
 static void
 generated_streams_give_the_hits_of_pysigmas_sql(void **state)
 {
+    const char *const make[] = { "make", COUNT, sigma_setting("SIGMA_SEED", "1"), NULL };
     FILE *streams = tmpfile();
-    long count = 0, wanted = strtol(setting("SIGMA_STREAMS", "1000"), NULL, 10);
+    long count = 0, wanted = strtol(COUNT, NULL, 10);
     long firing = 0, unlike = 0;
     size_t cap = 0;
     char *line = NULL;
 
     (void)state;
     assert_non_null(streams);
-    assert_int_equal(run_script("make", streams), 0);
+    assert_int_equal(sigma_script_run("correlations", make, streams), 0);
     rewind(streams);
     while (getline(&line, &cap, streams) > 0) {
         json_t *stream = json_loads(line, 0, NULL);
@@ -240,7 +192,8 @@ main(void)
         cmocka_unit_test(generated_streams_give_the_hits_of_pysigmas_sql),
     };
 
-    if (run_script("check", NULL) == SKIPPED)
-        return SKIPPED;
+    if (sigma_script_run("correlations", (const char *const[]){ "check", NULL }, NULL) ==
+        SIGMA_SCRIPT_SKIPPED)
+        return SIGMA_SCRIPT_SKIPPED;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -60,6 +61,7 @@ wrong_entries_are_refused_with_line_and_field(void **state)
         { "allow: x\n", "allow.yml:1: allow: must be a list" },
         { "alow: []\n", "allow.yml:1: unknown key \"alow\"" },
         { "- x\n", "allow.yml:1: must be one map" },
+        { "allow: []\n---\n---\nallow: []\n", "allow.yml:4: must be one map" },
         { "allow: [x]\n", "allow.yml:1: an entry must be a map" },
         { "allow: [\n", "allow.yml:" },
     };
@@ -71,6 +73,24 @@ wrong_entries_are_refused_with_line_and_field(void **state)
         assert_null(allow_list_parse("allow.yml", rows[i].text, strlen(rows[i].text), &err));
         if (strncmp(err.text, rows[i].reason, strlen(rows[i].reason)) != 0)
             fail_msg("\"%s\" is not \"%s\"", err.text, rows[i].reason);
+    }
+}
+
+static void
+an_empty_document_is_passed_over(void **state)
+{
+    static const struct { const char *text; size_t count; } rows[] = {
+        { "allow:\n  - {reason: x, user: a}\n---\n", 1 },
+        { "---\n---\nallow:\n  - {reason: x, user: a}\n...\n", 1 },
+        { "---\n# nothing yet\n---\n", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct allow_list *list = parse(rows[i].text);
+
+        assert_int_equal(allow_list_count(list), rows[i].count);
+        allow_list_destroy(&list);
     }
 }
 
@@ -96,9 +116,9 @@ all_conditions_of_an_entry_must_hold(void **state)
     const struct sigma_rule brute = { .id = "b1", .name = "brute", .title = "Brute Force" };
     const struct sigma_rule other = { .id = "o1", .title = "Other" };
     struct allow_list *list = parse(
-        "allow:\n"
+        "---\nallow:\n"
         "  - {source: 192.0.2.0/24, host: 'web*', user: 'backup-?', rule: brute force,\n"
-        "     reason: nightly, until: 2026-11-22}\n");
+        "     reason: nightly, until: 2026-11-22}\n---\n# the end\n");
     int64_t midnight = timestamp_from_local(2026, 11, 22, 0, 0, 0);
 
     (void)state;
@@ -249,6 +269,37 @@ entry_that_would_take_everything_is_named(void **state)
     }
 }
 
+static void
+entries_are_for_rules_by_id_title_or_name_in_any_case(void **state)
+{
+    static const struct sigma_rule rules[] = {
+        { .id = "5712A", .title = "Brute force" },
+        { .id = "5713", .title = "Spray", .name = "many_users" },
+    };
+    static const struct { const char *text; char marks[3]; } rows[] = {
+        { "5712a", "10" }, { "BRUTE FORCE", "10" }, { "Many_Users", "01" }, { "5713", "01" },
+        { "spray", "01" }, { "5712", "00" }, { "brute_force", "00" }, { "many_user", "00" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[100];
+        struct allow_list *list;
+
+        snprintf(text, sizeof(text), "allow: [{user: u, reason: x}, {rule: '%s', reason: x}]",
+                 rows[i].text);
+        list = parse(text);
+        for (size_t rule = 0; rule < 2; rule++) {
+            unsigned char marks[2] = { 0 };
+
+            allow_list_mark(list, &rules[rule], marks);
+            if (marks[0] != 0 || marks[1] != rows[i].marks[rule] - '0')
+                fail_msg("%s, rule %zu: %d %d", rows[i].text, rule, marks[0], marks[1]);
+        }
+        allow_list_destroy(&list);
+    }
+}
+
 /* An end is a moment of the site's zone unless it says which, and no day that is none. */
 static void
 end_of_an_entry_is_exact_to_the_second(void **state)
@@ -386,6 +437,48 @@ changed_file_is_taken_and_a_wrong_one_leaves_the_last_good(void **state)
     assert_int_equal(temp_dir_remove(dir), 0);
 }
 
+static const char *
+first_warning(const struct allow_file *file, struct engine_case *fix, char *out, size_t len)
+{
+    json_t *status = json_object(), *warnings = json_array();
+
+    allow_file_fill(file, fix->engine, status, warnings);
+    snprintf(out, len, "%s", json_array_size(warnings) == 0
+                             ? "" : json_string_value(json_array_get(warnings, 0)));
+    json_decref(status);
+    json_decref(warnings);
+    return out;
+}
+
+static void
+file_that_could_not_be_read_is_tried_again(void **state)
+{
+    struct engine_case *fix = *state;
+    char dir[64], path[100], warning[500], *given;
+    struct rlimit before, none;
+    struct allow_file file;
+
+    temp_dir_make(NULL, dir, sizeof(dir));
+    snprintf(path, sizeof(path), "%s/allow.yml", dir);
+    given = strdup(path);
+    allow_file_open(&file, &given, (struct text){ NULL, 0 }, fix->engine);
+    write_file(path, "allow: [{user: a, reason: x}]\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){ 0, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (int i = 0; i < 3; i++)
+        allow_file_look(&file, fix->engine);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(count_in_force(fix), 0);
+    assert_non_null(strstr(first_warning(&file, fix, warning, sizeof(warning)),
+                           "Too many open files"));
+    allow_file_look(&file, fix->engine);
+    assert_int_equal(count_in_force(fix), 1);
+    assert_string_equal(first_warning(&file, fix, warning, sizeof(warning)), "");
+    allow_file_close(&file);
+    assert_int_equal(temp_dir_remove(dir), 0);
+}
+
 /* Open the list of path, and keep what is due; kept as the state file has it. */
 static void
 start(const char *path, struct checkpoint *cp, struct allow_file *file, struct engine_case *fix)
@@ -405,19 +498,6 @@ start(const char *path, struct checkpoint *cp, struct allow_file *file, struct e
     }
     assert_false(allow_file_due(file, &bytes));
     buf_release(&kept);
-}
-
-static const char *
-first_warning(const struct allow_file *file, struct engine_case *fix, char *out, size_t len)
-{
-    json_t *status = json_object(), *warnings = json_array();
-
-    allow_file_fill(file, fix->engine, status, warnings);
-    snprintf(out, len, "%s", json_array_size(warnings) == 0
-                             ? "" : json_string_value(json_array_get(warnings, 0)));
-    json_decref(status);
-    json_decref(warnings);
-    return out;
 }
 
 static void
@@ -476,16 +556,19 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_entries_are_refused_with_line_and_field),
+        cmocka_unit_test(an_empty_document_is_passed_over),
         cmocka_unit_test(all_conditions_of_an_entry_must_hold),
         TEST(allowed_event_reaches_only_the_rules_it_is_not_allowed_for),
         TEST(list_can_change_amid_a_window_which_goes_on),
         TEST(what_entries_ate_is_counted_by_day_and_kept_over_restarts),
         TEST(expired_unused_and_misspelt_entries_are_named),
         TEST(entry_that_would_take_everything_is_named),
+        cmocka_unit_test(entries_are_for_rules_by_id_title_or_name_in_any_case),
         cmocka_unit_test(end_of_an_entry_is_exact_to_the_second),
         cmocka_unit_test(mapped_addresses_and_capitals_are_the_same),
         TEST(list_that_is_wrong_at_start_leaves_the_last_good_of_the_run_before),
         TEST(changed_file_is_taken_and_a_wrong_one_leaves_the_last_good),
+        TEST(file_that_could_not_be_read_is_tried_again),
     };
 
     struct err err = { "" };

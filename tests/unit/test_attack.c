@@ -110,6 +110,33 @@ prose_commit_subjects_and_log_lines_are_let_through(void **state)
     expect(ATTACK_IN_TEXT, texts, COUNT(texts), 0);
 }
 
+/* Of kinds that a scanner sends and a page shows broken. */
+static void
+what_lost_its_brackets_or_kept_its_template_is_found(void **state)
+{
+    static const struct { const char *value; enum attack check; int is_one; } values[] = {
+        { "scriptprompt(document.domain)/script", ATTACK_XSS, 1 },
+        { "y\" x=1 autofocus>", ATTACK_XSS, 1 },
+        { "width:expression/**/", ATTACK_XSS, 1 },
+        { "alertness (training)", ATTACK_XSS, 0 },
+        { "input: autofocus, required", ATTACK_XSS, 0 },
+        { "a regular: expression of thanks", ATTACK_XSS, 0 },
+        { "/static/{KNOWNFILE}", ATTACK_PATH_TRAVERSAL, 1 },
+        { "\\\\host\\x....{file}", ATTACK_PATH_TRAVERSAL, 1 },
+        { "/items/{id}", ATTACK_PATH_TRAVERSAL, 0 },
+        { "the {file} that you asked for", ATTACK_PATH_TRAVERSAL, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(values); i++) {
+        unsigned found = attack_in_field(ATTACK_IN_VALUE, text_of(values[i].value),
+                                         ATTACK_BIT(ATTACK_COUNT) - 1, &scratch);
+
+        if (((found & ATTACK_BIT(values[i].check)) != 0) != values[i].is_one)
+            fail_msg("%s: %x", values[i].value, found);
+    }
+}
+
 static void
 hostile_lines_take_linear_time_and_do_not_break_it(void **state)
 {
@@ -217,17 +244,17 @@ read_row(FILE *file, struct buf *payload, char type[32])
 }
 
 /* What each judge must find of its kind, in parts of a hundred; of the normal
- * ones no more than one in a thousand each. (A third of the traversals are
- * templates, "/..{file}", or have lost their backslashes.) */
+ * ones no more than one in a thousand each. (Of the commands four are none: "id",
+ * "asdf3334", "'true'", "'false'".) */
 static const struct { const char *label; unsigned least; } labels[ATTACK_COUNT] = {
-    [ATTACK_SQLI] = { "sqli", 99 }, [ATTACK_XSS] = { "xss", 98 },
-    [ATTACK_PATH_TRAVERSAL] = { "path-traversal", 85 },
+    [ATTACK_SQLI] = { "sqli", 99 }, [ATTACK_XSS] = { "xss", 99 },
+    [ATTACK_PATH_TRAVERSAL] = { "path-traversal", 99 },
     [ATTACK_COMMAND_INJECTION] = { "cmdi", 93 },
 };
 
-/* 1 when the payload is SQL injection also as a parameter of an access log's line. */
-static int
-is_found_in_line(struct text payload)
+/* What is found of the payload as a parameter in an access log's line. */
+static unsigned
+found_in_line(struct text payload)
 {
     struct buf line = { 0 };
     unsigned hit;
@@ -236,19 +263,33 @@ is_found_in_line(struct text payload)
     for (size_t i = 0; i < payload.len; i++)
         buf_printf(&line, "%%%02X", (unsigned char)payload.ptr[i]);
     buf_append_str(&line, "&lang=ko HTTP/1.1\" 200 512 \"-\" \"Mozilla/5.0\"");
-    hit = attack_in_field(ATTACK_IN_TEXT, buf_text(&line), ATTACK_BIT(ATTACK_SQLI), &scratch);
+    hit = attack_in_field(ATTACK_IN_TEXT, buf_text(&line), ATTACK_BIT(ATTACK_COUNT) - 1, &scratch);
     buf_release(&line);
-    return hit != 0;
+    return hit;
+}
+
+struct tally {
+    size_t all, found, in_lines, wrong, wrong_in_lines;
+};
+
+static void
+count(struct tally *tally, int is_wanted, int is_norm, int is_hit, int is_hit_in_line)
+{
+    tally->all += (size_t)is_wanted;
+    tally->found += (size_t)(is_wanted && is_hit);
+    tally->in_lines += (size_t)(is_wanted && is_hit_in_line);
+    tally->wrong += (size_t)(is_norm && is_hit);
+    tally->wrong_in_lines += (size_t)(is_norm && is_hit_in_line);
 }
 
 static void
 most_labelled_payloads_are_found_and_no_normal_one(void **state)
 {
     FILE *file = fopen(CORPORA "/http-params/payload_train.csv", "r");
-    size_t all[ATTACK_COUNT] = { 0 }, found[ATTACK_COUNT] = { 0 }, wrong[ATTACK_COUNT] = { 0 };
-    size_t norm = 0, lines_found = 0, lines_wrong = 0;
+    struct tally tallies[ATTACK_COUNT] = { 0 };
     struct buf payload = { 0 };
     char type[32] = "";
+    size_t norm = 0;
 
     (void)state;
     if (file == NULL) {
@@ -258,36 +299,27 @@ most_labelled_payloads_are_found_and_no_normal_one(void **state)
     while (read_row(file, &payload, type)) {
         unsigned hit = attack_in_field(ATTACK_IN_VALUE, buf_text(&payload),
                                        ATTACK_BIT(ATTACK_COUNT) - 1, &scratch);
+        unsigned in_line = found_in_line(buf_text(&payload));
         int is_norm = strcmp(type, "norm") == 0;
 
         norm += (size_t)is_norm;
-        if (is_norm || strcmp(type, "sqli") == 0) {
-            int is_hit = is_found_in_line(buf_text(&payload));
-
-            lines_found += (size_t)(!is_norm && is_hit);
-            lines_wrong += (size_t)(is_norm && is_hit);
-        }
-        for (int i = 0; i < ATTACK_COUNT; i++) {
-            int is_hit = (hit & ATTACK_BIT(i)) != 0;
-
-            all[i] += strcmp(type, labels[i].label) == 0;
-            found[i] += strcmp(type, labels[i].label) == 0 && is_hit;
-            wrong[i] += (size_t)(is_norm && is_hit);
-        }
+        for (int i = 0; i < ATTACK_COUNT; i++)
+            count(&tallies[i], strcmp(type, labels[i].label) == 0, is_norm,
+                  (hit & ATTACK_BIT(i)) != 0, (in_line & ATTACK_BIT(i)) != 0);
     }
     fclose(file);
     buf_release(&payload);
-    for (int i = 0; i < ATTACK_COUNT; i++)
-        print_message("http-params, %s: %zu of %zu found, %zu of %zu normal ones false\n",
-                      attack_names[i], found[i], all[i], wrong[i], norm);
-    print_message("http-params, sqli in lines: %zu of %zu found, %zu of %zu normal ones false\n",
-                  lines_found, all[ATTACK_SQLI], lines_wrong, norm);
-    assert_true(lines_found * 100 >= all[ATTACK_SQLI] * 99);
-    assert_true(lines_wrong * 1000 <= norm);
+    assert_true(norm > 5000);
     for (int i = 0; i < ATTACK_COUNT; i++) {
-        assert_true(all[i] > 50 && norm > 5000);
-        assert_true(found[i] * 100 >= all[i] * labels[i].least);
-        assert_true(wrong[i] * 1000 <= norm);
+        const struct tally *tally = &tallies[i];
+
+        print_message("http-params, %s: %zu of %zu found, in lines %zu; of %zu normal ones %zu and %zu\n",
+                      attack_names[i], tally->found, tally->all, tally->in_lines, norm,
+                      tally->wrong, tally->wrong_in_lines);
+        assert_true(tally->all > 50);
+        assert_true(tally->found * 100 >= tally->all * labels[i].least);
+        assert_true(tally->in_lines * 100 >= tally->all * labels[i].least);
+        assert_true(tally->wrong * 1000 <= norm && tally->wrong_in_lines * 1000 <= norm);
     }
 }
 
@@ -307,6 +339,7 @@ main(void)
         cmocka_unit_test(ordinary_queries_are_let_through),
         cmocka_unit_test(finds_injections_in_log_lines_and_descriptions),
         cmocka_unit_test(prose_commit_subjects_and_log_lines_are_let_through),
+        cmocka_unit_test(what_lost_its_brackets_or_kept_its_template_is_found),
         cmocka_unit_test(hostile_lines_take_linear_time_and_do_not_break_it),
         cmocka_unit_test(real_logs_without_an_injection_have_no_hit),
         cmocka_unit_test(a_scanners_access_log_has_hits),

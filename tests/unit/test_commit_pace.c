@@ -101,6 +101,28 @@ commits_leave_most_of_the_time_to_rules(void **state)
     assert_in_range(share_of_commits(13 * MS), 18, 22);
 }
 
+static void
+few_changes_wait_for_the_second(void **state)
+{
+    const struct commit_pace pace = { 0 };
+
+    (void)state;
+    assert_false(commit_pace_is_full(&pace, COMMIT_MANY_ROWS - 1, 1000 * MS));
+    assert_true(commit_pace_is_full(&pace, COMMIT_MANY_ROWS, 1000 * MS));
+}
+
+static void
+many_changes_are_committed_in_parts_that_leave_most_of_the_time(void **state)
+{
+    struct commit_pace pace = { 0 };
+
+    (void)state;
+    commit_pace_note(&pace, 1000 * MS, 1040 * MS);
+    assert_false(commit_pace_is_full(&pace, SIZE_MAX, 1199 * MS));
+    assert_true(commit_pace_is_full(&pace, SIZE_MAX, 1200 * MS));
+    assert_false(commit_pace_is_full(&pace, SIZE_MAX, 900 * MS));
+}
+
 int
 main(void)
 {
@@ -112,6 +134,8 @@ main(void)
         cmocka_unit_test(nobody_waits_longer_than_people_would_notice),
         cmocka_unit_test(a_clock_that_goes_back_harms_nothing),
         cmocka_unit_test(commits_leave_most_of_the_time_to_rules),
+        cmocka_unit_test(few_changes_wait_for_the_second),
+        cmocka_unit_test(many_changes_are_committed_in_parts_that_leave_most_of_the_time),
     };
 
     return cmocka_run_group_tests_name("commit_pace", tests, NULL, NULL);

@@ -317,6 +317,18 @@ keys_are_dropped_when_received_time_has_passed_and_told_as_gone(void **state)
     row_store_destroy(&store);
 }
 
+/* What the rules say that they have lost. */
+static uint64_t
+all_keys_lost(const struct engine *engine)
+{
+    struct engine_loss loss;
+    uint64_t keys = 0;
+
+    for (size_t i = 0; engine_loss(engine, i, &loss); i++)
+        keys += loss.keys;
+    return keys;
+}
+
 static void
 longest_untouched_key_goes_when_there_are_too_many(void **state)
 {
@@ -341,6 +353,7 @@ longest_untouched_key_goes_when_there_are_too_many(void **state)
     /* the key under attack survived the flood */
     assert_int_equal(engine_case_incidents(&fix).count, 1);
     assert_int_equal(engine_case_incidents(&fix).total, 20);
+    assert_int_equal(all_keys_lost(fix.engine), 901);
     engine_case_close(&fix);
 }
 

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "tests/support/engine_case.h"
+#include "tests/support/random_number.h"
 
 #define DETECTION(id, type) \
     "title: " id "\nid: " id "\nlogsource: {product: x}\n" \
@@ -329,17 +330,6 @@ summary_tells_of_the_events_of_all_steps(void **state)
     assert_string_equal(summary, "192.0.2.1 got in as root and 2 more after 9 tries");
 }
 
-static uint64_t seed;
-
-static uint64_t
-random_number(uint64_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed % below;
-}
-
 enum { EVENTS = 250 };
 
 struct timed {
@@ -433,7 +423,7 @@ order_of_coming_restarts_and_slots_change_no_incident(void **state)
     for (uint64_t round = 1; round <= 25; round++) {
         json_t *expected;
 
-        seed = round * UINT64_C(0x9E3779B97F4A7C15);
+        random_seed = round * UINT64_C(0x9E3779B97F4A7C15);
         make_stream(fix, all);
         expected = run(all, 0, 1);
         found += json_object_size(expected);

@@ -108,6 +108,42 @@ a_huge_number_that_came_and_went_leaves_the_sum_right(void **state)
     engine_case_close(&fix);
 }
 
+/* More events than a key may hold, a restart amid them: the incident counts them all. */
+static void
+events_that_went_for_room_are_counted_after_a_restart(void **state)
+{
+    static const char *const users[] = { "anna", "ben", "cho", "dora" };
+    struct engine_options options = engine_case_options();
+    struct engine_case fix = { 0 };
+
+    (void)state;
+    options.max_entries = 200;
+    engine_case_open(&fix, RULE("value_count", "gte: 4, field: username"), &options);
+    for (int i = 0; i <= 3000; i++) {
+        struct event ev = engine_case_event(&fix, "login", "192.0.2.1", START + i * 10000);
+
+        ev.known[EVENT_USERNAME] = value_text(text_of(users[i < 3000 ? i % 3 : 3]));
+        engine_case_judge(&fix, &ev);
+        if (i == 2000) {
+            struct row_store *store = calloc(1, sizeof(*store));
+            uint64_t sequence = fix.sequence;
+
+            assert_non_null(store);
+            row_store_save(store, &fix);
+            engine_case_close(&fix);
+            fix = (struct engine_case){ 0 };
+            engine_case_open(&fix, RULE("value_count", "gte: 4, field: username"), &options);
+            row_store_restore(store, &fix);
+            fix.sequence = sequence;
+            row_store_destroy(&store);
+        }
+        assert_true(engine_numbers(fix.engine).entries <= 200);
+    }
+    assert_int_equal(engine_numbers(fix.engine).entries_dropped, 0);
+    assert_int_equal(engine_case_incidents(&fix).total, 3001);
+    engine_case_close(&fix);
+}
+
 /* Saved and given back after each event: the same holds at the same event. */
 static void
 measures_go_on_after_a_restart(void **state)
@@ -227,6 +263,7 @@ main(void)
         cmocka_unit_test(middles_of_the_numbers_in_the_window_are_judged),
         cmocka_unit_test(numbers_older_than_the_timespan_count_no_more),
         cmocka_unit_test(a_huge_number_that_came_and_went_leaves_the_sum_right),
+        cmocka_unit_test(events_that_went_for_room_are_counted_after_a_restart),
         cmocka_unit_test(measures_go_on_after_a_restart),
         cmocka_unit_test(several_fields_are_counted_as_one_value),
         cmocka_unit_test(text_that_is_no_number_is_counted_and_changes_no_mean),

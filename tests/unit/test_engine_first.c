@@ -161,6 +161,22 @@ learning_begins_with_the_stream_and_only_remembers(void **state)
     assert_int_equal(engine_case_incidents(fix).count, 1);
 }
 
+/* Also when that is longer ago than anything is remembered. */
+static void
+what_has_learnt_learns_only_once(void **state)
+{
+    struct engine_case *fix = *state;
+
+    reopen(fix, learning);
+    sudo(fix, "alice", "web1", START);
+    for (int day = 1; day < 90; day++)
+        engine_case_fail_login(fix, "192.0.2.9", 1, START + day * DAY);
+    restart(fix, learning);
+    sudo(fix, "bob", "web1", START + 90 * DAY);
+    assert_int_equal(engine_case_incidents(fix).count, 1);
+    assert_int_equal(engine_case_counter(fix, "bongsu_detector_learnt_total"), 0);
+}
+
 static void
 restart_keeps_what_was_seen_but_not_under_other_fields(void **state)
 {
@@ -233,6 +249,7 @@ main(void)
         TEST(repeats_and_another_order_of_coming_make_one),
         TEST(event_that_lacks_a_field_is_counted_as_such),
         TEST(learning_begins_with_the_stream_and_only_remembers),
+        TEST(what_has_learnt_learns_only_once),
         TEST(restart_keeps_what_was_seen_but_not_under_other_fields),
         TEST(flood_of_other_keys_wipes_no_memory_and_memory_is_bounded),
         TEST(correlation_of_a_first_sees_only_firsts),

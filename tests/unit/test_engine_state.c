@@ -13,17 +13,7 @@
 
 #include "detector/ruleset/ruleset.h"
 #include "tests/support/engine_case.h"
-
-static uint64_t seed;
-
-static uint64_t
-random_number(uint64_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed % below;
-}
+#include "tests/support/random_number.h"
 
 /* The i-th event of a random stream; the same seed gives the same stream. */
 static struct event
@@ -178,7 +168,7 @@ run_stream(uint64_t stream, enum how how, enum rules_kind kind, struct pressure 
     options.max_keys = stream % 3 == 0 ? 12 : 400;  /* so that eviction takes part */
     options.max_entries = 16;
     options.max_total_entries = stream % 3 == 0 ? 150 : 400;
-    seed = stream;
+    random_seed = stream;
     engine_case_open(&fix, rules_of(AS_THEY_WERE, 0, text), &options);
     for (int i = 0; i < 600; i++) {
         struct event ev = random_event(&fix, &now_us, stream % 2 == 1, space);

@@ -254,6 +254,29 @@ a_filter_that_takes_the_event_is_explained_too(void **state)
     json_decref(answer);
 }
 
+static void
+a_condition_below_bongsu_is_explained_beside_the_rules_own(void **state)
+{
+    static const char rules[] =
+        RULE "detection: {s: {a: 1}, condition: s}\n"
+        "bongsu: {detection: {w: {v|sqli: true, u|xss: false}, condition: w and s}}\n";
+    json_t *answer = explain(*state, rules, "t", "{\"a\":1,\"v\":\"x' OR 1=1 --\"}");
+
+    says(rule_at(answer, 0), "matches", "true");
+    says(rule_at(answer, 0), "bongsu_condition/0/holds", "true");
+    says(rule_at(answer, 0), "selections/1/groups/0/0/line", "\"v|sqli\"");
+    says(rule_at(answer, 0), "selections/1/groups/0/0/matched", "[true]");
+    says(rule_at(answer, 0), "selections/1/groups/0/1/line", "\"u|xss|neq\"");
+    says(rule_at(answer, 0), "selections/1/groups/0/1/holds", "true");
+    json_decref(answer);
+    answer = explain(*state, rules, "t", "{\"a\":1,\"v\":\"x\"}");
+    says(rule_at(answer, 0), "holds", "false");
+    says(rule_at(answer, 0), "missing", "1");
+    says(rule_at(answer, 0), "condition/0/holds", "true");
+    says(rule_at(answer, 0), "bongsu_condition/0/holds", "false");
+    json_decref(answer);
+}
+
 /* 18:00 UTC is 03:00 of the next day in Seoul, and 13:00 in New York. */
 static void
 a_part_of_a_time_is_in_the_rules_zone(void **state)
@@ -336,7 +359,9 @@ static void
 adds_up(json_t *rule)
 {
     json_t *checks = json_object_get(rule, "checks"), *selection, *group;
+    json_t *own = json_object_get(rule, "bongsu_condition");
     int holds = any_holds(json_object_get(rule, "condition")) &&
+                (own == NULL || any_holds(own)) &&
                 (json_array_size(checks) == 0 || any_holds(checks));
     size_t i, g;
 
@@ -404,6 +429,7 @@ main(void)
         TEST(an_entry_of_the_allow_list_is_named),
         TEST(a_part_of_a_time_is_in_the_rules_zone),
         TEST(a_filter_that_takes_the_event_is_explained_too),
+        TEST(a_condition_below_bongsu_is_explained_beside_the_rules_own),
         TEST(what_is_no_event_is_refused_with_the_reason),
         TEST(a_stored_event_has_no_fields_that_its_place_gave_it),
         TEST(the_parts_add_up_to_what_the_engine_says),

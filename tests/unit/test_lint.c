@@ -140,6 +140,37 @@ what_no_condition_names_and_what_decides_nothing_is_found(void **state)
 }
 
 static void
+the_condition_below_bongsu_is_looked_at_with_the_rules_own(void **state)
+{
+    static const char file[] =
+        "title: T\nlogsource: {product: none}\ndetection:\n  a: {f: x}\n  b: {f: y}\n"
+        "  condition: a or b\nbongsu:\n  detection:\n    c: {g|sqli: true}\n    d: {g: x}\n"
+        "    condition: %s\n";
+    static const struct { const char *condition, *findings; } rows[] = {
+        { "c and not d", "" },
+        { "c", "unused:10 no condition names \"d\"\n" },
+        { "c and d and not d",
+          "condition:4 bongsu.detection: condition 1 can never hold\n" },
+        { "[c, c and a and d]",
+          "condition:4 bongsu.detection: condition 2 holds only where one before it does\n"
+          "condition:10 \"d\" decides nothing: the conditions say the same without it\n" },
+        { "b and c and d",
+          "condition:4 \"a\" decides nothing: the conditions say the same without it\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct found found;
+        char text[400];
+
+        snprintf(text, sizeof(text), file, rows[i].condition);
+        look(text, &found);
+        assert_string_equal(found.text.ptr, rows[i].findings);
+        buf_release(&found.text);
+    }
+}
+
+static void
 repetitions_that_can_be_divided_in_several_ways_are_slow(void **state)
 {
     static const char *const slow[] = {
@@ -204,6 +235,7 @@ main(void)
         cmocka_unit_test(of_names_that_are_all_but_known_it_asks),
         cmocka_unit_test(a_name_in_another_case_than_most_rules_write_it_is_found_in_the_few),
         cmocka_unit_test(what_no_condition_names_and_what_decides_nothing_is_found),
+        cmocka_unit_test(the_condition_below_bongsu_is_looked_at_with_the_rules_own),
         cmocka_unit_test(repetitions_that_can_be_divided_in_several_ways_are_slow),
         cmocka_unit_test(a_slow_expression_is_found_with_its_line),
         cmocka_unit_test(the_shipped_rules_have_no_findings),

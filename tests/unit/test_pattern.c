@@ -92,12 +92,35 @@ a_literal_of_any_bytes_is_found(void **state)
     arena_release(&arena);
 }
 
+/* Each byte, at each place of a text of each length, and nothing behind the text. */
+static void
+texts_are_folded_as_their_bytes_are(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t len = 1; len <= 20; len++)
+            for (size_t at = 0; at < len; at++) {
+                char in[20], out[21];
+
+                memset(in, '@' + (byte + (int)len) % 30, sizeof(in));
+                memset(out, '#', sizeof(out));
+                in[at] = (char)byte;
+                fold_copy(out, in, len);
+                for (size_t i = 0; i < len; i++)
+                    assert_int_equal(out[i], fold_char(in[i]));
+                assert_int_equal(out[len], '#');
+                fold_copy(in, in, len);         /* onto itself, too */
+                assert_memory_equal(in, out, len);
+            }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_literal_is_found_wherever_it_stands),
         cmocka_unit_test(a_literal_of_any_bytes_is_found),
+        cmocka_unit_test(texts_are_folded_as_their_bytes_are),
     };
 
     return cmocka_run_group_tests_name("pattern", tests, NULL, NULL);

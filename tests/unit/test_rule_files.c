@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "detector/watch/rule_watch.h"
 #include "tests/support/temp_dir.h"
 
 struct place {
@@ -311,12 +313,35 @@ a_folder_is_read_with_its_placeholders(void **state)
     assert_true(is_told(place, "\"%Who%\" is not known"));
 }
 
+/* rsync and cp -p put it back. */
+static void
+placeholders_with_an_old_time_are_seen_to_have_changed(void **state)
+{
+    static const struct timespec old[] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+    struct place *place = *state;
+    char path[256];
+    uint64_t before;
+    int tries = 0;
+
+    snprintf(path, sizeof(path), "%s/p.txt", place->dir);
+    write_file(place, "p.txt", "Who: root\n");
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    before = rule_watch_look(place->dir, path);
+    assert_true(rule_watch_look(place->dir, path) == before);
+    do {                        /* the clock of files ticks every few milliseconds */
+        write_file(place, "p.txt", "Who: mail\n");
+        assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    } while (rule_watch_look(place->dir, path) == before && ++tries < 100000);
+    assert_true(tries < 100000);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(files_are_read_with_their_sub_folders_and_found_by_name),
         TEST(a_folder_is_read_with_its_placeholders),
+        TEST(placeholders_with_an_old_time_are_seen_to_have_changed),
         TEST(a_file_that_is_too_large_is_refused_alone),
         TEST(a_bad_file_is_in_force_in_its_last_good_version),
         TEST(one_bad_rule_of_a_file_puts_the_whole_file_back),

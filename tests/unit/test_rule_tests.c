@@ -172,6 +172,30 @@ a_test_knows_nothing_of_the_one_before(void **state)
     accepts(text);
 }
 
+/* They share the fields of events: what one had must not be found in another's. */
+static void
+a_rules_tests_know_nothing_of_another_rules(void **state)
+{
+    static const char has[] =
+        "title: Has\nid: has\nlogsource: {product: x}\n"
+        "detection: {s: {b: secret}, condition: s}\nbongsu:\n  any_source: true\n  tests:\n"
+        "    - events: [{event_type: t, b: secret, c: x}]\n      incidents: [{count: 1}]\n";
+    static const char never[] =
+        "---\ntitle: Has it too\nid: too\nlogsource: {product: x}\n"
+        "detection: {s: {b: secret}, condition: s}\nbongsu:\n  any_source: true\n  tests:\n"
+        "    - events: [{event_type: t, c: x}]\n      incidents: []\n";
+    static const char has_not[] =
+        "---\ntitle: Has not\nid: not\nlogsource: {product: x}\n"
+        "detection: {s: {b: null, c|exists: false}, condition: s}\nbongsu:\n"
+        "  any_source: true\n  tests:\n"
+        "    - events: [{event_type: t}]\n      incidents: [{count: 1}]\n";
+    char text[1500];
+
+    (void)state;
+    snprintf(text, sizeof(text), "%s%s%s", has, never, has_not);
+    accepts(text);
+}
+
 static void
 times_without_a_zone_are_the_sites(void **state)
 {
@@ -334,6 +358,7 @@ main(void)
         cmocka_unit_test(a_rule_is_tried_without_what_others_do_to_it),
         cmocka_unit_test(windows_are_tried_at_both_of_their_ends),
         cmocka_unit_test(a_test_knows_nothing_of_the_one_before),
+        cmocka_unit_test(a_rules_tests_know_nothing_of_another_rules),
         cmocka_unit_test(times_without_a_zone_are_the_sites),
         cmocka_unit_test(tests_that_are_wrong_are_refused_with_their_line),
         cmocka_unit_test(fifty_tests_are_enough),

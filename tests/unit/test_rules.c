@@ -138,6 +138,31 @@ at_the_end_of_a_case_what_waits_is_judged(void **state)
     assert_int_equal(temp_dir_remove(dir), 0);
 }
 
+static void
+a_file_of_cases_may_have_empty_documents(void **state)
+{
+    struct rule_cases run = { .complain = complain };
+    char dir[64], rules[80], cases[80];
+    struct err err;
+
+    (void)state;
+    temp_dir_make(NULL, dir, sizeof(dir));
+    snprintf(rules, sizeof(rules), "%s/rules.yml", dir);
+    snprintf(cases, sizeof(cases), "%s/cases.yml", dir);
+    write_file(rules, "title: A\nlogsource: {category: x}\nbongsu: {any_source: true}\n"
+                      "detection: {s: {event_type: a}, condition: s}\n---\n");
+    write_file(cases, "---\n# of rule A\n---\n- events: [{event_type: a}]\n"
+                      "  incidents: [{rule: A}]\n---\n");
+    if (rule_cases_run(&run, rules, cases, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(run.cases, 1);
+    assert_int_equal(run.failures, 0);
+    write_file(cases, "- events: [{event_type: a}]\n---\n- events: [{event_type: a}]\n");
+    assert_int_equal(rule_cases_run(&run, rules, cases, &err), -1);
+    assert_non_null(strstr(err.text, "no list of cases"));
+    assert_int_equal(temp_dir_remove(dir), 0);
+}
+
 int
 main(void)
 {
@@ -145,6 +170,7 @@ main(void)
         cmocka_unit_test(every_shipped_rule_has_cases_and_they_hold),
         cmocka_unit_test(shipped_folder_loads_without_a_refusal),
         cmocka_unit_test(at_the_end_of_a_case_what_waits_is_judged),
+        cmocka_unit_test(a_file_of_cases_may_have_empty_documents),
     };
     struct err err = { "" };
 

@@ -120,6 +120,10 @@ them_leaves_out_names_with_an_underscore_first(void **state)
     assert_true(eval("all of them", "012345"));
     assert_true(eval("3 of them", "015"));
     assert_true(eval("_hidden", "6"));
+    assert_false(eval("1 of *", "6"));
+    assert_true(eval("1 of _*", "6"));
+    assert_true(eval("all of _hid*", "6"));
+    assert_false(eval("1 of _*", "012345"));
 }
 
 static void
@@ -136,7 +140,8 @@ what_is_not_in_the_grammar_is_refused_with_a_reason(void **state)
     refuses("not", "a selection is missing");
     refuses("1 of", "a pattern or \"them\" is missing");
     refuses("1 of x*", "no selection fits");
-    refuses("1 of _h*", "that begin with _ are left out");
+    refuses("1 of *hid*", "that begin with _ are left out");
+    refuses("1 of _x*", "no selection fits");
     refuses("4 of sel_*", "fewer selections fit");
     refuses("0 of sel_*", "needs a number");
     refuses("some of sel_*", "needs a number");

@@ -103,6 +103,35 @@ what_is_left_open_on_one_side_is_no_obstacle(void **state)
     CHECK(rows);
 }
 
+/* What is remembered of a value is used for that value only. */
+static void
+an_event_is_routed_as_if_it_were_the_first(void **state)
+{
+    static const char *const names[] = {
+        "sshd", "sudo", "sshd", "sshd", "ssh", "sshd-session", "SSHD", "sshd-auth", "sshd ", "",
+        "sudo", "a-program-with-a-name-that-is-longer-than-others", "sshd",
+        "a-program-with-a-name-that-is-longer-than-sshd", "cron", "cro", "crond", "sshd",
+    };
+    struct ruleset *rules = match_case_rules(
+        "title: T\nlogsource: {product: linux, service: sshd}\ndetection: " FIND "\n");
+    size_t found = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char fields[200], json[300];
+        const struct routing alone = { "{product: linux, service: sshd}", FIND, fields, 0 };
+        int here;
+
+        snprintf(fields, sizeof(fields), "\"x\":1,\"process.name\":\"%s\"", names[i]);
+        snprintf(json, sizeof(json), "{\"event_type\":\"t\",%s}", fields);
+        here = match_case_count(rules, json);
+        assert_int_equal(here, match(&alone));
+        found += (size_t)here;
+    }
+    assert_true(found >= 7 && found < sizeof(names) / sizeof(names[0]));
+    ruleset_destroy(&rules);
+}
+
 /* Else a rule on processes would judge each event that names a program. */
 static void
 a_category_that_the_product_tells_apart_must_be_there(void **state)
@@ -376,6 +405,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_product_category_or_service_is_not_for_the_rule),
         cmocka_unit_test(what_is_left_open_on_one_side_is_no_obstacle),
+        cmocka_unit_test(an_event_is_routed_as_if_it_were_the_first),
         cmocka_unit_test(a_category_that_the_product_tells_apart_must_be_there),
         cmocka_unit_test(a_rule_of_negations_needs_all_of_its_logsource),
         cmocka_unit_test(a_rule_of_keywords_needs_a_part_of_its_logsource),

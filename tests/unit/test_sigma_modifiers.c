@@ -359,7 +359,7 @@ an_expand_that_cannot_be_resolved_refuses_the_rule(void **state)
 static void
 a_placeholder_that_means_another_thing_makes_another_rule(void **state)
 {
-    static const char *const texts[] = { "H: a\n", "H: a\nI: b\n", "H: b\n", "H: 'a*'\n" };
+    static const char *const texts[] = { "H: a\n", "---\nH: a\nI: b\n---\n...\n", "H: b\n", "H: 'a*'\n" };
     uint64_t hashes[4];
     struct err err = { "" };
 
@@ -403,6 +403,23 @@ a_bad_file_of_placeholders_is_refused_with_its_line(void **state)
     }
 }
 
+static void
+an_empty_document_of_placeholders_is_passed_over(void **state)
+{
+    static const char *const texts[] = { "H: a\n---\n", "---\n# of the site\n---\nH: a\n...\n" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct err err = { "" };
+        struct placeholders *holders =
+            placeholders_parse("p.yml", texts[i], strlen(texts[i]), &err);
+
+        if (placeholders_find(holders, text_of("H")) == NULL)
+            fail_msg("%s: %s", texts[i], err.text);
+        placeholders_destroy(&holders);
+    }
+}
+
 int
 main(void)
 {
@@ -421,6 +438,7 @@ main(void)
         cmocka_unit_test(an_expand_that_cannot_be_resolved_refuses_the_rule),
         cmocka_unit_test(a_placeholder_that_means_another_thing_makes_another_rule),
         cmocka_unit_test(a_bad_file_of_placeholders_is_refused_with_its_line),
+        cmocka_unit_test(an_empty_document_of_placeholders_is_passed_over),
     };
     struct err err = { "" };
 

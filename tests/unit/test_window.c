@@ -253,6 +253,90 @@ few_values_in_a_flood_stay_known_at_the_limit(void **state)
     assert_int_equal(add(fix, &rule, one), WINDOW_HOLDS);
 }
 
+/* Two of each value and cell would be more than there is room for: then the oldest would
+ * go, and with them what was seen only once. */
+static void
+a_value_seen_once_stays_known_in_a_flood_of_others(void **state)
+{
+    enum { ONCE = 100, OFTEN = 1900 };
+    static const struct window_rule many = {
+        .kind = WINDOW_DISTINCT, .span_us = SEC(60), .lateness_us = SEC(1),
+        .threshold = ONCE + OFTEN + 1, .max_entries = 5000,
+    };
+    struct fixture *fix = *state;
+    struct window_entry one;
+
+    for (int64_t i = 0; i < 20000; i++) {
+        one = entry(SEC(58) + SEC(50) * i / 20000, 0);
+        one.as.value = (uint64_t)(i < ONCE ? i : ONCE + i % OFTEN);
+        assert_int_equal(add(fix, &many, one), WINDOW_QUIET);
+        assert_true(fix->win.count <= 5000);
+    }
+    one = entry(SEC(108), 0);
+    one.as.value = 1000000;
+    assert_int_equal(add(fix, &many, one), WINDOW_HOLDS);
+}
+
+/* Far more events than there is room for, of a few values: when the condition holds at
+ * last, the incident has all events of the window, but for what lies at its edge. */
+static void
+events_that_went_for_room_are_counted_for_all_the_same(void **state)
+{
+    enum { VALUES = 100, EVENTS = 60000 };
+    static const struct window_rule many = {
+        .kind = WINDOW_DISTINCT, .span_us = SEC(60), .lateness_us = SEC(2),
+        .threshold = VALUES + 1, .max_entries = 1000,
+    };
+    struct fixture *fix = *state;
+    size_t counted = 0, room = EVENTS / 2 / 32;
+    struct window_entry one;
+
+    for (int64_t i = 0; i < EVENTS; i++) {      /* two spans long */
+        one = entry(SEC(120) * i / EVENTS, 0);
+        one.as.value = (uint64_t)(i * 7 % VALUES);
+        assert_int_equal(add(fix, &many, one), WINDOW_QUIET);
+        assert_int_equal(fix->match.dropped, 0);
+        assert_true(fix->win.count <= 1000);
+    }
+    one = entry(SEC(120), 0);
+    one.as.value = 1000000;
+    assert_int_equal(add(fix, &many, one), WINDOW_HOLDS);
+    for (size_t i = 0; i < fix->match.taken_count; i++)
+        counted += window_events(WINDOW_DISTINCT, window_entry(&fix->win, fix->match.taken[i]));
+    assert_in_range(counted, EVENTS / 2 - room, EVENTS / 2 + room);
+    assert_true(fix->match.taken_count < 1000);
+    one.at_us++;
+    assert_int_equal(add(fix, &many, one), WINDOW_HOLDS);
+    assert_int_equal(fix->match.taken_count, 1);        /* and none of them again */
+}
+
+/* An entry stands for 65,535 others at most: what is more is dropped, and said so. */
+static void
+what_no_entry_can_stand_for_is_dropped(void **state)
+{
+    enum { EVENTS = 400000 };
+    static const struct window_rule two = {
+        .kind = WINDOW_DISTINCT, .span_us = SEC(60), .lateness_us = 0,
+        .threshold = 3, .max_entries = 200,
+    };
+    struct fixture *fix = *state;
+    size_t counted = 0, dropped = 0;
+    struct window_entry one;
+
+    for (int64_t i = 0; i < EVENTS; i++) {
+        one = entry(SEC(6) + i, 0);             /* less than a 64th of the span, all in all */
+        one.as.value = (uint64_t)(i % 2);
+        assert_int_equal(add(fix, &two, one), WINDOW_QUIET);
+        dropped += fix->match.dropped;
+    }
+    one.as.value = 2;
+    assert_int_equal(add(fix, &two, one), WINDOW_HOLDS);
+    for (size_t i = 0; i < fix->match.taken_count; i++)
+        counted += window_events(WINDOW_DISTINCT, window_entry(&fix->win, fix->match.taken[i]));
+    assert_true(dropped > EVENTS / 2);
+    assert_int_equal(counted + dropped, EVENTS + 1);
+}
+
 static void
 keyed_entries_stay_for_their_repeats_up_to_the_limit(void **state)
 {
@@ -324,6 +408,9 @@ main(void)
         TEST(in_order_stream_keeps_only_what_can_still_matter),
         TEST(busy_key_that_holds_keeps_a_few_entries_and_loses_nothing),
         TEST(few_values_in_a_flood_stay_known_at_the_limit),
+        TEST(a_value_seen_once_stays_known_in_a_flood_of_others),
+        TEST(events_that_went_for_room_are_counted_for_all_the_same),
+        TEST(what_no_entry_can_stand_for_is_dropped),
         TEST(keyed_entries_stay_for_their_repeats_up_to_the_limit),
         TEST(weights_below_zero_keep_every_entry),
         TEST(restored_window_goes_on_as_if_nothing_had_been),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "detector/window/window_inner.h"
+#include "tests/support/random_number.h"
 
 /* The rule as it is written down, by looking at everything each time. */
 struct naive {
@@ -137,17 +138,6 @@ naive_add(struct naive *naive, const struct window_rule *rule,
     return taken;
 }
 
-static uint64_t seed;
-
-static uint64_t
-random_number(uint64_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed % below;
-}
-
 static struct window_entry
 random_entry(const struct window_rule *rule, int64_t now, int64_t disorder, int number)
 {
@@ -233,7 +223,7 @@ random_stream(uint64_t round)
     struct stream stream = { .rule = { .kind = (enum window_kind)(round % 7),
                                        .max_entries = 4000 } };
 
-    seed = round * UINT64_C(0x9E3779B97F4A7C15);
+    random_seed = round * UINT64_C(0x9E3779B97F4A7C15);
     stream.rule.span_us = 5 + (int64_t)random_number(60);
     stream.rule.lateness_us = (int64_t)random_number(80);
     stream.rule.threshold = 2 + (double)random_number(stream.rule.kind == WINDOW_DISTINCT
@@ -396,7 +386,7 @@ tally_forgets_exactly_what_was_taken_out(void **state)
 
     (void)state;
     memset(times, 0, sizeof(times));
-    seed = 42;
+    random_seed = 42;
     for (int i = 0; i < 20000; i++) {
         uint64_t number = random_number(64);
 
@@ -443,7 +433,7 @@ ranking_knows_the_percentiles_of_what_is_in_it(void **state)
     size_t count = 0;
 
     (void)state;
-    seed = 7;
+    random_seed = 7;
     for (int i = 0; i < 20000; i++) {
         uint64_t number = random_number(50);
         size_t k = 0, seen = 0;

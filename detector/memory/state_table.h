@@ -1,17 +1,18 @@
 /*
- * engine_state.h - the engine's memory: a row for each rule and key
+ * state_table.h - the engine's memory: a row for each rule and key
  *
- * Internal to engine*.c. Rows are found by hash, aged in the order in which
+ * Internal to the engine. Rows are found by hash, aged in the order in which
  * they were touched, and listed while changed. Nothing here depends on the
  * order of the hash table, so that a replay gives the same answers.
  */
-#ifndef DETECTOR_ENGINE_ENGINE_STATE_H
-#define DETECTOR_ENGINE_ENGINE_STATE_H
+#ifndef DETECTOR_MEMORY_STATE_TABLE_H
+#define DETECTOR_MEMORY_STATE_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "detector/text/details.h"
+#include "detector/memory/holding.h"
 #include "detector/window/window.h"
 #include "proto/base/hash.h"
 #include "proto/incident.h"
@@ -49,20 +50,22 @@ struct open_incident {
     struct open_evidence *evidence;
 };
 
+/* A row is a block of memory: this, its key, and its window where it has room for one.
+ * It begins with a line of the processor's cache; what each event of the key needs stands
+ * in few of them: the first, and those from the key on. */
 struct state {
-    /* what each event of the key needs, together */
     struct state *next_in_bucket;
     uint64_t hash;                      /* of the key: decides its slot, but for SEEN */
     uint32_t rule;                      /* number, or RULE_* */
     uint32_t key_len;
-    struct state *newer, *older;        /* of its age class's queue */
+    struct state *newer, *older;        /* of its holding's queue */
     uint64_t touch;                     /* rises with each touch of any row */
     int64_t touched_us;                 /* the stream's received time then */
-    uint8_t age_class;
     uint8_t is_dirty, is_kept;          /* kept: a checkpoint has it */
     uint8_t is_known;                   /* touched more than once, or its condition held */
     uint8_t untold;                     /* enum untold: the most of its incidents */
     uint8_t has_room;                   /* for a window, behind the key */
+    uint8_t has_abandoned;              /* a window there that is of no use */
     uint8_t is_detailed;                /* its details are noted, though none came yet */
     struct window *window;              /* correlations */
     struct state *next_changed;         /* dirty, or gone */
@@ -81,34 +84,13 @@ struct state {
     char key[];
 };
 
-/* Rows by their last touch. */
-struct age_queue {
-    struct state *newest, *oldest;
-    size_t count;
-};
-
-/* What rows are, and when memory is short: those of a memory make room only for
- * each other, for a flood of keys must not wipe out what was learnt in weeks; and so
- * do those that are kept, which are few. */
-enum state_kind { STATE_KEPT = -2, STATE_MEMORY, STATE_PLAIN, STATE_WINDOWS };
-
-/* Rows that are kept equally long. Those touched once stand apart: a flood of
- * keys that never come again pushes out its own, not the key under attack. */
-struct age_class {
-    int64_t hold_us;
-    enum state_kind kind;
-    struct age_queue queues[2];         /* by is_known */
-};
-
-enum { MAX_AGE_CLASSES = 64 };
-
 /* Rows with incidents to be told, the one that waits longest first. */
 struct untold_list {
     struct state *first, **end;
     size_t count, taken;                /* taken: so many from the first, in this round */
 };
 
-/* Rows whose windows wait, rows[1] first (engine_due.c). */
+/* Rows whose windows wait, rows[1] first (due_queue.c). */
 struct due_queue {
     struct state **rows;
     size_t count, cap;
@@ -117,43 +99,54 @@ struct due_queue {
 struct state_table {
     struct state **buckets;
     size_t bucket_count, count;
-    size_t known_count;
+    size_t known_count, memory_count;   /* touched more than once; of STATE_MEMORY */
     size_t entries;                     /* in all windows */
     size_t details;                     /* values, of all keys */
     uint64_t salt;                      /* so that nobody can aim at a bucket */
-    struct age_class classes[MAX_AGE_CLASSES];
-    size_t class_count;
+    struct holding *holdings;           /* the engine's own, then one for each rule */
+    size_t holding_count;
+    struct age_heap timed;              /* 2 * holding + is_known: by when a row is over */
+    struct holding_rank ranks[HOLDING_SIZES];
     uint64_t touch;
     struct state *dirty;
     struct state *gone, **gone_end;     /* in the order in which they went */
+    struct state *waste;                /* to be freed, a few at a time */
+    size_t changed;                     /* rows in both: what a commit has to write */
+    size_t added;                       /* since rows were looked at for their age */
     struct untold_list untold[UNTOLD_KINDS];    /* by the most that their rows have */
     struct due_queue due;
     uint64_t round;                     /* of telling */
-    int64_t quiet_until_us;             /* no row expires before */
 };
 
-/* 0, or -1 when out of memory. */
-int state_table_init(struct state_table *table);
+/* For so many rules, whose holdings the caller then sets (state_hold). 0, or -1 when out
+ * of memory. */
+int state_table_init(struct state_table *table, size_t rule_count);
 void state_table_release(struct state_table *table);
-
-/* The class for rows of this kind held this long; made when new, the next longer one
- * of the kind (or its last) when there are too many. */
-uint8_t state_class(struct state_table *table, int64_t hold_us, enum state_kind kind);
 
 /* The row, or NULL. */
 struct state *state_find(const struct state_table *table, uint32_t rule, struct text key,
                          uint64_t hash);
 
+/* A row, when there is one, that is needed soon: fetch where it is found, then the row,
+ * then what it leads to. Each step takes a while, and needs the one before. */
+enum state_nearness { STATE_FAR, STATE_NEARER, STATE_NEAREST };
+void state_expect(const struct state_table *table, uint32_t rule, uint64_t hash,
+                  enum state_nearness nearness);
+
 /* A new row (the caller knows there is none), untouched. NULL: out of memory. */
 struct state *state_add(struct state_table *table, uint32_t rule, struct text key,
-                        uint64_t hash, uint8_t age_class);
+                        uint64_t hash);
 
 /* Its window, made when it has none, within the row where that has room; and away with
  * it. NULL when out of memory. */
 struct window *state_open_window(struct state *state);
 void state_close_window(struct state *state);
 
-/* It was used now: youngest of its class, and changed. */
+/* It has no window any more; what that took is freed with the row, or for another one: of
+ * hundreds of thousands, now would be too long. */
+void state_abandon_window(struct state *state);
+
+/* It was used now: youngest of its holding, and changed. */
 void state_touch(struct state_table *table, struct state *state, int64_t stream_us);
 void state_mark(struct state_table *table, struct state *state);
 
@@ -168,6 +161,9 @@ void state_drop(struct state_table *table, struct state *state);
  * windows and details hold is counted by the caller. */
 void state_table_fill(struct state_table *table, struct state ***buckets, size_t bucket_count);
 void state_table_take(struct state_table *table, struct state *state);
+void state_fetch(const struct state *state);    /* it is needed soon */
+void state_free(struct state *state);           /* it stands in no table */
+
 /* Put a row that waits where its time has it (INT64_MAX: it waits for nothing); take
  * it out, if it is in; the first one, when it is due. */
 int due_put(struct due_queue *due, struct state *state, int64_t due_us);
@@ -177,18 +173,6 @@ struct state *due_first(const struct due_queue *due, int64_t now_us);
 
 /* Put rows given back by a checkpoint into the order of their touches. 0 or -1. */
 int state_sort(struct state_table *table);
-
-/* Drop what was held long enough. */
-void state_expire(struct state_table *table, int64_t stream_us);
-
-/* The row that goes first when memory is short: of those touched once, while
- * they are more than a quarter, else of the others, the one untouched longest.
- * The late counts are left out; least: so are rows of a lesser kind. */
-struct state *state_oldest(const struct state_table *table, enum state_kind least);
-
-/* How many rows are a memory's; and the one of those that goes first. */
-size_t state_memory_count(const struct state_table *table);
-struct state *state_oldest_memory(const struct state_table *table);
 
 /* What changed was heard of: forget it. */
 void state_settle(struct state_table *table);

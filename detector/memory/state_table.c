@@ -1,4 +1,4 @@
-#include "detector/engine/engine_state.h"
+#include "detector/memory/state_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,12 @@
 enum { FIRST_BUCKETS = 1024, LINE = 64, ROW_LINES = 5 };
 
 int
-state_table_init(struct state_table *table)
+state_table_init(struct state_table *table, size_t rule_count)
 {
     *table = (struct state_table){ .salt = hash_random64() | 1,
-                                   .bucket_count = FIRST_BUCKETS,
-                                   .quiet_until_us = INT64_MIN };
+                                   .bucket_count = FIRST_BUCKETS };
     table->buckets = calloc(FIRST_BUCKETS, sizeof(table->buckets[0]));
-    return table->buckets == NULL ? -1 : 0;
+    return table->buckets == NULL ? -1 : state_open_holdings(table, rule_count);
 }
 
 void
@@ -39,11 +38,26 @@ window_offset(size_t key_len)
            _Alignof(struct window);
 }
 
+static struct window *
+room_of(struct state *state)
+{
+    return (void *)((char *)state + window_offset(state->key_len));
+}
+
+static void
+release_abandoned(struct state *state)
+{
+    if (state->has_abandoned)
+        window_release(room_of(state));
+    state->has_abandoned = 0;
+}
+
 struct window *
 state_open_window(struct state *state)
 {
+    release_abandoned(state);
     if (state->window == NULL && state->has_room)
-        state->window = (void *)((char *)state + window_offset(state->key_len));
+        state->window = room_of(state);
     else if (state->window == NULL)
         state->window = calloc(1, sizeof(*state->window));
     return state->window;
@@ -52,6 +66,7 @@ state_open_window(struct state *state)
 void
 state_close_window(struct state *state)
 {
+    release_abandoned(state);
     if (state->window == NULL)
         return;
     window_release(state->window);
@@ -60,7 +75,18 @@ state_close_window(struct state *state)
     state->window = NULL;
 }
 
-static void
+void
+state_abandon_window(struct state *state)
+{
+    if (state->window == NULL || !state->has_room) {
+        state_close_window(state);
+        return;
+    }
+    state->window = NULL;
+    state->has_abandoned = 1;
+}
+
+void
 state_free(struct state *state)
 {
     state_close_window(state);
@@ -86,6 +112,8 @@ state_table_release(struct state_table *table)
         table->gone = state->next_changed;
         state_free(state);
     }
+    state_waste_free(table, SIZE_MAX);
+    state_release_holdings(table);
     free(table->buckets);
     free(table->due.rows);
     *table = (struct state_table){ 0 };
@@ -99,15 +127,39 @@ bucket_of(const struct state_table *table, uint32_t rule, uint64_t hash)
     return (size_t)(mixed >> 32) & (table->bucket_count - 1);
 }
 
+/* Most rows are far from the processor, and come with their windows. */
+void
+state_fetch(const struct state *state)
+{
+    for (size_t line = 0; line < ROW_LINES; line++)
+        __builtin_prefetch((const char *)state + line * LINE);
+}
+
+void
+state_expect(const struct state_table *table, uint32_t rule, uint64_t hash,
+             enum state_nearness nearness)
+{
+    struct state *const *bucket = &table->buckets[bucket_of(table, rule, hash)];
+
+    if (nearness == STATE_FAR) {
+        __builtin_prefetch(bucket);
+    } else if (*bucket != NULL && nearness == STATE_NEARER) {
+        state_fetch(*bucket);
+    } else if (*bucket != NULL) {
+        __builtin_prefetch((*bucket)->newer);
+        __builtin_prefetch((*bucket)->older);
+        if ((*bucket)->window != NULL)
+            window_expect((*bucket)->window);
+    }
+}
+
 struct state *
 state_find(const struct state_table *table, uint32_t rule, struct text key, uint64_t hash)
 {
     struct state *state = table->buckets[bucket_of(table, rule, hash)];
 
     for (; state != NULL; state = state->next_in_bucket) {
-        /* most rows are far from the processor, and come with their windows */
-        for (size_t line = 1; line < ROW_LINES; line++)
-            __builtin_prefetch((const char *)state + line * LINE);
+        state_fetch(state);
         if (state->hash == hash && state->rule == rule && state->key_len == key.len &&
             memcmp(state->key, key.ptr, key.len) == 0)
             return state;
@@ -139,44 +191,23 @@ grow(struct state_table *table)
     free(old);
 }
 
-static struct age_queue *
-queue_of(struct state_table *table, const struct state *state)
+static struct state *
+row_alloc(size_t size)
 {
-    return &table->classes[state->age_class].queues[state->is_known];
-}
+    void *state;
 
-static void
-unlink_age(struct state_table *table, struct state *state)
-{
-    struct age_queue *queue = queue_of(table, state);
-
-    *(state->newer != NULL ? &state->newer->older : &queue->newest) = state->older;
-    *(state->older != NULL ? &state->older->newer : &queue->oldest) = state->newer;
-    queue->count--;
-    table->known_count -= state->is_known;
-}
-
-static void
-link_newest(struct state_table *table, struct state *state)
-{
-    struct age_queue *queue = queue_of(table, state);
-
-    state->newer = NULL;
-    state->older = queue->newest;
-    *(queue->newest != NULL ? &queue->newest->newer : &queue->oldest) = state;
-    queue->newest = state;
-    queue->count++;
-    table->known_count += state->is_known;
+    if (posix_memalign(&state, LINE, size) != 0)
+        return NULL;
+    return memset(state, 0, size);
 }
 
 struct state *
-state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t hash,
-          uint8_t age_class)
+state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t hash)
 {
-    int has_room = table->classes[age_class].kind == STATE_WINDOWS;
+    int has_room = state_holding_at(table, rule, key.len)->kind == STATE_WINDOWS;
     size_t size = has_room ? window_offset(key.len) + sizeof(struct window)
                            : sizeof(struct state) + key.len + 1;
-    struct state *state = key.len > UINT32_MAX ? NULL : calloc(1, size);
+    struct state *state = key.len > UINT32_MAX ? NULL : row_alloc(size);
     size_t bucket;
 
     if (state == NULL)
@@ -184,7 +215,6 @@ state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t ha
     state->has_room = (uint8_t)has_room;
     state->rule = rule;
     state->hash = hash;
-    state->age_class = age_class;
     state->key_len = (uint32_t)key.len;
     memcpy(state->key, key.ptr, key.len);
     if (table->count >= table->bucket_count / 2)
@@ -193,7 +223,8 @@ state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t ha
     state->next_in_bucket = table->buckets[bucket];
     table->buckets[bucket] = state;
     table->count++;
-    link_newest(table, state);
+    table->added++;
+    state_link_age(table, state);
     return state;
 }
 
@@ -204,10 +235,8 @@ state_table_fill(struct state_table *table, struct state ***buckets, size_t buck
     table->buckets = *buckets;
     *buckets = NULL;
     table->bucket_count = bucket_count;
-    table->count = table->known_count = 0;
-    table->quiet_until_us = INT64_MIN;
-    for (size_t i = 0; i < 2 * table->class_count; i++)
-        table->classes[i / 2].queues[i % 2] = (struct age_queue){ 0 };
+    table->count = 0;
+    state_clear_holdings(table);
 }
 
 void
@@ -218,7 +247,7 @@ state_table_take(struct state_table *table, struct state *state)
     state->next_in_bucket = table->buckets[bucket];
     table->buckets[bucket] = state;
     table->count++;
-    link_newest(table, state);
+    state_link_age(table, state);
 }
 
 void
@@ -227,19 +256,12 @@ state_mark(struct state_table *table, struct state *state)
     if (state->is_dirty)
         return;
     state->is_dirty = 1;
+    table->changed++;
     state->next_changed = table->dirty;
     state->changed_at = &table->dirty;
     if (table->dirty != NULL)
         table->dirty->changed_at = &state->next_changed;
     table->dirty = state;
-}
-
-void
-state_know(struct state_table *table, struct state *state)
-{
-    unlink_age(table, state);
-    state->is_known = 1;
-    link_newest(table, state);
 }
 
 void
@@ -282,12 +304,13 @@ state_drop(struct state_table *table, struct state *state)
     *at = state->next_in_bucket;
     table->count--;
     due_remove(&table->due, state);
-    if (state->window != NULL)
-        table->entries -= state->window->count;
+    state_note_entries(table, state, window_size(state->window), 0);
     table->details -= details_size(state->details);
-    unlink_age(table, state);
-    if (state->is_dirty)
+    state_unlink_age(table, state);
+    if (state->is_dirty) {
         unlink_changed(state);
+        table->changed--;
+    }
     state_unlink_untold(table, state);
     if (!has_news(state)) {
         state_free(state);
@@ -300,6 +323,7 @@ state_drop(struct state_table *table, struct state *state)
         table->gone_end = &table->gone;
     *table->gone_end = state;
     table->gone_end = &state->next_changed;
+    table->changed++;
 }
 
 static int
@@ -319,18 +343,14 @@ state_sort(struct state_table *table)
 
     if (all == NULL)
         return -1;
-    for (size_t i = 0; i < 2 * table->class_count; i++) {
-        struct age_queue *queue = &table->classes[i / 2].queues[i % 2];
-
-        for (struct state *state = queue->oldest; state != NULL; state = state->newer)
+    for (size_t i = 0; i < 2 * table->holding_count; i++)
+        for (struct state *state = table->holdings[i / 2].queues[i % 2].oldest; state != NULL;
+             state = state->newer)
             all[n++] = state;
-        *queue = (struct age_queue){ 0 };
-    }
     qsort(all, n, sizeof(*all), compare_touch);
-    table->known_count = 0;
-    table->quiet_until_us = INT64_MIN;
+    state_clear_holdings(table);
     for (size_t i = 0; i < n; i++)
-        link_newest(table, all[i]);
+        state_link_age(table, all[i]);
     free(all);
     return 0;
 }
@@ -339,6 +359,7 @@ void
 state_settle(struct state_table *table)
 {
     state_settle_told(table);
+    table->changed = 0;
     while (table->gone != NULL) {
         struct state *state = table->gone;
 

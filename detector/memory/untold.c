@@ -3,7 +3,7 @@
  * only grew waits its turn: under an attack of thousands of keys, every event is
  * growth of some incident, and what nobody could read would cost more than judging.
  */
-#include "detector/engine/engine_state.h"
+#include "detector/memory/state_table.h"
 
 static void
 append(struct untold_list *list, struct state *state)
