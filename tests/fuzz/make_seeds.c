@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
+#include "detector/ruleset/ruleset.h"
 #include "proto/base/buf.h"
 #include "proto/base/yaml.h"
 #include "proto/decode/decode.h"
@@ -228,24 +229,26 @@ seed_rules(unsigned number)
 }
 
 static const char *const rules[] = {
-    "title: T\ndetection: {s: {a|windash|contains|all: [' -a ', \"b\"], c: null}, condition: s}\n",
-    "title: T\ndetection:\n  s: [{a|re|i: '(a+)+$'}, {b|cidr: '::/0'}]\n  k: [x, 'y*z']\n  condition: [s and not k, 1 of *]\n",
-    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\ncorrelation:\n  type: event_count\n"
+    "title: T\nlogsource: {}\ndetection: {s: {a|windash|contains|all: [' -a ', \"b\"], c: null}, condition: s}\n",
+    "title: T\nlogsource: {}\ndetection:\n  s: [{a|re|i: '(a+)+$'}, {b|cidr: '::/0'}]\n  k: [x, 'y*z']\n  condition: [s and not k, 1 of *]\n",
+    "title: A\nname: a\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\ncorrelation:\n  type: event_count\n"
     "  rules: [a]\n  group-by: [u]\n  timespan: 5m\n  condition: {gte: 3}\n",
-    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\ndetection: {s: {e: y}, condition: s}\n"
+    "title: A\nname: a\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\nlogsource: {}\ndetection: {s: {e: y}, condition: s}\n"
     "---\ntitle: C\ncorrelation:\n  type: temporal_ordered\n  rules: [a, b]\n  group-by: [u]\n  timespan: 1h\n"
     "  aliases: {u: {a: x, b: y}}\n",
-    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\ndetection: {s: {e: y}, condition: s}\n"
+    "title: A\nname: a\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\n---\ntitle: B\nname: b\nlogsource: {}\ndetection: {s: {e: y}, condition: s}\n"
     "---\ntitle: C\ncorrelation: {type: temporal, rules: [a, b], group-by: [u], timespan: 5m, condition: a and not b}\n"
     "---\ntitle: D\ncorrelation: {type: event_count, rules: [a], group-by: [u], timespan: 5m, condition: {gte: 1, lt: 3}}\n"
     "---\ntitle: E\ncorrelation: {type: value_percentile, rules: [b], timespan: 5m, condition: {field: n, percentile: 95, gt: 3}}\n",
-    "title: A\nname: a\ndetection: {s: {e: x}, condition: s}\n---\ntitle: F\nfilter:\n  rules: [a]\n  s: {u: adm}\n"
+    "title: A\nname: a\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\n---\ntitle: F\nfilter:\n  rules: [a]\n  s: {u: adm}\n"
     "  condition: not s\nlogsource: {}\nbongsu: {expires: 2026-12-31}\n",
-    "title: T\ndetection: {s: {e: x}, condition: s}\nlevel: high\ntags: [attack.t1110]\nbongsu:\n  suppress: 1h\n"
+    "title: T\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\nlevel: high\ntags: [attack.t1110]\nbongsu:\n  suppress: 1h\n"
     "  summary: '{title} {count|one|many} {list:u} {in_span}'\n  details: [u]\n  tests:\n"
     "    - events: [{e: x, u: 'n{n}', repeat: 3, every: 5s}]\n      incidents: [{count: 3}]\n    - events: [{e: y}]\n      incidents: []\n",
-    "title: T\ndetection: {s: {e: x}, condition: s}\nbongsu:\n  first_seen: {fields: [u, h], within: 30d, learn: 7d}\n"
+    "title: T\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\nbongsu:\n  first_seen: {fields: [u, h], within: 30d, learn: 7d}\n"
     "  checks: [{sqli: [q, {field: raw_log, unless: r}]}, {xss: [raw_log]}]\n",
+    "title: T\nlogsource: {}\ndetection: {s: {e: x}, condition: s}\nbongsu:\n  detection:\n    w: {q|sqli: true, r|xss: false}\n"
+    "    _v: [{p|path_traversal: true}, {p|command_injection: true}]\n    condition: [w and s, 1 of _*]\n",
 };
 
 static const char *const conditions[] = {
@@ -287,9 +290,29 @@ seed_own_events(unsigned number)
     return number;
 }
 
+/* One that is refused at its first line leads nowhere. */
+static void
+check_rules(void)
+{
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        struct ruleset *set = ruleset_new();
+        struct err err = { "out of memory" };
+
+        if (set == NULL || ruleset_add(set, "seed", rules[i], strlen(rules[i])) != 0 ||
+            ruleset_link(set, &err) != 0 || ruleset_refused_count(set) > 0) {
+            fprintf(stderr, "rules[%zu]: %s\n", i,
+                    set != NULL && ruleset_refused_count(set) > 0 ? ruleset_refused(set, 0)
+                                                                  : err.text);
+            exit(1);
+        }
+        ruleset_destroy(&set);
+    }
+}
+
 static unsigned
 seed_detector(unsigned number)
 {
+    check_rules();
     number = seed_texts("rule", seed_rules(number), rules, sizeof(rules) / sizeof(rules[0]));
     number = seed_texts("condition", number, conditions, sizeof(conditions) / sizeof(conditions[0]));
     number = seed_texts("match", number, events, sizeof(events) / sizeof(events[0]));

@@ -19,11 +19,13 @@
 #define PASSES "echo '[  PASSED  ] 1 test(s).'"
 
 static char dir[96];
+static int limit_s;                     /* of each test */
 
 static int
 open_folder(void **state)
 {
     (void)state;
+    limit_s = 2;
     temp_dir_make(NULL, dir, sizeof(dir));
     return 0;
 }
@@ -60,7 +62,7 @@ run(const char *names, char *out, size_t size)
     FILE *pipe;
 
     snprintf(command, sizeof(command), "runner=$PWD/scripts/run-tests; cd %s && "
-             "TEST_JOBS=2 TEST_TIMEOUT=2 \"$runner\" . %s 2>&1", dir, names);
+             "TEST_JOBS=2 TEST_TIMEOUT=%d \"$runner\" . %s 2>&1", dir, limit_s, names);
     pipe = popen(command, "r");
     assert_non_null(pipe);
     len = fread(out, 1, size - 1, pipe);
@@ -126,6 +128,46 @@ each_kind_of_failure_is_told_with_all_that_was_printed(void **state)
     }
 }
 
+/* From the line of the slowest that has this name. */
+static void
+read_times(const char *out, const char *name, double *ret_wall, double *ret_cpu)
+{
+    const char *line = strstr(out, "slowest (and processor):\n");
+    char found[32] = "";
+
+    while (line != NULL && strcmp(found, name) != 0 && (line = strchr(line, '\n')) != NULL)
+        if (sscanf(++line, "%lf s %lf s %31s", ret_wall, ret_cpu, found) != 3)
+            found[0] = '\0';
+    assert_string_equal(found, name);
+}
+
+static void
+the_slowest_are_listed_with_what_they_took_of_the_processor(void **state)
+{
+    char out[8192], names[160] = "";
+    double wall, cpu;
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "t%d", i);
+        write_test(name, PASSES);
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), " ./%s", name);
+    }
+    limit_s = 120;
+    write_test("t4", "timeout 1.2 tail -f /dev/null; " PASSES);
+    write_test("t7", "(ulimit -t 1; while :; do :; done); " PASSES);
+    assert_int_equal(run(names, out, sizeof(out)), 0);
+    expect(out, "slowest (and processor):\n");
+    expect(out, "  all 12\n12 passed");
+    read_times(out, "t4", &wall, &cpu);
+    assert_true(wall >= 1.2 && cpu < 0.9);
+    read_times(out, "t7", &wall, &cpu);
+    if (wall < 0.5 || cpu < 0.5 || cpu > 2)
+        fail_msg("%.1f s, %.1f s of processor", wall, cpu);
+}
+
 static void
 a_test_without_a_result_is_a_failure(void **state)
 {
@@ -162,6 +204,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(those_that_pass_are_a_line_each),
         TEST(each_kind_of_failure_is_told_with_all_that_was_printed),
+        TEST(the_slowest_are_listed_with_what_they_took_of_the_processor),
         TEST(a_test_without_a_result_is_a_failure),
         TEST(each_has_a_folder_of_its_own_that_goes_with_it),
     };
