@@ -192,8 +192,10 @@ stop_child(struct supervisor *sv, struct child *child, int64_t until_ms)
 {
     if (child->pid == 0)
         return;
+    /* A stopped one must hear it too. In this order: SIGCONT takes back every stop that is
+     * on its way, and a child on its way out may want one (LeakSanitizer's, of its threads). */
+    kill(child->pid, SIGCONT);
     kill(child->pid, SIGTERM);
-    kill(child->pid, SIGCONT);      /* a stopped one must hear it too */
     while (child->pid != 0 && clock_steady_ms() < until_ms) {
         wait_signal(sv, until_ms);
         reap(sv, 1);

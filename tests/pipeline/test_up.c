@@ -104,7 +104,8 @@ stops_in_order_and_exits_0(int signo)
     assert_int_equal(command_wait(one.up, is_slow() ? 3 * STOP_MS : STOP_MS), 0);
     printf("  stopped in %lld ms\n", (long long)(now_ms() - asked_ms));
     check_none_left(pids, 0);
-    assert_null(strstr(command_output(one.up), "killed"));
+    if (strstr(command_output(one.up), "killed") != NULL)
+        fail_msg("one did not end by itself:\n%s", command_output(one.up));
 }
 
 static void
