@@ -45,7 +45,8 @@ struct reload {
 
 /* What windows forget early, since memory is bounded (losses.c). */
 struct losses {
-    uint64_t keys, rule_keys, entries;  /* of all rules, when it was last looked */
+    /* of all rules, when it was last looked */
+    uint64_t keys, rule_keys, entries, shortened, seen;
     int64_t seen_ms;                /* the last time that there were new ones; 0: never */
     struct log_burst burst;
 };

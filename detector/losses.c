@@ -41,8 +41,11 @@ option_of(const struct detector *det, const struct engine_numbers *now)
 {
     const struct settings *settings = det->daemon->settings;
 
+    if (now->keys_evicted == det->losses.keys && now->seen_evicted != det->losses.seen)
+        return "detector.max_keys";
     if (now->keys_evicted == det->losses.keys)
-        return "detector.max_entries";
+        return now->entries_shortened == det->losses.shortened ? "detector.max_entries"
+                                                               : "detector.max_total_entries";
     if (now->rule_keys_evicted - det->losses.rule_keys > (now->keys_evicted - det->losses.keys) / 2)
         return "detector.max_rule_share";
     return now->keys >= (size_t)settings->detector_max_keys ? "detector.max_keys"
@@ -57,12 +60,17 @@ tell(struct detector *det, const struct engine_numbers *now)
     size_t rules = find_worst(det->engine, &worst);
     char text[256];
 
-    snprintf(text, sizeof(text), "windows forget early (%s): most of it is of \"%.80s\", %" PRIu64
-             " keys and %" PRIu64 " events since it is in force; rules concerned: %zu", option,
-             worst.title == NULL ? "" : worst.title, worst.keys, worst.entries, rules);
+    if (rules == 0)             /* rows that are of no rule */
+        snprintf(text, sizeof(text), "ids that clients gave, and what other logs told already, are"
+                 " forgotten early (%s): what comes again may be counted again", option);
+    else
+        snprintf(text, sizeof(text), "windows forget early (%s): most of it is of \"%.80s\", %" PRIu64
+                 " keys and %" PRIu64 " events since it is in force; rules concerned: %zu", option,
+                 worst.title == NULL ? "" : worst.title, worst.keys, worst.entries, rules);
     log_warn_burst(&det->losses.burst, "windows forget early",
                    "option=%s keys=%" PRIu64 " entries=%" PRIu64 " rules=%zu most=%s most_keys=%" PRIu64
-                   " most_entries=%" PRIu64, option, now->keys_evicted - det->losses.keys,
+                   " most_entries=%" PRIu64, option,
+                   now->keys_evicted - det->losses.keys + now->seen_evicted - det->losses.seen,
                    now->entries_evicted + now->entries_dropped - det->losses.entries, rules,
                    worst.id == NULL ? "" : worst.id, worst.keys, worst.entries);
     health_warn(det->daemon->health, "windows", text);
@@ -75,12 +83,15 @@ detector_note_losses(struct detector *det)
     uint64_t entries = now.entries_evicted + now.entries_dropped;
     int64_t now_ms = clock_steady_ms();
 
-    if (now.keys_evicted != det->losses.keys || entries != det->losses.entries) {
+    if (now.keys_evicted != det->losses.keys || entries != det->losses.entries ||
+        now.seen_evicted != det->losses.seen) {
         tell(det, &now);
         det->losses.seen_ms = now_ms;
         det->losses.keys = now.keys_evicted;
         det->losses.rule_keys = now.rule_keys_evicted;
         det->losses.entries = entries;
+        det->losses.shortened = now.entries_shortened;
+        det->losses.seen = now.seen_evicted;
     } else if (det->losses.seen_ms != 0 && now_ms - det->losses.seen_ms > SHOWN_FOR_MS) {
         health_warn(det->daemon->health, "windows", NULL);
         det->losses.seen_ms = 0;

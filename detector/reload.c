@@ -16,6 +16,10 @@
 #include "proto/base/timestamp.h"
 #include "proto/server/http_server.h"
 
+/* Of a rule that goes, what its incidents grew by is told now or never; more would keep the
+ * stream waiting. */
+enum { TOLD_BEFORE = 500 };
+
 static void
 set_problem(struct detector *det, const char *text)
 {
@@ -125,7 +129,7 @@ detector_take_rules(struct detector *det)
     if (!reload->has_news)
         return;
     if (news->rules != NULL) {
-        detector_commit(det, 0);
+        detector_commit(det, TOLD_BEFORE);
         if (det->is_refused)
             return;                     /* with the next checkpoint */
         put_in_force(det, news, began_ms);

@@ -33,6 +33,10 @@ open_counts(struct engine *engine, struct metrics *metrics)
         { &counts->entries_dropped, METRIC_COUNTER,
           "bongsu_detector_entries_dropped_total",
           "events forgotten early, to stay within max_entries" },
+        { &counts->entries_shortened, METRIC_COUNTER,
+          "bongsu_detector_entries_shortened_total",
+          "of those, events that went since max_total_entries, or a rule's share of it, was"
+          " nearly taken" },
         { &counts->entries_evicted, METRIC_COUNTER,
           "bongsu_detector_entries_evicted_total",
           "events forgotten with their key, to stay within max_keys or"
@@ -212,6 +216,6 @@ engine_numbers(const struct engine *engine)
         ruleset_count(engine->rules), ruleset_refused_count(engine->rules),
         engine->table.count, engine->table.entries,
         *counts->keys_evicted, *counts->rule_keys_evicted, *counts->entries_evicted,
-        *counts->entries_dropped,
+        *counts->entries_dropped, *counts->entries_shortened, *counts->memory_evicted,
     };
 }

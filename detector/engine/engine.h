@@ -130,6 +130,8 @@ struct engine_numbers {
     size_t rules, rules_refused;
     size_t keys, entries;
     uint64_t keys_evicted, rule_keys_evicted, entries_evicted, entries_dropped;
+    uint64_t entries_shortened;     /* of those dropped: since room was short for all */
+    uint64_t seen_evicted;          /* things that first_seen rules forgot */
 };
 struct engine_numbers engine_numbers(const struct engine *engine);
 

@@ -102,19 +102,36 @@ engine_count_match(struct engine *engine, struct state *state,
 /* Rows that are over go first, but so many at one event: they may be without entries. */
 enum { MOST_OVER = 16 };
 
+/* And so do rows that hold no entries, of a rule that was changed: what that leaves too many
+ * goes with the next events. */
+enum { MOST_EMPTY = 16 };
+
+static int
+may_go(const struct state *state, unsigned *most_empty)
+{
+    if (window_size(state->window) > 0)
+        return 1;
+    if (*most_empty == 0)
+        return 0;
+    --*most_empty;
+    return 1;
+}
+
 /* A rule's windows hold so much, and all together: the keys untouched longest go, those of
- * the rule that holds most. Before it comes to that, busy keys are held shorter
+ * the rule that holds most. Before it comes to that, its busy keys are held shorter
  * (limit_of). */
 static void
 keep_within(struct engine *engine, const struct state *current)
 {
     const struct holding *holding = state_holding(&engine->table, current);
-    unsigned most_over = MOST_OVER;
+    unsigned most_over = MOST_OVER, most_empty = MOST_EMPTY;
     struct state *state;
 
     while (holding->entries > holding->most_entries) {
         state = holding_first_over(holding, engine->stream_us);
         if (state == NULL && (state = holding_oldest(holding, current)) == NULL)
+            break;
+        if (!may_go(state, &most_empty))
             break;
         engine_evict(engine, state, ENGINE_RULE_BOUND);
     }
@@ -122,6 +139,8 @@ keep_within(struct engine *engine, const struct state *current)
         state = most_over > 0 ? state_first_over(&engine->table, engine->stream_us) : NULL;
         most_over -= most_over > 0;
         if (state == NULL && (state = state_oldest_window(&engine->table, current)) == NULL)
+            break;
+        if (!may_go(state, &most_empty))
             break;
         engine_evict(engine, state, ENGINE_BOUND);
     }
@@ -133,15 +152,17 @@ is_tight(size_t entries, size_t most)
     return entries > most - most / 4;
 }
 
+/* Where room grows short the rule that holds most has less for each key, and no other. */
 static size_t
 limit_of(const struct engine *engine, const struct state *state)
 {
     const struct rule_plan *plan = &engine->plans[state->rule];
     const struct holding *holding = state_holding(&engine->table, state);
+    int is_short = is_tight(engine->table.entries, engine->options.max_total_entries) &&
+                   state_largest(&engine->table, SIZE_ENTRIES, NULL) == holding;
 
-    return is_tight(engine->table.entries, engine->options.max_total_entries) ||
-           is_tight(holding->entries, holding->most_entries) ? plan->tight_entries
-                                                              : plan->max_entries;
+    return is_short || is_tight(holding->entries, holding->most_entries) ? plan->tight_entries
+                                                                         : plan->max_entries;
 }
 
 static enum window_result
@@ -156,6 +177,8 @@ add_entry(struct engine *engine, struct state *state, const struct window_entry 
     result = window_add(state->window, &plan->window, entry, origin, &engine->match);
     state_note_entries(&engine->table, state, before, state->window->count);
     *engine->counts.entries_dropped += engine->match.dropped;
+    if (plan->window.max_entries < plan->max_entries)
+        *engine->counts.entries_shortened += engine->match.dropped;
     plan->lost_entries += engine->match.dropped;
     return result;
 }

@@ -46,8 +46,12 @@ make_memory_room(struct engine *engine, const struct holding *own)
         struct state *state = is_full ? holding_first_over(own, engine->stream_us)
                                       : memory_first_over(table, engine->stream_us);
 
-        *engine->counts.memory_evicted += state == NULL;
-        state_drop(table, state != NULL ? state : holding_oldest_memory(from));
+        if (state == NULL) {
+            state = holding_oldest_memory(from);
+            ++*engine->counts.memory_evicted;
+            engine->plans[state->rule].lost_keys++;
+        }
+        state_drop(table, state);
     }
 }
 

@@ -16,7 +16,7 @@
 /* What the engine says of its work on /metrics. */
 struct engine_counts {
     uint64_t *matches, *incidents, *late, *no_key, *no_value, *repeats, *keys_evicted,
-             *rule_keys_evicted, *entries_dropped, *entries_evicted, *regex_limits, *routes, *keys, *entries,
+             *rule_keys_evicted, *entries_dropped, *entries_shortened, *entries_evicted, *regex_limits, *routes, *keys, *entries,
              *untold, *learnt, *memory_evicted, *yielded, *echoed;
 };
 

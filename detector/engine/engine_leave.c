@@ -51,13 +51,18 @@ leaving_add_row(struct leaving *leaving, struct state *state, uint32_t rule)
     leaving->first = state;
 }
 
-/* 1 when the rule is back, with a row of this key: the file's is that one's now. */
+/* 1 when the rule is back, with a row of this key: the file's is that one's now, also when
+ * it goes before it was ever written. */
 static int
 is_back(const struct engine *engine, const struct engine_row *row)
 {
     int64_t number = engine_rule_number(engine, row->rule);
+    struct state *state = number < 0 ? NULL : state_find(&engine->table, (uint32_t)number,
+                                                         row->key, row->hash);
 
-    return number >= 0 && state_find(&engine->table, (uint32_t)number, row->key, row->hash) != NULL;
+    if (state != NULL)
+        state->is_kept = 1;
+    return state != NULL;
 }
 
 void

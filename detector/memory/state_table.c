@@ -127,6 +127,21 @@ bucket_of(const struct state_table *table, uint32_t rule, uint64_t hash)
     return (size_t)(mixed >> 32) & (table->bucket_count - 1);
 }
 
+/* What one key was told of all has the hash that decides the key's slot: there the name
+ * says where a row stands, or they would all stand in one bucket. */
+static size_t
+bucket_by_key(const struct state_table *table, uint32_t rule, struct text key, uint64_t hash)
+{
+    return bucket_of(table, rule, rule == RULE_TOLD ? hash64(key.ptr, key.len) : hash);
+}
+
+static size_t
+bucket_of_row(const struct state_table *table, const struct state *state)
+{
+    return bucket_by_key(table, state->rule, (struct text){ state->key, state->key_len },
+                         state->hash);
+}
+
 /* Most rows are far from the processor, and come with their windows. */
 void
 state_fetch(const struct state *state)
@@ -156,7 +171,7 @@ state_expect(const struct state_table *table, uint32_t rule, uint64_t hash,
 struct state *
 state_find(const struct state_table *table, uint32_t rule, struct text key, uint64_t hash)
 {
-    struct state *state = table->buckets[bucket_of(table, rule, hash)];
+    struct state *state = table->buckets[bucket_by_key(table, rule, key, hash)];
 
     for (; state != NULL; state = state->next_in_bucket) {
         state_fetch(state);
@@ -182,7 +197,7 @@ grow(struct state_table *table)
     for (size_t i = 0; i < old_count; i++)
         while (old[i] != NULL) {
             struct state *state = old[i];
-            size_t to = bucket_of(table, state->rule, state->hash);
+            size_t to = bucket_of_row(table, state);
 
             old[i] = state->next_in_bucket;
             state->next_in_bucket = buckets[to];
@@ -219,7 +234,7 @@ state_add(struct state_table *table, uint32_t rule, struct text key, uint64_t ha
     memcpy(state->key, key.ptr, key.len);
     if (table->count >= table->bucket_count / 2)
         grow(table);
-    bucket = bucket_of(table, rule, hash);
+    bucket = bucket_by_key(table, rule, key, hash);
     state->next_in_bucket = table->buckets[bucket];
     table->buckets[bucket] = state;
     table->count++;
@@ -242,7 +257,7 @@ state_table_fill(struct state_table *table, struct state ***buckets, size_t buck
 void
 state_table_take(struct state_table *table, struct state *state)
 {
-    size_t bucket = bucket_of(table, state->rule, state->hash);
+    size_t bucket = bucket_of_row(table, state);
 
     state->next_in_bucket = table->buckets[bucket];
     table->buckets[bucket] = state;
@@ -297,7 +312,7 @@ unlink_changed(struct state *state)
 void
 state_drop(struct state_table *table, struct state *state)
 {
-    struct state **at = &table->buckets[bucket_of(table, state->rule, state->hash)];
+    struct state **at = &table->buckets[bucket_of_row(table, state)];
 
     while (*at != state)
         at = &(*at)->next_in_bucket;

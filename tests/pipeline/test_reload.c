@@ -259,6 +259,46 @@ a_death_while_a_changed_rule_comes_in_force_costs_nothing(void **state)
     assert_int_equal(code, 0);
 }
 
+/* The count of a rule's one incident in the store; 0: there is none. */
+static json_int_t
+count_of(const char *title)
+{
+    json_t *all = chain_all_incidents(chain), *one;
+    json_int_t count = 0;
+    size_t i;
+
+    json_array_foreach(all, i, one)
+        if (strcmp(json_string_value(json_object_get(json_object_get(one, "rule"), "title")), title) == 0)
+            count = json_integer_value(json_object_get(one, "count"));
+    json_decref(all);
+    return count;
+}
+
+static void
+what_grew_before_its_rule_went_is_told(void **state)
+{
+    enum { EVENTS = 60 };
+    char path[128];
+    int code;
+
+    (void)state;
+    write_rule("going.yml", "title: Going\nid: 88888888-5b4e-4a57-9f0a-1d2c3b4a5968\nlevel: low\n"
+               "logsource: {product: bongsu}\ndetection: {s: {event_type: going}, condition: s}\n");
+    command_destroy(&(struct command *){ run_reload(NULL, &code) });
+    assert_int_equal(code, 0);
+    post("going", "192.0.2.60", 1);
+    wait_incident("Going", 1);
+    post("going", "192.0.2.60", EVENTS - 1);
+    chain_wait_delivered(chain, SEEN_MS);
+    snprintf(path, sizeof(path), "%s/going.yml", rules);
+    assert_int_equal(unlink(path), 0);
+    command_destroy(&(struct command *){ run_reload(NULL, &code) });
+    assert_int_equal(code, 0);
+    for (int64_t until = now_ms() + SEEN_MS; count_of("Going") != EVENTS; wait_a_little())
+        if (now_ms() > until)
+            fail_msg("%lld of %d are told", (long long)count_of("Going"), EVENTS);
+}
+
 static void
 a_bad_file_stays_in_its_last_good_version(void **state)
 {
@@ -386,6 +426,7 @@ main(void)
         cmocka_unit_test(a_changed_file_is_in_force_by_itself_and_windows_go_on),
         cmocka_unit_test(a_configmap_changes_at_once_and_is_read_once),
         cmocka_unit_test(a_death_while_a_changed_rule_comes_in_force_costs_nothing),
+        cmocka_unit_test(what_grew_before_its_rule_went_is_told),
         cmocka_unit_test(a_bad_file_stays_in_its_last_good_version),
         cmocka_unit_test(a_folder_that_is_gone_changes_nothing),
         cmocka_unit_test(sighup_reads_them_anew),
