@@ -126,6 +126,7 @@ struct http_connection {
     struct http_connection *prev, *next;    /* of those that are idle, by age */
     struct http_connection *all_prev, *all_next;
     int fd;
+    struct http_request *request;           /* under way; NULL: none */
     size_t held[HELD_KINDS];
     int is_idle;                            /* is in the crowd's list */
     int is_leaving;                         /* was hung up to make room */
@@ -350,6 +351,12 @@ int http_inflate_all(struct text gzip, struct buf *out);
 
 /* 1 when Accept-Encoding takes gzip. */
 int http_takes_gzip(const struct http_request *req);
+
+/* A request among the server's, with nothing in it; NULL: out of memory. It is given back
+ * when it is over: some of them are kept, until the release. */
+struct http_request *http_request_take(struct http_server *server);
+void http_request_give_back(struct http_request *req);
+void http_requests_release(struct http_server *server);
 
 /* Start libmicrohttpd on the socket. 0, or -1 with the reason. */
 int http_serve_start(struct http_server *server, const struct http_options *options,

@@ -1,7 +1,6 @@
 #include "proto/server/http_server_parts.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/base/log.h"
@@ -9,97 +8,8 @@
 enum {
     CONNECTION_MEMORY = 32 * 1024,      /* libmicrohttpd's, for headers and reading */
     NEWCOMERS = 32,                     /* let in before who makes room has gone */
-    SPARE_REQUESTS = 256,
-    SPARE_BODY = 16 * 1024,             /* that a spare request keeps at most */
     MAX_DISCARD = 64 * 1024 * 1024      /* past a chunked body's limit; then cut off */
 };
-
-/* --- requests: taken from the spare ones and given back --- */
-
-static void
-destroy_request(struct http_request *req)
-{
-    http_inflate_release(req);
-    buf_release(&req->uri);
-    buf_release(&req->body);
-    buf_release(&req->query);
-    buf_release(&req->headers);
-    free(req);
-}
-
-static struct http_request *
-take_request(struct http_server *server)
-{
-    struct http_request *req = server->spare;
-
-    if (req != NULL) {
-        server->spare = req->next;
-        server->spare_count--;
-    } else {
-        req = calloc(1, sizeof(*req));
-        if (req == NULL)
-            return NULL;
-    }
-    req->server = server;
-    req->prev = NULL;
-    req->next = server->requests;
-    if (req->next != NULL)
-        req->next->prev = req;
-    server->requests = req;
-    return req;
-}
-
-/* The buffers stay, everything else is forgotten. */
-static void
-reset_request(struct http_request *req)
-{
-    if (req->body.cap > SPARE_BODY)
-        buf_release(&req->body);
-    buf_clear(&req->body);
-    buf_clear(&req->headers);
-    req->connection = NULL;
-    req->one = NULL;
-    req->route = NULL;
-    req->self = NULL;
-    req->say = NULL;
-    http_inflate_release(req);
-    req->stage = STAGE_NEW;
-    req->is_bad_path = req->has_pairs = 0;
-    req->received = req->max_body = 0;
-    req->has_cache_control = req->has_retry_after = req->wants_tag = 0;
-    req->bound = 0;
-    req->is_queued = 0;
-    req->is_deferred = req->is_answered = req->needs_linger = req->must_close = 0;
-    req->response = NULL;
-    req->holder = NULL;
-    req->type[0] = req->peer[0] = '\0';
-}
-
-static void
-give_back_request(struct http_request *req)
-{
-    struct http_server *server = req->server;
-
-    if (req->prev != NULL)
-        req->prev->next = req->next;
-    else
-        server->requests = req->next;
-    if (req->next != NULL)
-        req->next->prev = req->prev;
-    http_queue_leave(req);
-    if (req->is_answered)
-        server->unsent--;
-    if (req->response != NULL && req->stage != STAGE_SENT)
-        MHD_destroy_response(req->response);
-    if (server->spare_count >= SPARE_REQUESTS) {
-        destroy_request(req);
-        return;
-    }
-    reset_request(req);
-    req->next = server->spare;
-    server->spare = req;
-    server->spare_count++;
-}
 
 /* --- what libmicrohttpd calls --- */
 
@@ -107,7 +17,7 @@ static void *
 on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     struct http_server *server = cls;
-    struct http_request *req = take_request(server);
+    struct http_request *req = http_request_take(server);
 
     server->calls++;
     if (req == NULL)
@@ -118,25 +28,23 @@ on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
     req->sent_uri_len = strlen(uri);
     http_pace_mark(req->one, PHASE_HEAD);
     if (http_request_set_uri(req, uri) != 0) {
-        give_back_request(req);
+        http_request_give_back(req);
         return NULL;
     }
+    if (req->one != NULL)
+        req->one->request = req;
     return req;
 }
 
+/* Answered, or broken off. */
 static void
-on_completed(void *cls, struct MHD_Connection *connection, void **ret_req,
-             enum MHD_RequestTerminationCode how)
+end_request(struct http_request *req, struct MHD_Connection *connection)
 {
-    struct http_request *req = *ret_req;
     const union MHD_ConnectionInfo *info;
 
-    (void)cls;
-    (void)how;
-    *ret_req = NULL;
-    if (req == NULL)
-        return;
     req->server->calls++;
+    if (req->one != NULL)
+        req->one->request = NULL;
     http_pace_mark(req->one, PHASE_IDLE);
     http_crowd_hold(&req->server->crowd, connection, HELD_BODY, 0);
     http_crowd_hold(&req->server->crowd, connection, HELD_ANSWER, 0);
@@ -148,7 +56,20 @@ on_completed(void *cls, struct MHD_Connection *connection, void **ret_req,
         if (info != NULL)
             http_linger_add(req->server->linger, info->connect_fd);
     }
-    give_back_request(req);
+    http_request_give_back(req);
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *connection, void **ret_req,
+             enum MHD_RequestTerminationCode how)
+{
+    struct http_request *req = *ret_req;
+
+    (void)cls;
+    (void)how;
+    *ret_req = NULL;
+    if (req != NULL)
+        end_request(req, connection);
 }
 
 static void
@@ -162,6 +83,11 @@ on_connection(void *cls, struct MHD_Connection *connection, void **context,
         http_crowd_enter(&server->crowd, connection, context);
         http_tls_enter(server, connection, *context);
     } else {
+        const struct http_connection *one = *context;
+
+        /* libmicrohttpd 1.0 says nothing of a request that it refuses twice */
+        if (one != NULL && one->request != NULL)
+            end_request(one->request, connection);
         http_tls_leave(server, *context);
         http_crowd_leave(&server->crowd, context);
     }
@@ -389,10 +315,5 @@ http_serve_end(struct http_server *server)
     if (server->mhd != NULL)
         MHD_stop_daemon(server->mhd);
     server->mhd = NULL;
-    while (server->spare != NULL) {
-        struct http_request *req = server->spare;
-
-        server->spare = req->next;
-        destroy_request(req);
-    }
+    http_requests_release(server);
 }

@@ -45,7 +45,7 @@ use_elasticsearch(struct store_case *the)
     const char *url = getenv("BONGSU_ELASTICSEARCH"), *name;
     json_t *indices, *index;
 
-    if (url == NULL || url[0] == '\0')
+    if (url == NULL || strncmp(url, "http", 4) != 0)    /* make's "no": none is wanted */
         return 0;
     the->settings.store_url = (char *)(uintptr_t)url;
     the->settings.elastic_gzip = (char *)(uintptr_t)"off";
