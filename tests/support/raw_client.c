@@ -50,8 +50,11 @@ raw_say(const char *url, const void *bytes, size_t len, struct buf *answer)
     buf_clear(answer);
     while (got != 0 && now_ms() < deadline) {
         struct pollfd item = { fd, POLLIN | (sent < len ? POLLOUT : 0), 0 };
+        int ready = poll(&item, 1, 1000);
 
-        if (poll(&item, 1, 1000) <= 0)
+        if (ready == 0 && answer->len == 0)
+            continue;                   /* it may take its time */
+        if (ready <= 0)
             break;
         if (item.revents & POLLOUT) {
             ssize_t n = send(fd, (const char *)bytes + sent, len - sent,
